@@ -1,0 +1,127 @@
+"""Frozen values that cross stages. They check their shapes, and their repr prints shapes, not data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "FeatureTrack",
+    "Float32Array",
+    "Frame",
+    "MediaFacts",
+    "MediaKind",
+    "Moment",
+    "Span",
+]
+
+Float32Array = NDArray[np.float32]
+
+
+class MediaKind(StrEnum):
+    """What a file holds."""
+
+    PICTURE = "picture"
+    VIDEO = "video"
+    SOUND = "sound"
+
+
+def _check(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open stretch of time, ``[start_seconds, end_seconds)``."""
+
+    start_seconds: float
+    end_seconds: float
+
+    def __post_init__(self) -> None:
+        _check(
+            0 <= self.start_seconds <= self.end_seconds,
+            f"a span must satisfy 0 <= start <= end, got [{self.start_seconds}, {self.end_seconds})",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A span of a video with the chance, 0 to 1, that it fits the query."""
+
+    start_seconds: float
+    end_seconds: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Frame:
+    """A decoded picture, or a kept video frame with the span that it stands for.
+
+    ``pixels`` is ``[height, width, 3] uint8`` RGB, oriented as it is to be seen. ``time_seconds`` and
+    ``span`` are None for a picture.
+    """
+
+    pixels: NDArray[np.uint8]
+    time_seconds: float | None = None
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        _check(
+            self.pixels.ndim == 3 and self.pixels.shape[2] == 3 and self.pixels.dtype == np.uint8,
+            f"pixels must be [height, width, 3] uint8, got {self.pixels.shape} {self.pixels.dtype}",
+        )
+        _check((self.time_seconds is None) == (self.span is None), "time_seconds and span go together")
+
+    def __repr__(self) -> str:
+        return f"Frame(pixels={self.pixels.shape}, time_seconds={self.time_seconds}, span={self.span})"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """What a file says of itself. ``width`` and ``height`` are in pixels as seen (rotation applied)."""
+
+    kind: MediaKind
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    frame_rate: float | None = None
+    has_sound: bool = False
+    codec: str | None = None
+    taken_at: datetime | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    camera: str | None = None
+    lens: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FeatureTrack:
+    """What one expert says of one asset over time.
+
+    ``times`` is ``[n, 2]`` seconds, half-open; a picture has one row ``[0, 0]``. ``features`` is ``[n, d]``.
+    """
+
+    times: Float32Array
+    features: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        _check(
+            self.times.ndim == 2 and self.times.shape[1] == 2, f"times must be [n, 2] seconds, got {self.times.shape}"
+        )
+        _check(self.features.ndim == 2, f"features must be [n, d], got {self.features.shape}")
+        _check(
+            len(self.times) == len(self.features),
+            f"times and features must be of one length, got {len(self.times)} and {len(self.features)}",
+        )
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __repr__(self) -> str:
+        return f"FeatureTrack(times={self.times.shape}, features={self.features.shape} {self.features.dtype})"
