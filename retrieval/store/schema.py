@@ -1,0 +1,212 @@
+"""The catalog's tables: the only truth of a library.
+
+Nothing here is special to SQLite beyond what it shares with PostgreSQL. Paths are the bytes that the system
+gives; ``display`` is their readable form. Vectors and features are little-endian float16 (docs/storage.md).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = [
+    "REVISION",
+    "Asset",
+    "Base",
+    "Embedding",
+    "Failure",
+    "File",
+    "Root",
+    "Result",
+    "Segment",
+    "Segmentation",
+    "Setting",
+    "Space",
+    "Track",
+]
+
+REVISION = "0001"
+"""The migration that these tables correspond to; a test holds the two together."""
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that a migration can speak of it on any engine."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Setting(Base):
+    """Facts of the library itself: its random id, its count of deletions."""
+
+    __tablename__ = "setting"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(1024))
+
+
+class Root(Base):
+    """A path that somebody asked to be indexed."""
+
+    __tablename__ = "root"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
+
+
+class Asset(Base):
+    """The content of one or more files, known by its hash."""
+
+    __tablename__ = "asset"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    """BLAKE3, 32 bytes."""
+    kind: Mapped[str] = mapped_column(String(16))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    duration_seconds: Mapped[float | None]
+    frame_rate: Mapped[float | None]
+    has_sound: Mapped[bool]
+    codec: Mapped[str | None] = mapped_column(String(64))
+    taken_at: Mapped[datetime | None]
+    """Local time of the camera, without a zone, as EXIF gives it."""
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    camera: Mapped[str | None] = mapped_column(String(256))
+    lens: Mapped[str | None] = mapped_column(String(256))
+
+    __table_args__ = (Index(None, "kind"), Index(None, "taken_at"))
+
+
+class File(Base):
+    """A path. ``asset_id`` is null until its content has been read."""
+
+    __tablename__ = "file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
+    display: Mapped[str] = mapped_column(String(8192))
+    kind: Mapped[str] = mapped_column(String(16))
+    """What its name promises; the asset's kind is what it holds."""
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+    inode: Mapped[str] = mapped_column(String(20))
+    """Decimal text: an inode number may not fit a signed 64-bit integer."""
+    present: Mapped[bool]
+    asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id"))
+
+    __table_args__ = (Index(None, "asset_id"),)
+
+
+class Failure(Base):
+    """Why a file could not be used."""
+
+    __tablename__ = "failure"
+
+    file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"), primary_key=True)
+    stage: Mapped[str] = mapped_column(String(64))
+    """``scan``, ``identify`` or ``decode``."""
+    reason: Mapped[str] = mapped_column(String(1024))
+    permanent: Mapped[bool]
+    """Of the file (kept until content, limits or decoder change), or of the moment (tried at the next run)."""
+    tried_with: Mapped[str] = mapped_column(String(256))
+    """Decoder versions and limits at that time."""
+    failed_at: Mapped[datetime]
+
+
+class Segmentation(Base):
+    """One way to cut an asset into segments."""
+
+    __tablename__ = "segmentation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
+    method: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (UniqueConstraint("asset_id", "method", "version"),)
+
+
+class Segment(Base):
+    """What is searched: a picture whole (times are null) or ``[start_seconds, end_seconds)`` of a video."""
+
+    __tablename__ = "segment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    segmentation_id: Mapped[int] = mapped_column(ForeignKey("segmentation.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    start_seconds: Mapped[float | None]
+    end_seconds: Mapped[float | None]
+    time_seconds: Mapped[float | None]
+    """Of the frame that stands for the segment."""
+
+    __table_args__ = (UniqueConstraint("segmentation_id", "position"),)
+
+
+class Track(Base):
+    """Features of one expert over the time of one asset: float16 ``[count, dim]`` with times ``[count, 2]``."""
+
+    __tablename__ = "track"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
+    expert: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(128))
+    count: Mapped[int]
+    dim: Mapped[int]
+    times: Mapped[bytes | None]
+    features: Mapped[bytes | None]
+    path: Mapped[str | None] = mapped_column(String(256))
+    """Of the safetensors file that holds a long track, relative to the library; then the two above are null."""
+
+    __table_args__ = (UniqueConstraint("asset_id", "expert", "version"),)
+
+
+class Space(Base):
+    """A joint embedding of text and media, at one version of its weights."""
+
+    __tablename__ = "space"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    version: Mapped[str] = mapped_column(String(128))
+    dim: Mapped[int]
+    normalized: Mapped[bool]
+
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+
+class Embedding(Base):
+    """The vector of one segment in one space: float16 ``[dim]``. A ``vector_id`` is never used twice."""
+
+    __tablename__ = "embedding"
+
+    vector_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"))
+    segment_id: Mapped[int] = mapped_column(ForeignKey("segment.id", ondelete="CASCADE"))
+    vector: Mapped[bytes]
+
+    __table_args__ = (
+        UniqueConstraint("segment_id", "space_id"),
+        Index(None, "space_id", "vector_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class Result(Base):
+    """An asset is finished in a space. A pair without a row is work."""
+
+    __tablename__ = "result"
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"), primary_key=True)
+    finished_at: Mapped[datetime]
