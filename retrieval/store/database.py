@@ -44,7 +44,7 @@ def open_database(library: Path, *, create: bool) -> Engine:
     except DatabaseError as error:
         engine.dispose()
         raise LibraryError(
-            f"the catalog {path} can't be read ({error.orig}); restore it from a backup, or move it away and index again"
+            f"the catalog {path} can't be read ({error.orig}); restore a backup, or move it away and index again"
         ) from error
     except BaseException:
         engine.dispose()
@@ -115,7 +115,8 @@ def _revision(engine: Engine) -> str | None:
     if not inspect(engine).has_table("alembic_version"):
         return None
     with engine.connect() as connection:
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
 
 
 def _back_up(path: Path, revision: str) -> None:

@@ -1,0 +1,77 @@
+"""What an index run tells while it works, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+__all__ = ["IndexReport", "Progress", "ProgressCallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. ``total`` is the number of files with work left when it began."""
+
+    done: int
+    total: int
+    pictures: int
+    video_seconds: float
+    failed: int
+    elapsed_seconds: float
+    file: str = ""
+    file_seconds: float | None = None
+    """How far into a long video the run is; None for pictures."""
+
+    @property
+    def files_per_second(self) -> float:
+        """Files finished a second."""
+        return self.done / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the rate so far; None before the first file is done."""
+        return (self.total - self.done) / self.files_per_second if self.done else None
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """Counts of one run. ``new + changed + unchanged`` files were found; of the work left, ``indexed`` succeeded."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    copied: int = 0
+    missing: int = 0
+    returned: int = 0
+    indexed: int = 0
+    failed: int = 0
+    still_failed: int = 0
+    """Files that failed for good in an earlier run and were not tried again."""
+    pictures: int = 0
+    videos: int = 0
+    sounds: int = 0
+    video_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+    interrupted: bool = False
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def pictures_per_second(self) -> float:
+        """Over the whole run, videos included in the time."""
+        return self.pictures / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    @property
+    def video_seconds_per_second(self) -> float:
+        """Over the whole run, pictures included in the time."""
+        return self.video_seconds / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
+
+    def to_json(self) -> dict[str, object]:
+        """Everything, with the two rates."""
+        return asdict(self) | {
+            "pictures_per_second": round(self.pictures_per_second, 2),
+            "video_seconds_per_second": round(self.video_seconds_per_second, 2),
+        }

@@ -1,0 +1,104 @@
+"""Finds media files under the paths that somebody named. Nothing is opened; only names and facts are read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from retrieval.media.kinds import kind_of
+from retrieval.store.intake import FoundFile
+
+__all__ = ["Notice", "scan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something under the roots that can't be looked at, and why."""
+
+    path: bytes
+    reason: str
+
+
+def scan(roots: Iterable[bytes], *, skip: bytes) -> Iterator[FoundFile | Notice]:
+    """Every media file at or below ``roots``, each once; folders in byte order.
+
+    Symbolic links are followed, loops are not. Names that begin with a dot, and the folder ``skip`` (the
+    library itself), are passed over.
+    """
+    visited: set[tuple[int, int]] = set()
+    seen: set[bytes] = set()
+    for root in roots:
+        for found in _scan_path(root, skip, visited):
+            if isinstance(found, Notice):
+                yield found
+            elif found.path not in seen:
+                seen.add(found.path)
+                yield found
+
+
+def _scan_path(root: bytes, skip: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Notice]:
+    try:
+        facts = os.stat(root)
+    except OSError as error:
+        yield Notice(root, f"can't be read ({error.strerror})")
+        return
+    if stat.S_ISDIR(facts.st_mode):
+        yield from _scan_folder(root, facts, skip, visited)
+    elif kind_of(root) is None:
+        yield Notice(root, "is not a picture, video or sound by its name")
+    else:
+        yield _file(root, facts)
+
+
+def _scan_folder(
+    top: bytes, facts: os.stat_result, skip: bytes, visited: set[tuple[int, int]]
+) -> Iterator[FoundFile | Notice]:
+    waiting = [(top, facts)]
+    while waiting:
+        folder, facts = waiting.pop()
+        identity = (facts.st_dev, facts.st_ino)
+        if identity in visited or folder == skip:
+            continue
+        visited.add(identity)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            yield Notice(folder, f"can't be listed ({error.strerror})")
+            continue
+        below: list[tuple[bytes, os.stat_result]] = []
+        for entry in entries:
+            yield from _look_at(entry, below)
+        waiting.extend(reversed(below))
+
+
+def _look_at(entry: os.DirEntry[bytes], below: list[tuple[bytes, os.stat_result]]) -> Iterator[FoundFile | Notice]:
+    if entry.name.startswith(b"."):
+        return
+    if kind_of(entry.name) is None and not _may_be_folder(entry):
+        return
+    try:
+        facts = entry.stat()
+    except OSError as error:
+        yield Notice(entry.path, f"can't be read ({error.strerror})")
+        return
+    if stat.S_ISDIR(facts.st_mode):
+        below.append((entry.path, facts))
+    elif kind_of(entry.name) is not None:
+        yield _file(entry.path, facts)
+
+
+def _may_be_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _file(path: bytes, facts: os.stat_result) -> FoundFile | Notice:
+    if not stat.S_ISREG(facts.st_mode):
+        return Notice(path, "is not a regular file")
+    kind = kind_of(path)
+    assert kind is not None, path  # the callers asked
+    return FoundFile(path, str(kind), facts.st_size, facts.st_mtime_ns, facts.st_ino)

@@ -1,0 +1,321 @@
+"""What an index run reads and writes: files found, work that is missing, results and failures.
+
+Every method is one transaction, so that a kill at any instant leaves each either wholly done or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
+
+from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Root, Segment, Segmentation, Track
+from retrieval.store.tracks import StoredTrack, pack_track, read_track
+from retrieval.types import FeatureTrack, Float32Array, MediaFacts
+
+__all__ = ["FailureRecord", "FoundFile", "Intake", "KnownFile", "MediaRecord", "PendingFile", "SegmentRecord"]
+
+_PATHS_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file as the scan sees it."""
+
+    path: bytes
+    kind: str
+    size_bytes: int
+    modified_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as the catalog remembers it."""
+
+    id: int
+    path: bytes
+    size_bytes: int
+    modified_ns: int
+    inode: str
+    present: bool
+
+    def is_same_as(self, found: FoundFile) -> bool:
+        """Nothing about the file says that its content may differ."""
+        return (self.size_bytes, self.modified_ns, self.inode) == (
+            found.size_bytes,
+            found.modified_ns,
+            str(found.inode),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file whose content has not been read, or whose asset is unfinished in a space."""
+
+    id: int
+    path: bytes
+    kind: str
+    size_bytes: int
+    modified_ns: int
+    inode: str
+    asset_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """A segment to keep; all times are None for a picture."""
+
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    time_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaRecord:
+    """All that one decoded file gave: facts, segments, their embeddings ``[n, d]``, and the experts' tracks."""
+
+    file_id: int
+    content_hash: bytes
+    facts: MediaFacts
+    segments: Sequence[SegmentRecord]
+    embeddings: Float32Array
+    tracks: dict[tuple[str, str], FeatureTrack]
+    """By (expert, version)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """Why a file could not be used."""
+
+    file_id: int
+    stage: str
+    reason: str
+    permanent: bool
+    tried_with: str
+
+
+def display_of(path: bytes) -> str:
+    """A readable form of a path: bytes that are not UTF-8, and control characters, are shown escaped."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+class Intake:
+    """The indexer's side of the catalog. The caller holds the write lock."""
+
+    def __init__(self, catalog: Catalog, segmentation: tuple[str, str]) -> None:
+        """``segmentation`` is the (method, version) under which segments are kept."""
+        self._catalog = catalog
+        self._engine = catalog.engine
+        self._segmentation = segmentation
+
+    # -- what the scan found -------------------------------------------------------------------------------
+
+    def add_roots(self, roots: Iterable[bytes]) -> None:
+        """Remember the paths that somebody asked to be indexed."""
+        with self._engine.begin() as connection:
+            for path in roots:
+                if connection.scalar(select(Root.id).where(Root.path == path)) is None:
+                    connection.execute(insert(Root).values(path=path))
+
+    def known(self, paths: Sequence[bytes]) -> dict[bytes, KnownFile]:
+        """What the catalog remembers of ``paths``."""
+        columns = (File.id, File.path, File.size_bytes, File.modified_ns, File.inode, File.present)
+        found: dict[bytes, KnownFile] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(paths), _PATHS_PER_QUERY):
+                chunk = paths[start : start + _PATHS_PER_QUERY]
+                rows = connection.execute(select(*columns).where(File.path.in_(chunk)))
+                found.update({row.path: KnownFile(*row) for row in rows})
+        return found
+
+    def take_in(self, new: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]], back: Sequence[int]) -> None:
+        """New files, changed ones (their content must be read again), and missing ones that returned as they were."""
+        with self._engine.begin() as connection:
+            if new:
+                connection.execute(
+                    insert(File), [_file_values(file) | {"display": display_of(file.path)} for file in new]
+                )
+            for file_id, file in changed:
+                connection.execute(update(File).where(File.id == file_id).values(asset_id=None, **_file_values(file)))
+                connection.execute(delete(Failure).where(Failure.file_id == file_id))
+            if back:
+                connection.execute(
+                    update(File).where(File.id == bindparam("returned")).values(present=True),
+                    [{"returned": file_id} for file_id in back],
+                )
+
+    def present_under(self, root: bytes) -> Iterator[tuple[int, bytes]]:
+        """(id, path) of every file that the catalog believes present at ``root`` or below it."""
+        with self._engine.connect() as connection:
+            yield from (
+                (row.id, row.path)
+                for row in connection.execute(select(File.id, File.path).where(File.present, _under(root)))
+            )
+
+    def mark_missing(self, file_ids: Sequence[int]) -> None:
+        """Hide files that are gone. Nothing of theirs is removed."""
+        with self._engine.begin() as connection:
+            if file_ids:
+                connection.execute(
+                    update(File).where(File.id == bindparam("gone")).values(present=False),
+                    [{"gone": file_id} for file_id in file_ids],
+                )
+
+    # -- work that is missing --------------------------------------------------------------------------------
+
+    def pending(self, roots: Sequence[bytes], space: SpaceRow, tried_with: str, *, retry: bool) -> list[int]:
+        """Ids of the files under ``roots`` that have work left, pictures first, then in the order they were found.
+
+        Work left: its content was never read, or its asset has no result in ``space``. A file that failed for
+        good is left out while ``tried_with`` stays the same, unless ``retry``.
+        """
+        finished = exists().where(Result.asset_id == File.asset_id, Result.space_id == space.id)
+        statement = select(File.id).where(
+            File.present, or_(*map(_under, roots)), or_(File.asset_id.is_(None), ~finished)
+        )
+        if not retry:
+            failed = exists().where(
+                Failure.file_id == File.id, Failure.permanent, Failure.tried_with == tried_with, Failure.stage != "scan"
+            )
+            statement = statement.where(~failed)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(statement.order_by(File.kind != "picture", File.id)))
+
+    def files(self, ids: Sequence[int]) -> list[PendingFile]:
+        """The rows of ``ids``, in that order."""
+        columns = (File.id, File.path, File.kind, File.size_bytes, File.modified_ns, File.inode, File.asset_id)
+        with self._engine.connect() as connection:
+            rows = {row.id: PendingFile(*row) for row in connection.execute(select(*columns).where(File.id.in_(ids)))}
+        return [rows[file_id] for file_id in ids if file_id in rows]
+
+    def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow) -> dict[bytes, tuple[int, bool]]:
+        """For each content that is known: its asset's id, and whether it is finished in ``space``."""
+        finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
+        statement = select(Asset.content_hash, Asset.id, finished).where(Asset.content_hash.in_(hashes))
+        with self._engine.connect() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}
+
+    def read_tracks(self, asset_id: int, expert: str, version: str) -> FeatureTrack | None:
+        """The kept track of an asset, or None when that expert at that version has not seen it."""
+        columns = (Track.count, Track.dim, Track.times, Track.features, Track.path)
+        statement = select(*columns).where(Track.asset_id == asset_id, Track.expert == expert, Track.version == version)
+        with self._engine.connect() as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else read_track(StoredTrack(*row), self._catalog.library)
+
+    def presence(self, file_ids: Sequence[int]) -> dict[int, bool]:
+        """For each file: whether its asset has another file that is believed present."""
+        other = aliased(File)
+        elsewhere = exists().where(other.asset_id == File.asset_id, other.present, other.id.not_in(file_ids))
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(File.id, elsewhere).where(File.id.in_(file_ids)))
+            return {row[0]: row[1] for row in rows}
+
+    # -- results ---------------------------------------------------------------------------------------------
+
+    def link(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Give files, by (file id, asset id), the asset whose content they hold."""
+        with self._engine.begin() as connection:
+            for file_id, asset_id in pairs:
+                _link(connection, file_id, asset_id)
+
+    def write(self, space: SpaceRow, records: Sequence[MediaRecord], failures: Sequence[FailureRecord]) -> None:
+        """One batch: assets, segments, tracks, embeddings and results, with the failures met beside them."""
+        packed = [self._pack(record) for record in records]  # track files are safe on disk before rows speak of them
+        with self._engine.begin() as connection:
+            for record, tracks in zip(records, packed, strict=True):
+                self._write_media(connection, space, record, tracks)
+            for failure in failures:
+                _write_failure(connection, failure)
+
+    def _pack(self, record: MediaRecord) -> list[dict[str, object]]:
+        return [
+            {"expert": expert, "version": version}
+            | asdict(pack_track(track, self._catalog.library, f"{record.content_hash.hex()}-{expert}-{version}"))
+            for (expert, version), track in record.tracks.items()
+        ]
+
+    def _write_media(
+        self, connection: Connection, space: SpaceRow, record: MediaRecord, tracks: list[dict[str, object]]
+    ) -> None:
+        asset_id = connection.scalar(select(Asset.id).where(Asset.content_hash == record.content_hash))
+        if asset_id is None:
+            values = asdict(record.facts) | {"content_hash": record.content_hash}
+            asset_id = connection.execute(insert(Asset).values(values).returning(Asset.id)).scalar_one()
+        _link(connection, record.file_id, asset_id)
+        finished = select(Result.asset_id).where(Result.asset_id == asset_id, Result.space_id == space.id)
+        if connection.scalar(finished) is not None:
+            return
+        segment_ids = self._write_segments(connection, asset_id, record.segments)
+        _write_tracks(connection, asset_id, tracks)
+        _write_embeddings(connection, space, segment_ids, record.embeddings)
+        connection.execute(insert(Result).values(asset_id=asset_id, space_id=space.id, finished_at=_now()))
+
+    def _write_segments(self, connection: Connection, asset_id: int, segments: Sequence[SegmentRecord]) -> list[int]:
+        method, version = self._segmentation
+        key = and_(Segmentation.asset_id == asset_id, Segmentation.method == method, Segmentation.version == version)
+        known = connection.scalar(select(Segmentation.id).where(key))
+        if known is not None:
+            return list(
+                connection.scalars(
+                    select(Segment.id).where(Segment.segmentation_id == known).order_by(Segment.position)
+                )
+            )
+        statement = insert(Segmentation).values(asset_id=asset_id, method=method, version=version)
+        made = connection.execute(statement.returning(Segmentation.id)).scalar_one()
+        if not segments:
+            return []
+        rows = [
+            {"segmentation_id": made, "position": position} | asdict(segment)
+            for position, segment in enumerate(segments)
+        ]
+        statement = insert(Segment).returning(Segment.id, sort_by_parameter_order=True)
+        return list(connection.scalars(statement, rows))
+
+
+def _file_values(file: FoundFile) -> dict[str, object]:
+    return asdict(file) | {"inode": str(file.inode), "present": True}
+
+
+def _under(root: bytes) -> ColumnElement[bool]:
+    """Paths at or below ``root``: a range over the unique index, since bytes sort as they compare."""
+    folder = root.rstrip(b"/") + b"/"
+    return or_(File.path == root, and_(File.path >= folder, File.path < folder[:-1] + b"0"))
+
+
+def _link(connection: Connection, file_id: int, asset_id: int) -> None:
+    connection.execute(update(File).where(File.id == file_id).values(asset_id=asset_id))
+    connection.execute(delete(Failure).where(Failure.file_id == file_id))
+
+
+def _write_failure(connection: Connection, failure: FailureRecord) -> None:
+    connection.execute(delete(Failure).where(Failure.file_id == failure.file_id))
+    connection.execute(insert(Failure).values(asdict(failure) | {"failed_at": _now()}))
+
+
+def _write_tracks(connection: Connection, asset_id: int, tracks: list[dict[str, object]]) -> None:
+    for track in tracks:
+        key = (Track.asset_id == asset_id, Track.expert == track["expert"], Track.version == track["version"])
+        if connection.scalar(select(Track.id).where(*key)) is None:
+            connection.execute(insert(Track).values(track | {"asset_id": asset_id}))
+
+
+def _write_embeddings(connection: Connection, space: SpaceRow, segment_ids: list[int], vectors: Float32Array) -> None:
+    if len(segment_ids) != len(vectors):
+        raise ValueError(f"expected a vector a segment, got {len(vectors)} vectors for {len(segment_ids)} segments")
+    rows = [
+        {"space_id": space.id, "segment_id": segment_id, "vector": vector.tobytes()}
+        for segment_id, vector in zip(segment_ids, vectors.astype("<f2"), strict=True)
+    ]
+    if rows:
+        connection.execute(insert(Embedding), rows)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
