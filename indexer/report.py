@@ -18,9 +18,8 @@ class Progress:
     video_seconds: float
     failed: int
     elapsed_seconds: float
-    file: str = ""
-    file_seconds: float | None = None
-    """How far into a long video the run is; None for pictures."""
+    video_at_seconds: float | None = None
+    """How far into its video the newest frame is; None for a picture."""
 
     @property
     def files_per_second(self) -> float:

@@ -27,14 +27,13 @@ def scan(roots: Iterable[bytes], *, skip: bytes) -> Iterator[FoundFile | Notice]
     Symbolic links are followed, loops are not. Names that begin with a dot, and the folder ``skip`` (the
     library itself), are passed over.
     """
+    roots = list(dict.fromkeys(roots))
+    named = set(roots)
     visited: set[tuple[int, int]] = set()
-    seen: set[bytes] = set()
     for root in roots:
         for found in _scan_path(root, skip, visited):
-            if isinstance(found, Notice):
-                yield found
-            elif found.path not in seen:
-                seen.add(found.path)
+            # A file that was named itself may also lie below another root.
+            if found.path == root or found.path not in named:
                 yield found
 
 

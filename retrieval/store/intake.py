@@ -187,6 +187,15 @@ class Intake:
         with self._engine.connect() as connection:
             return list(connection.scalars(statement.order_by(File.kind != "picture", File.id)))
 
+    def count_failed(self, roots: Sequence[bytes], tried_with: str) -> int:
+        """How many present files under ``roots`` failed for good and are left alone."""
+        failed = exists().where(
+            Failure.file_id == File.id, Failure.permanent, Failure.tried_with == tried_with, Failure.stage != "scan"
+        )
+        statement = select(func.count()).select_from(File).where(File.present, or_(*map(_under, roots)), failed)
+        with self._engine.connect() as connection:
+            return connection.scalar(statement) or 0
+
     def files(self, ids: Sequence[int]) -> list[PendingFile]:
         """The rows of ``ids``, in that order."""
         columns = (File.id, File.path, File.kind, File.size_bytes, File.modified_ns, File.inode, File.asset_id)
@@ -201,7 +210,7 @@ class Intake:
         with self._engine.connect() as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}
 
-    def read_tracks(self, asset_id: int, expert: str, version: str) -> FeatureTrack | None:
+    def read_track(self, asset_id: int, expert: str, version: str) -> FeatureTrack | None:
         """The kept track of an asset, or None when that expert at that version has not seen it."""
         columns = (Track.count, Track.dim, Track.times, Track.features, Track.path)
         statement = select(*columns).where(Track.asset_id == asset_id, Track.expert == expert, Track.version == version)
@@ -209,13 +218,15 @@ class Intake:
             row = connection.execute(statement).one_or_none()
         return None if row is None else read_track(StoredTrack(*row), self._catalog.library)
 
-    def presence(self, file_ids: Sequence[int]) -> dict[int, bool]:
-        """For each file: whether its asset has another file that is believed present."""
+    def twins(self, file_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """(file id, id of another file of the same asset that is believed present), for each of ``file_ids``."""
         other = aliased(File)
-        elsewhere = exists().where(other.asset_id == File.asset_id, other.present, other.id.not_in(file_ids))
+        statement = select(File.id, other.id).join(other, and_(other.asset_id == File.asset_id, other.id != File.id))
         with self._engine.connect() as connection:
-            rows = connection.execute(select(File.id, elsewhere).where(File.id.in_(file_ids)))
-            return {row[0]: row[1] for row in rows}
+            for start in range(0, len(file_ids), _PATHS_PER_QUERY):
+                chunk = file_ids[start : start + _PATHS_PER_QUERY]
+                rows = connection.execute(statement.where(other.present, File.id.in_(chunk)))
+                yield from ((row[0], row[1]) for row in rows)
 
     # -- results ---------------------------------------------------------------------------------------------
 
@@ -225,14 +236,27 @@ class Intake:
             for file_id, asset_id in pairs:
                 _link(connection, file_id, asset_id)
 
-    def write(self, space: SpaceRow, records: Sequence[MediaRecord], failures: Sequence[FailureRecord]) -> None:
-        """One batch: assets, segments, tracks, embeddings and results, with the failures met beside them."""
+    def write(self, space: SpaceRow, records: Sequence[MediaRecord], failures: Sequence[FailureRecord]) -> list[int]:
+        """One batch: assets, segments, tracks, embeddings and results, with the failures met beside them.
+
+        Returns the asset id of each record.
+        """
         packed = [self._pack(record) for record in records]  # track files are safe on disk before rows speak of them
         with self._engine.begin() as connection:
-            for record, tracks in zip(records, packed, strict=True):
+            assets = [
                 self._write_media(connection, space, record, tracks)
+                for record, tracks in zip(records, packed, strict=True)
+            ]
             for failure in failures:
                 _write_failure(connection, failure)
+        return assets
+
+    def embed(self, space: SpaceRow, asset_id: int, vectors: Float32Array) -> None:
+        """Finish a known asset in ``space`` with a vector ``[n, d]`` for each of its segments, in their order."""
+        with self._engine.begin() as connection:
+            segment_ids = self._segment_ids(connection, asset_id)
+            _write_embeddings(connection, space, segment_ids or [], vectors)
+            connection.execute(insert(Result).values(asset_id=asset_id, space_id=space.id, finished_at=_now()))
 
     def _pack(self, record: MediaRecord) -> list[dict[str, object]]:
         return [
@@ -243,40 +267,46 @@ class Intake:
 
     def _write_media(
         self, connection: Connection, space: SpaceRow, record: MediaRecord, tracks: list[dict[str, object]]
-    ) -> None:
+    ) -> int:
         asset_id = connection.scalar(select(Asset.id).where(Asset.content_hash == record.content_hash))
         if asset_id is None:
             values = asdict(record.facts) | {"content_hash": record.content_hash}
             asset_id = connection.execute(insert(Asset).values(values).returning(Asset.id)).scalar_one()
         _link(connection, record.file_id, asset_id)
         finished = select(Result.asset_id).where(Result.asset_id == asset_id, Result.space_id == space.id)
-        if connection.scalar(finished) is not None:
-            return
-        segment_ids = self._write_segments(connection, asset_id, record.segments)
-        _write_tracks(connection, asset_id, tracks)
-        _write_embeddings(connection, space, segment_ids, record.embeddings)
-        connection.execute(insert(Result).values(asset_id=asset_id, space_id=space.id, finished_at=_now()))
+        if connection.scalar(finished) is None:
+            segment_ids = self._segment_ids(connection, asset_id)
+            if segment_ids is None:
+                segment_ids = self._write_segments(connection, asset_id, record.segments)
+            _write_tracks(connection, asset_id, tracks)
+            _write_embeddings(connection, space, segment_ids, record.embeddings)
+            connection.execute(insert(Result).values(asset_id=asset_id, space_id=space.id, finished_at=_now()))
+        return asset_id
+
+    def _segment_ids(self, connection: Connection, asset_id: int) -> list[int] | None:
+        """The asset's segments in their order; None if it was never cut this way."""
+        method, version = self._segmentation
+        known = connection.scalar(
+            select(Segmentation.id).where(
+                Segmentation.asset_id == asset_id, Segmentation.method == method, Segmentation.version == version
+            )
+        )
+        if known is None:
+            return None
+        segments = select(Segment.id).where(Segment.segmentation_id == known).order_by(Segment.position)
+        return list(connection.scalars(segments))
 
     def _write_segments(self, connection: Connection, asset_id: int, segments: Sequence[SegmentRecord]) -> list[int]:
         method, version = self._segmentation
-        key = and_(Segmentation.asset_id == asset_id, Segmentation.method == method, Segmentation.version == version)
-        known = connection.scalar(select(Segmentation.id).where(key))
-        if known is not None:
-            return list(
-                connection.scalars(
-                    select(Segment.id).where(Segment.segmentation_id == known).order_by(Segment.position)
-                )
-            )
-        statement = insert(Segmentation).values(asset_id=asset_id, method=method, version=version)
-        made = connection.execute(statement.returning(Segmentation.id)).scalar_one()
+        cut = insert(Segmentation).values(asset_id=asset_id, method=method, version=version)
+        segmentation_id = connection.execute(cut.returning(Segmentation.id)).scalar_one()
         if not segments:
             return []
         rows = [
-            {"segmentation_id": made, "position": position} | asdict(segment)
+            {"segmentation_id": segmentation_id, "position": position} | asdict(segment)
             for position, segment in enumerate(segments)
         ]
-        statement = insert(Segment).returning(Segment.id, sort_by_parameter_order=True)
-        return list(connection.scalars(statement, rows))
+        return list(connection.scalars(insert(Segment).returning(Segment.id, sort_by_parameter_order=True), rows))
 
 
 def _file_values(file: FoundFile) -> dict[str, object]:

@@ -1,0 +1,128 @@
+"""From decoded frames to records: frames of many files share a batch of the encoder, each file gets its own back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retrieval.errors import BadMediaError
+from retrieval.experts.appearance import Appearance, top_classes
+from retrieval.media.worker import DecodedFrame, Finished
+from retrieval.spaces.space import Space
+from retrieval.store.intake import MediaRecord, SegmentRecord
+from retrieval.types import FeatureTrack, Float32Array, Frame
+
+__all__ = ["CLASSES_EXPERT", "FrameEncoder", "FrameRow", "record_of"]
+
+CLASSES_EXPERT = "imagenet_classes"
+"""A track of [n, 20] float16: the ten likeliest classes of each frame, then their probabilities."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """One frame after the expert saw it: features ``[1280]``, logits ``[1000]``, and its segment."""
+
+    features: Float32Array
+    logits: Float32Array
+    segment: SegmentRecord
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A file of which some frames are not encoded yet."""
+
+    rows: list[FrameRow] = field(default_factory=list)
+    frames_pending: int = 0
+    finished: Finished | None = None
+
+
+class FrameEncoder:
+    """Gathers frames into batches, and hands a file's rows back once all of them are encoded."""
+
+    def __init__(self, appearance: Appearance, batch_size: int) -> None:
+        self._appearance = appearance
+        self._batch_size = batch_size
+        self._batch: list[tuple[int, Frame]] = []
+        self._files: dict[int, _Waiting] = {}
+
+    def add(self, outcome: DecodedFrame | Finished) -> Iterator[tuple[Finished, list[FrameRow]]]:
+        """Take one frame or the end of a file; yields the files that became complete."""
+        waiting = self._files.setdefault(outcome.key, _Waiting())
+        if isinstance(outcome, Finished):
+            waiting.finished = outcome
+        else:
+            waiting.frames_pending += 1
+            self._batch.append((outcome.key, outcome.frame))
+        if len(self._batch) >= self._batch_size:
+            self._encode()
+            yield from self._complete()
+        elif isinstance(outcome, Finished) and not waiting.frames_pending:
+            yield from self._complete()
+
+    def drop(self, key: int) -> None:
+        """Forget a file that failed after some of its frames came."""
+        self._files.pop(key, None)
+        self._batch = [(owner, frame) for owner, frame in self._batch if owner != key]
+
+    def flush(self) -> Iterator[tuple[Finished, list[FrameRow]]]:
+        """Encode what is left, however little."""
+        if self._batch:
+            self._encode()
+        yield from self._complete()
+
+    def _encode(self) -> None:
+        output = self._appearance.encode(np.stack([frame.pixels for _, frame in self._batch]))
+        for (key, frame), features, logits in zip(self._batch, output.features, output.logits, strict=True):
+            waiting = self._files[key]
+            waiting.rows.append(FrameRow(features, logits, _segment_of(frame)))
+            waiting.frames_pending -= 1
+        self._batch = []
+
+    def _complete(self) -> Iterator[tuple[Finished, list[FrameRow]]]:
+        done = [key for key, waiting in self._files.items() if waiting.finished and not waiting.frames_pending]
+        for key in done:
+            waiting = self._files.pop(key)
+            assert waiting.finished is not None
+            yield waiting.finished, waiting.rows
+
+
+def _segment_of(frame: Frame) -> SegmentRecord:
+    if frame.span is None:
+        return SegmentRecord()
+    return SegmentRecord(frame.span.start_seconds, frame.span.end_seconds, frame.time_seconds)
+
+
+def record_of(
+    finished: Finished, content_hash: bytes, rows: list[FrameRow], appearance: Appearance, space: Space
+) -> MediaRecord:
+    """All that is kept of one file.
+
+    Raises:
+        BadMediaError: an encoder gave numbers that are not finite.
+    """
+    segments = [row.segment for row in rows]
+    tracks: dict[tuple[str, str], FeatureTrack] = {}
+    embeddings = np.zeros((0, space.dim), dtype=np.float32)
+    if rows:
+        features = np.stack([row.features for row in rows])
+        logits = np.stack([row.logits for row in rows])
+        embeddings = space.embed_segments(features, logits)
+        tracks = _tracks(segments, features, logits, appearance)
+    if not (np.isfinite(embeddings).all() and all(np.isfinite(track.features).all() for track in tracks.values())):
+        raise BadMediaError("the encoder gave numbers that are not finite; please report this file")
+    return MediaRecord(finished.key, content_hash, finished.facts, segments, embeddings, tracks)
+
+
+def _tracks(
+    segments: list[SegmentRecord], features: Float32Array, logits: Float32Array, appearance: Appearance
+) -> dict[tuple[str, str], FeatureTrack]:
+    times = np.array([(s.start_seconds or 0.0, s.end_seconds or 0.0) for s in segments], dtype=np.float32)
+    classes, probabilities = top_classes(logits)
+    return {
+        (appearance.name, appearance.version): FeatureTrack(times, features.astype(np.float16)),
+        (CLASSES_EXPERT, appearance.version): FeatureTrack(
+            times, np.concatenate([classes.astype(np.float16), probabilities.astype(np.float16)], axis=1)
+        ),
+    }

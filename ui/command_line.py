@@ -1,0 +1,117 @@
+"""The `vidi` command. Data goes to stdout, the rest to stderr.
+
+Exit codes: 0 done · 1 an expected failure, told in one line · 2 wrong usage · 130 stopped by Ctrl-C.
+Only the module of the command that was asked for is imported, so that help stays quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType, ModuleType
+from typing import NoReturn
+
+from retrieval.errors import UsageError, VidiError
+
+__all__ = ["COMMANDS", "main"]
+
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """A command's module under ``ui.commands``, and its line of help."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "demo": CommandEntry("demo", "index the sample media that came with the install, and ask a few questions"),
+    "index": CommandEntry("index", "index pictures, videos and sounds under folders; run again to continue"),
+    "search": CommandEntry("search", "find pictures and moments in video by describing them"),
+    "ui": CommandEntry("page", "open the search page on this machine"),
+    "status": CommandEntry("status", "what is indexed, by which space, what failed and why"),
+    "models": CommandEntry("models", "the models: what they are, where they come from, whether they are here"),
+    "rebuild": CommandEntry("rebuild", "make the vector index again from the catalog"),
+    "train": CommandEntry("train", "train the heads of a space on captioned pictures"),
+    "eval": CommandEntry("evaluate", "measure a space on captions or labels"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _run(arguments)
+    except UsageError as error:
+        print(f"vidi: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except VidiError as error:
+        print(f"vidi: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print("vidi: stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; what is still buffered has nowhere to go either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _run(arguments: list[str]) -> int:
+    chosen = _chosen(arguments)
+    parser = argparse.ArgumentParser(
+        prog="vidi", description="Find pictures and moments in video from a sentence, on your own machine."
+    )
+    _add_library(parser, default=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, entry in COMMANDS.items():
+        command = commands.add_parser(name, help=entry.summary, description=entry.summary.capitalize() + ".")
+        # SUPPRESS: an option that is absent here must not undo the one before the command.
+        _add_library(command, default=argparse.SUPPRESS)
+        if name == chosen:
+            module = _load(entry)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    parsed = parser.parse_args(arguments)
+    result: int = parsed.run(parsed)
+    sys.stdout.flush()
+    return result
+
+
+def _chosen(arguments: list[str]) -> str | None:
+    """The first word that is a command; a value of ``--library`` is none."""
+    previous = ""
+    for word in arguments:
+        if word in COMMANDS and previous != "--library":
+            return word
+        previous = word
+    return None
+
+
+def _add_library(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    parser.add_argument(
+        "--library",
+        metavar="DIR",
+        default=default,
+        help="the library's folder (default: $VIDI_LIBRARY, else vidi in the user's data folder)",
+    )
+
+
+def _load(entry: CommandEntry) -> ModuleType:
+    return importlib.import_module(f"ui.commands.{entry.module}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""`vidi index`: fill a library."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from ui.progress import show_progress
+from ui.wording import plural
+
+__all__ = ["add_arguments", "run"]
+
+_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vidi index`."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder (with all below it) or a file")
+    parser.add_argument("--space", default="starter", help="the space to embed into (default: %(default)s)")
+    parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
+    parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text!r}")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Index, with a progress bar on a terminal, then print what was done."""
+    # Here, not above: help must not wait for the indexer's imports.
+    from dataclasses import replace
+
+    from indexer import index
+    from retrieval.settings import Settings
+
+    settings = Settings()
+    if arguments.workers:
+        settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
+    with show_progress() as progress:
+        report = index(
+            arguments.paths,
+            arguments.library,
+            space=arguments.space,
+            retry_failed=arguments.retry_failed,
+            rehash=arguments.rehash,
+            settings=settings,
+            progress=progress.update,
+            notice=progress.say,
+        )
+    if arguments.json:
+        print(json.dumps(report.to_json(), indent=2))
+    else:
+        print("\n".join(_lines(report.to_json())))
+    if report.interrupted:
+        print("vidi: stopped; run the same command again to continue", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def _lines(report: dict[str, object]) -> list[str]:
+    def count(name: str) -> int:
+        return int(str(report[name]))
+
+    found = [f"{count(name):,} {name}" for name in ("new", "changed", "unchanged", "moved", "copied") if count(name)]
+    found += [f"{count(name):,} {name}" for name in ("returned", "missing") if count(name)]
+    lines = [f"Found: {', '.join(found) or 'no media files'}."]
+    if count("indexed"):
+        lines.append(
+            f"Indexed: {plural(count('pictures'), 'picture')}, {plural(count('videos'), 'video')}, "
+            f"{plural(count('sounds'), 'sound')} in {float(str(report['elapsed_seconds'])):.1f} s "
+            f"({report['pictures_per_second']} pictures/s, {report['video_seconds_per_second']} video seconds/s)."
+        )
+    if count("sounds"):
+        lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
+    if count("failed"):
+        lines.append(f"Failed: {plural(count('failed'), 'file')}; see why with `vidi status --failed`.")
+    if count("still_failed"):
+        lines.append(
+            f"{plural(count('still_failed'), 'file')} failed before and did not change; "
+            "try again with --retry-failed, or see `vidi status --failed`."
+        )
+    return lines
