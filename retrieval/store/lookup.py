@@ -1,0 +1,193 @@
+"""What a search reads from the catalog: which vectors a filter allows, and what is known of the assets found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+
+from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
+from retrieval.store.tracks import StoredTrack, read_track
+from retrieval.store.vectors import Int64Array
+from retrieval.types import FeatureTrack, Float32Array, MediaKind
+
+__all__ = ["AssetSegments", "FileFilter", "LiveAsset", "Lookup", "SpaceUse"]
+
+_VALUES_PER_QUERY = 1000
+_BIGGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileFilter:
+    """Which files may be shown. None asks for nothing."""
+
+    kind: MediaKind | None = None
+    under: bytes | None = None
+    """An absolute folder, or a file, which then matches itself."""
+    after: datetime | None = None
+    before: datetime | None = None
+    """Local time without a zone: ``after <= time < before``. The time is the one at which a picture or video was
+    taken, or, where it doesn't say, the one at which the file was last modified."""
+
+    def __bool__(self) -> bool:
+        return any(value is not None for value in (self.kind, self.under, self.after, self.before))
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAsset:
+    """An asset with its present files that meet the filter, in the order of their bytes; there is at least one."""
+
+    id: int
+    kind: MediaKind
+    paths: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssetSegments:
+    """All segments of an asset in a space: vectors ``[n, dim]``, and times ``[n, 2]`` seconds or None for a picture."""
+
+    vectors: Float32Array
+    times: Float32Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceUse:
+    """A space, and how many assets are finished in it."""
+
+    space: SpaceRow
+    assets: int
+
+
+class Lookup:
+    """Reads from a catalog. Safe to share between threads."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._engine = catalog.engine
+
+    def spaces(self, name: str | None = None) -> list[SpaceUse]:
+        """The spaces (of ``name``) that have results, newest version first."""
+        finished = select(func.count()).where(Result.space_id == Space.id).scalar_subquery()
+        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized, finished)
+        statement = select(*columns).where(finished > 0).order_by(Space.id.desc())
+        if name is not None:
+            statement = statement.where(Space.name == name)
+        with self._engine.connect() as connection:
+            return [SpaceUse(SpaceRow(*row[:-1]), row[-1]) for row in connection.execute(statement)]
+
+    def vector_ids(self, space: SpaceRow, wanted: FileFilter) -> Int64Array:
+        """``[n]`` ids of the vectors whose asset has a present file that meets ``wanted``."""
+        assets = select(File.asset_id).join(Asset, Asset.id == File.asset_id).where(*_conditions(wanted))
+        statement = (
+            select(Embedding.vector_id)
+            .join(Segment, Segment.id == Embedding.segment_id)
+            .join(Segmentation, Segmentation.id == Segment.segmentation_id)
+            .where(Embedding.space_id == space.id, Segmentation.asset_id.in_(assets))
+        )
+        with self._engine.connect() as connection:
+            return np.fromiter(connection.scalars(statement), np.int64)
+
+    def assets_of(self, vector_ids: Sequence[int]) -> dict[int, int]:
+        """The asset of each vector that the catalog still holds."""
+        statement = (
+            select(Embedding.vector_id, Segmentation.asset_id)
+            .join(Segment, Segment.id == Embedding.segment_id)
+            .join(Segmentation, Segmentation.id == Segment.segmentation_id)
+        )
+        found: dict[int, int] = {}
+        with self._engine.connect() as connection:
+            for chunk in _chunks(vector_ids):
+                rows = connection.execute(statement.where(Embedding.vector_id.in_(chunk)))
+                found.update({row.vector_id: row.asset_id for row in rows})
+        return found
+
+    def live_assets(self, asset_ids: Sequence[int], wanted: FileFilter) -> dict[int, LiveAsset]:
+        """Those of ``asset_ids`` that have a present file that meets ``wanted``."""
+        statement = select(Asset.id, Asset.kind, File.path).join(File, File.asset_id == Asset.id)
+        kinds: dict[int, str] = {}
+        paths: defaultdict[int, list[bytes]] = defaultdict(list)
+        with self._engine.connect() as connection:
+            for chunk in _chunks(asset_ids):
+                for row in connection.execute(statement.where(Asset.id.in_(chunk), *_conditions(wanted))):
+                    kinds[row.id] = row.kind
+                    paths[row.id].append(row.path)
+        return {
+            asset_id: LiveAsset(asset_id, MediaKind(kind), tuple(sorted(paths[asset_id])))
+            for asset_id, kind in kinds.items()
+        }
+
+    def segments(self, space: SpaceRow, asset_ids: Sequence[int]) -> dict[int, AssetSegments]:
+        """All segments of each asset, in the order of time. Damaged vectors are left out, as the index does."""
+        statement = (
+            select(Segmentation.asset_id, Segment.start_seconds, Segment.end_seconds, Embedding.vector)
+            .join(Segment, Segment.segmentation_id == Segmentation.id)
+            .join(Embedding, and_(Embedding.segment_id == Segment.id, Embedding.space_id == space.id))
+            .order_by(Segmentation.asset_id, Segment.position)
+        )
+        rows: defaultdict[int, list[Any]] = defaultdict(list)
+        with self._engine.connect() as connection:
+            for chunk in _chunks(asset_ids):
+                for row in connection.execute(statement.where(Segmentation.asset_id.in_(chunk))):
+                    if len(row.vector) == 2 * space.dim:
+                        rows[row.asset_id].append(row)
+        return {asset_id: _segments(asset_rows) for asset_id, asset_rows in rows.items()}
+
+    def tracks(self, asset_ids: Sequence[int], expert: str) -> dict[int, FeatureTrack]:
+        """What ``expert``, at the newest version that has seen it, says of each asset.
+
+        Raises:
+            LibraryError: the file of a long track is missing or damaged.
+        """
+        columns = (Track.asset_id, Track.count, Track.dim, Track.times, Track.features, Track.path)
+        statement = select(*columns).where(Track.expert == expert).order_by(Track.id)
+        found: dict[int, StoredTrack] = {}
+        with self._engine.connect() as connection:
+            for chunk in _chunks(asset_ids):
+                for row in connection.execute(statement.where(Track.asset_id.in_(chunk))):
+                    found[row.asset_id] = StoredTrack(*row[1:])
+        return {asset_id: read_track(track, self._catalog.library) for asset_id, track in found.items()}
+
+
+def _segments(rows: list[Any]) -> AssetSegments:
+    vectors = np.stack([np.frombuffer(row.vector, "<f2") for row in rows]).astype(np.float32)
+    times = None
+    if rows[0].start_seconds is not None:
+        times = np.array([(row.start_seconds, row.end_seconds) for row in rows], np.float32)
+    return AssetSegments(vectors, times)
+
+
+def _conditions(wanted: FileFilter) -> Iterator[ColumnElement[bool]]:
+    """What a row of ``file`` joined to its ``asset`` must satisfy to be shown."""
+    yield File.present.is_(True)
+    if wanted.kind is not None:
+        yield Asset.kind == wanted.kind.value
+    if wanted.under is not None:
+        folder = wanted.under.rstrip(b"/")
+        # A range instead of LIKE: exact on bytes, and the index on path answers it. "0" follows "/".
+        yield or_(File.path == wanted.under, and_(File.path >= folder + b"/", File.path < folder + b"0"))
+    if wanted.after is not None:
+        yield _time_is(Asset.taken_at >= wanted.after, File.modified_ns >= _nanoseconds(wanted.after))
+    if wanted.before is not None:
+        yield _time_is(Asset.taken_at < wanted.before, File.modified_ns < _nanoseconds(wanted.before))
+
+
+def _time_is(taken: ColumnElement[bool], modified: ColumnElement[bool]) -> ColumnElement[bool]:
+    return case((Asset.taken_at.is_not(None), taken), else_=modified)
+
+
+def _nanoseconds(local: datetime) -> int:
+    nanoseconds = int(local.replace(microsecond=0).timestamp()) * 1_000_000_000 + local.microsecond * 1000
+    return max(-_BIGGEST, min(_BIGGEST, nanoseconds))  # past the year 2262 they don't fit the column
+
+
+def _chunks(values: Iterable[int]) -> Iterator[list[int]]:
+    """Few enough at a time for one statement; plain ints, which is all that a database driver knows."""
+    listed = [int(value) for value in values]
+    for start in range(0, len(listed), _VALUES_PER_QUERY):
+        yield listed[start : start + _VALUES_PER_QUERY]
