@@ -1,0 +1,120 @@
+"""The appearance expert: what a picture or a frame looks like, by EfficientNet-Lite0.
+
+One forward pass serves three: the pooled features are what spaces and transformers read, the logits are
+the embedded tagger over the 1,000 classes of ImageNet, and both together are the starter's picture tower.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from threading import Lock
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
+from retrieval.models.picture_tower import PictureTower, load_picture_tower
+from retrieval.types import Float32Array
+
+__all__ = ["Appearance", "AppearanceOutput", "ImageNetClass", "imagenet_classes", "top_classes"]
+
+_PREPROCESSING: Final = "squash224-1"  # how pixels come to be 224 x 224; a new way is a new version
+_BATCH: Final = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AppearanceOutput:
+    """``features`` [n, 1280] and ``logits`` [n, 1000], float32, of the same n pictures."""
+
+    features: Float32Array
+    logits: Float32Array
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2 or self.logits.ndim != 2 or len(self.features) != len(self.logits):
+            raise ValueError(
+                f"features and logits must be [n, d] of one n, got {self.features.shape} and {self.logits.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __repr__(self) -> str:
+        return f"AppearanceOutput(features={self.features.shape}, logits={self.logits.shape})"
+
+
+class Appearance:
+    """The expert. The model loads at the first :meth:`encode`; several threads may call it."""
+
+    name: Final = "appearance"
+    version: Final = f"efficientnet-lite0-{LITE0_WEIGHTS.sha256[:8]}-{_PREPROCESSING}"
+    dim: Final = efficientnet_lite0().features
+    picture_size: Final = efficientnet_lite0().picture_size
+    """Side, in pixels, of the squares that it takes."""
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        """``threads`` that one call may use on a CPU; by default as many as there are usable cores."""
+        self._threads = threads
+        self._lock = Lock()
+
+    def encode(self, pixels: NDArray[np.uint8]) -> AppearanceOutput:
+        """Features and logits of ``pixels`` [n, 224, 224, 3] uint8 RGB; n may be 0.
+
+        Raises:
+            ValueError: the pixels have another shape or type.
+            WeightsError: at the first call, where the weights are absent or differ.
+        """
+        self._check(pixels)
+        tower = self._loaded_tower()
+        starts = range(0, max(1, len(pixels)), _BATCH)
+        parts = [tower(pixels[start : start + _BATCH]) for start in starts]
+        features, logits = (np.concatenate(outputs) for outputs in zip(*parts, strict=True))
+        return AppearanceOutput(features, logits)
+
+    def _check(self, pixels: NDArray[np.uint8]) -> None:
+        expected = (self.picture_size, self.picture_size, 3)
+        if pixels.shape[1:] != expected or pixels.dtype != np.uint8:
+            raise ValueError(f"pixels must be [n, 224, 224, 3] uint8, got {pixels.shape} {pixels.dtype}")
+
+    def _loaded_tower(self) -> PictureTower:
+        with self._lock:
+            return self._tower
+
+    @cached_property
+    def _tower(self) -> PictureTower:
+        return load_picture_tower(threads=self._threads)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNetClass:
+    """One class of ImageNet-1k: its WordNet synset and the synset's words, the commonest first."""
+
+    synset: str
+    names: tuple[str, ...]
+
+
+def imagenet_classes() -> tuple[ImageNetClass, ...]:
+    """The 1,000 classes in the order of the logits. Reads a file; keep what it gives."""
+    text = files("retrieval.experts").joinpath("data", "imagenet_classes.json").read_text("utf-8")
+    return tuple(ImageNetClass(entry["synset"], tuple(entry["names"])) for entry in json.loads(text))
+
+
+def top_classes(logits: Float32Array, k: int = 10) -> tuple[NDArray[np.uint16], NDArray[np.float16]]:
+    """The ``k`` likeliest classes of each row, best first.
+
+    Args:
+        logits: [n, classes].
+        k: from 1 to the number of classes.
+
+    Returns:
+        Indices [n, k] uint16 and probabilities [n, k] float16 (softmax over all classes).
+    """
+    if not 1 <= k <= logits.shape[1]:
+        raise ValueError(f"k must be from 1 to {logits.shape[1]}, got {k}")
+    indices = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+    return indices.astype(np.uint16), np.take_along_axis(probabilities, indices, axis=1).astype(np.float16)

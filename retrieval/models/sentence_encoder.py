@@ -1,0 +1,88 @@
+"""all-MiniLM-L6-v2 on tokenizers and ONNX Runtime: the vectors of sentence-transformers, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS, BertConfig, minilm_l6
+from retrieval.models.onnx_session import OnnxModel, kept_graph, usable_cores
+from retrieval.models.safetensors_view import view_float_tensors
+from retrieval.types import Float32Array
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+__all__ = ["SentenceEncoder"]
+
+_BATCH: Final = 32
+_UNUSED: Final = frozenset({"pooler.dense.weight", "pooler.dense.bias"})  # the mean over tokens stands in their place
+
+
+class SentenceEncoder:
+    """Turns sentences into vectors of length 1."""
+
+    def __init__(self, config: BertConfig, model: OnnxModel, tokenizer: Tokenizer) -> None:
+        self._config = config
+        self._model = model
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, *, threads: int | None = None) -> Self:
+        """The encoder with the packaged weights, which are checked first. ``threads``: default all usable cores.
+
+        Raises:
+            WeightsError: the weights are not installed, or differ from the published ones.
+        """
+        config = minilm_l6()
+        content = MINILM_WEIGHTS.map()
+        weights = {name: tensor for name, tensor in view_float_tensors(content).items() if name not in _UNUSED}
+        model = OnnxModel(kept_graph("minilm_l6"), weights, threads=threads or usable_cores())
+        return cls(config, model, _load_tokenizer(config))
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self._config.hidden
+
+    def encode(self, texts: Sequence[str]) -> Float32Array:
+        """One vector for each text: [n, 384]. What is beyond 256 tokens is left out (see :meth:`is_cut`)."""
+        encodings = self._tokenizer.encode_batch([text.strip() for text in texts])
+        vectors = np.empty((len(encodings), self.dim), np.float32)
+        for rows in _batches_by_length(encodings):
+            ids, mask = _pad([encodings[row] for row in rows])
+            (vectors[rows],) = self._model.run(ids=ids, mask=mask)
+        return vectors
+
+    def is_cut(self, text: str) -> bool:
+        """Whether ``text`` is longer than the model reads."""
+        return bool(self._tokenizer.encode(text.strip()).overflowing)
+
+
+def _load_tokenizer(config: BertConfig) -> Tokenizer:
+    from tokenizers import Tokenizer  # here, since only a process that encodes should pay for it
+
+    tokenizer = Tokenizer.from_buffer(MINILM_TOKENIZER.read())
+    tokenizer.enable_truncation(config.most_tokens)
+    tokenizer.no_padding()  # the file pads all to 128; here each batch is as wide as its longest
+    return tokenizer
+
+
+def _batches_by_length(encodings: Sequence[Encoding]) -> Iterator[list[int]]:
+    """Rows in batches of like length, so that little is spent on padding."""
+    rows = sorted(range(len(encodings)), key=lambda row: len(encodings[row].ids))
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
+
+
+def _pad(encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token ids and mask, [n, t] int64 each, of the width of the longest."""
+    shape = (len(encodings), max(len(encoding.ids) for encoding in encodings))
+    ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for row, encoding in enumerate(encodings):
+        ids[row, : len(encoding.ids)] = encoding.ids
+        mask[row, : len(encoding.ids)] = 1
+    return ids, mask
