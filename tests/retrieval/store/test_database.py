@@ -1,0 +1,116 @@
+"""Opening a library: made, migrated, refused, locked."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from retrieval.errors import CatalogVersionError, LibraryBusyError, LibraryError
+from retrieval.store import database
+from retrieval.store.catalog import Catalog
+from retrieval.store.database import CATALOG_NAME, lock_for_writing, open_database
+from retrieval.store.schema import REVISION, Base
+
+
+def test_a_new_library_is_private_and_at_the_newest_revision(tmp_path: Path) -> None:
+    library = tmp_path / "new" / "library"
+    with Catalog(library, create=True) as catalog:
+        assert len(catalog.catalog_id) == 32
+        with catalog.engine.connect() as connection:
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISION
+            assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+            assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+    assert stat.S_IMODE(library.stat().st_mode) == 0o700
+
+
+def test_migrations_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
+    engine = open_database(tmp_path, create=True)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_an_absent_library_is_not_made_by_looking(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="fill one with `vidi index FOLDER`"):
+        open_database(tmp_path / "none", create=False)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_catalog_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
+    open_database(tmp_path, create=True).dispose()
+    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(CatalogVersionError, match="version 9999"):
+        open_database(tmp_path, create=False)
+
+
+def test_an_older_catalog_is_backed_up_whole_before_it_is_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_database(tmp_path, create=True).dispose()
+    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    connection.close()
+    monkeypatch.setattr(database, "_migrate", lambda _engine: None)
+    open_database(tmp_path, create=False).dispose()
+    (backup,) = tmp_path.glob("catalog-0000-*.backup.sqlite")
+    with sqlite3.connect(backup) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0000",)
+        assert connection.execute("SELECT count(*) FROM setting").fetchone() == (2,)
+    connection.close()
+
+
+def test_a_file_that_is_no_database_is_a_plain_line(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_NAME).write_bytes(b"this is not a database" * 100)
+    with pytest.raises(LibraryError, match="can't be read"):
+        open_database(tmp_path, create=False)
+
+
+def test_a_library_where_a_file_stands_is_a_plain_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(LibraryError, match="can't be made"):
+        open_database(tmp_path / "taken" / "library", create=True)
+
+
+def test_a_second_writer_is_told_so(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib; from retrieval.store.database import lock_for_writing\n"
+            "with lock_for_writing(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
+            str(tmp_path),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(LibraryBusyError, match="another vidi is writing"), lock_for_writing(tmp_path):
+        pass
+    holder.kill()
+    holder.communicate()
+    with lock_for_writing(tmp_path):
+        pass  # a killed holder leaves no lock behind
+
+
+def test_migrating_a_new_library_is_one_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database.secrets, "token_hex", lambda _size: (_ for _ in ()).throw(OSError("power fails")))
+    with pytest.raises(OSError, match="power fails"):
+        open_database(tmp_path, create=True)
+    monkeypatch.undo()
+    engine = open_database(tmp_path, create=True)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM setting")) == 2
+    engine.dispose()

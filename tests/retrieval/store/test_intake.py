@@ -1,0 +1,155 @@
+"""What an index run writes: once, wholly, and so that running again finds only what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.intake import FailureRecord, FoundFile, Intake, MediaRecord, SegmentRecord, display_of
+from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Track
+from retrieval.types import FeatureTrack, MediaFacts, MediaKind
+
+DIM = 4
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog(tmp_path / "library", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def intake(catalog: Catalog) -> Intake:
+    return Intake(catalog, ("frames", "1"))
+
+
+@pytest.fixture
+def space(catalog: Catalog) -> SpaceRow:
+    return catalog.space("starter", "v1", DIM, normalized=True)
+
+
+def _found(name: bytes, size: int = 10) -> FoundFile:
+    return FoundFile(b"/media/" + name, "picture", size, 1_000, 2**64 - 1)
+
+
+def _take_in(intake: Intake, *names: bytes) -> list[int]:
+    intake.take_in([_found(name) for name in names], [], [])
+    known = intake.known([b"/media/" + name for name in names])
+    return [known[b"/media/" + name].id for name in names]
+
+
+def _record(file_id: int, content: bytes, segments: int = 1) -> MediaRecord:
+    generator = np.random.default_rng(file_id)
+    times = np.zeros((segments, 2), dtype=np.float32)
+    return MediaRecord(
+        file_id,
+        content.ljust(32, b"\0"),
+        MediaFacts(MediaKind.PICTURE, width=3, height=2),
+        [SegmentRecord()] * segments,
+        generator.normal(size=(segments, DIM)).astype(np.float32),
+        {("appearance", "v1"): FeatureTrack(times, generator.normal(size=(segments, 6)).astype(np.float16))},
+    )
+
+
+def _count(catalog: Catalog, table: type) -> int:
+    with catalog.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_work_is_what_is_missing(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
+    first, second = _take_in(intake, b"a.jpg", b"b.jpg")
+    assert intake.pending([b"/media"], space, "x", retry=False) == [first, second]
+    intake.write(space, [_record(first, b"A")], [FailureRecord(second, "decode", "broken", True, "x")])
+    assert intake.pending([b"/media"], space, "x", retry=False) == []
+    assert intake.pending([b"/media"], space, "x", retry=True) == [second]
+    assert intake.pending([b"/media"], space, "newer decoder", retry=False) == [second]
+    assert intake.pending([b"/elsewhere"], space, "newer decoder", retry=False) == []
+    newer = catalog.space("starter", "v2", DIM, normalized=True)
+    assert intake.pending([b"/media"], newer, "x", retry=False) == [first]
+
+
+def test_a_failure_of_the_moment_is_work_again(intake: Intake, space: SpaceRow) -> None:
+    (file_id,) = _take_in(intake, b"a.jpg")
+    intake.write(space, [], [FailureRecord(file_id, "decode", "disk away", False, "x")])
+    assert intake.pending([b"/media"], space, "x", retry=False) == [file_id]
+
+
+def test_the_same_content_is_kept_once(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
+    first, second = _take_in(intake, b"a.jpg", b"copy.jpg")
+    assets = intake.write(space, [_record(first, b"A", 3), _record(second, b"A", 3)], [])
+    assert assets[0] == assets[1]
+    counts = {table: _count(catalog, table) for table in (Asset, Segment, Embedding, Result, Track)}
+    assert counts == {Asset: 1, Segment: 3, Embedding: 3, Result: 1, Track: 1}
+
+
+def test_a_batch_is_all_or_nothing(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
+    first, second = _take_in(intake, b"a.jpg", b"b.jpg")
+    broken = _record(second, b"B", 2)
+    broken = MediaRecord(second, broken.content_hash, broken.facts, broken.segments, broken.embeddings[:1], {})
+    with pytest.raises(ValueError, match="a vector a segment"):
+        intake.write(space, [_record(first, b"A"), broken], [])
+    assert _count(catalog, Asset) == _count(catalog, Embedding) == 0
+
+
+def test_a_second_version_is_embedded_from_kept_tracks(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
+    (file_id,) = _take_in(intake, b"a.mp4")
+    (asset_id,) = intake.write(space, [_record(file_id, b"A", 2)], [])
+    track = intake.read_track(asset_id, "appearance", "v1")
+    assert track is not None
+    assert track.features.shape == (2, 6)
+    newer = catalog.space("starter", "v2", DIM, normalized=True)
+    intake.embed(newer, asset_id, np.ones((2, DIM), dtype=np.float32))
+    assert (_count(catalog, Segment), _count(catalog, Embedding), _count(catalog, Result)) == (2, 4, 2)
+
+
+def test_a_changed_file_is_read_again_and_its_old_failure_forgotten(
+    catalog: Catalog, intake: Intake, space: SpaceRow
+) -> None:
+    (file_id,) = _take_in(intake, b"a.jpg")
+    intake.write(space, [], [FailureRecord(file_id, "decode", "broken", True, "x")])
+    known = intake.known([b"/media/a.jpg"])[b"/media/a.jpg"]
+    assert known.is_same_as(_found(b"a.jpg"))
+    assert not known.is_same_as(_found(b"a.jpg", size=11))
+    intake.take_in([], [(file_id, _found(b"a.jpg", size=11))], [])
+    assert _count(catalog, Failure) == 0
+    assert intake.pending([b"/media"], space, "x", retry=False) == [file_id]
+
+
+def test_missing_files_return(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
+    (file_id,) = _take_in(intake, b"a.jpg")
+    intake.write(space, [_record(file_id, b"A")], [])
+    intake.mark_missing([file_id])
+    assert list(intake.present_under(b"/media")) == []
+    intake.take_in([], [], [file_id])
+    assert list(intake.present_under(b"/media")) == [(file_id, b"/media/a.jpg")]
+    assert _count(catalog, Embedding) == 1
+
+
+def test_a_root_holds_what_is_below_it_and_nothing_beside_it(intake: Intake) -> None:
+    intake.take_in([FoundFile(path, "picture", 1, 1, 1) for path in (b"/a/x.jpg", b"/ab/x.jpg", b"/a")], [], [])
+    assert {path for _, path in intake.present_under(b"/a")} == {b"/a/x.jpg", b"/a"}
+    assert len(list(intake.present_under(b"/"))) == 3
+
+
+def test_twins_are_other_present_files_of_one_content(intake: Intake, space: SpaceRow) -> None:
+    first, second, other = _take_in(intake, b"a.jpg", b"b.jpg", b"c.jpg")
+    intake.write(space, [_record(first, b"A"), _record(second, b"A"), _record(other, b"C")], [])
+    assert list(intake.twins([first, other])) == [(first, second)]
+    intake.mark_missing([second])
+    assert list(intake.twins([first, other])) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [(b"/a/\xff.jpg", "/a/\\xff.jpg"), (b"/a/new\nline.jpg", "/a/new\\nline.jpg"), ("/a/é.jpg".encode(), "/a/é.jpg")],
+)
+def test_any_path_has_a_readable_form(catalog: Catalog, intake: Intake, path: bytes, shown: str) -> None:
+    assert display_of(path) == shown
+    intake.take_in([FoundFile(path, "picture", 1, 1, 1)], [], [])
+    with catalog.engine.connect() as connection:
+        assert connection.execute(select(File.path, File.display)).one() == (path, shown)

@@ -1,0 +1,53 @@
+"""Feature tracks survive being kept: packed or as files, and damage is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.errors import LibraryError
+from retrieval.store import tracks
+from retrieval.store.tracks import pack_track, read_track, write_atomically
+from retrieval.types import FeatureTrack
+
+
+def _track(count: int, dim: int = 8) -> FeatureTrack:
+    generator = np.random.default_rng(count)
+    times = np.stack([np.arange(count), np.arange(count) + 1], axis=1).astype(np.float32)
+    return FeatureTrack(times, generator.normal(size=(count, dim)).astype(np.float16))
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_short_track_is_packed(tmp_path: Path, count: int) -> None:
+    track = _track(count)
+    stored = pack_track(track, tmp_path, "ab-appearance")
+    assert stored.path is None
+    kept = read_track(stored, tmp_path)
+    np.testing.assert_array_equal(kept.features, track.features)
+    np.testing.assert_array_equal(kept.times, track.times)
+
+
+def test_a_long_track_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks, "PACKED_BYTES_MOST", 100)
+    track = _track(50)
+    stored = pack_track(track, tmp_path, "ab-appearance")
+    assert stored.path == "tracks/ab/ab-appearance.safetensors"
+    np.testing.assert_array_equal(read_track(stored, tmp_path).features, track.features)
+    (tmp_path / stored.path).write_bytes((tmp_path / stored.path).read_bytes()[:-40])
+    with pytest.raises(LibraryError, match="can't be read"):
+        read_track(stored, tmp_path)
+    (tmp_path / stored.path).unlink()
+    with pytest.raises(LibraryError, match="run `vidi index`"):
+        read_track(stored, tmp_path)
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    monkeypatch.setattr(tracks.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
