@@ -77,7 +77,7 @@ class EfficientNetLiteConfig:
 
 
 def efficientnet_lite0() -> EfficientNetLiteConfig:
-    """The smallest size: 4.7 million parameters, 0.4 billion multiplications a picture."""
+    """The smallest size: 4.6 million parameters, 0.4 billion multiplications a picture."""
     return EfficientNetLiteConfig(
         stages=(
             Stage(blocks=1, kernel=3, stride=1, expansion=1, channels=16),

@@ -1,0 +1,105 @@
+"""Model cards: the facts of each model, told without loading any."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.errors import WeightsError
+from retrieval.models.bert import MINILM_WEIGHTS, minilm_l6
+from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
+from retrieval.models.packaged import PackagedFile
+from retrieval.spaces.starter import STARTER_WEIGHTS, StarterSpace
+
+__all__ = ["ModelCard", "model_cards"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a person should know of a model before using it."""
+
+    name: str
+    task: str
+    dim: int | None
+    """Width of its vectors; None where that can't be told without its file."""
+    source: str
+    """The package and version that bring the weights."""
+    sha256: str | None
+    """Of the weights; None where they are known only by the file, and it is absent."""
+    licence: str
+    size_bytes: int
+    languages: tuple[str, ...]
+    """ISO 639-1 codes of the languages that it reads; none where it reads no text."""
+    path: Path | None
+    """Where the weights lie on this machine."""
+
+    @property
+    def available(self) -> bool:
+        """Whether the weights are on this machine. Their digest is another matter: see :meth:`verify`."""
+        return self.path is not None
+
+    def verify(self) -> None:
+        """Reads the weights and compares their digest.
+
+        Raises:
+            WeightsError: they are absent, can't be read, or differ.
+        """
+        if self.path is None:
+            raise WeightsError(f"{self.name} is not on this machine: expected {self.source}, found no file; install it")
+        try:
+            found = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise WeightsError(
+                f"{self.path} can't be read: expected a readable file, found: {error.strerror}; check its permissions"
+            ) from error
+        if found != self.sha256:
+            raise WeightsError(
+                f"{self.path} is not {self.name}: expected sha256 {self.sha256}, found {found}; "
+                f"install {self.source} again"
+            )
+
+
+def model_cards() -> list[ModelCard]:
+    """The cards of all models that this version can use. Reads a few megabytes at most."""
+    return [
+        _packaged_card(
+            "efficientnet-lite0",
+            task="picture features and ImageNet-1k classes",
+            dim=efficientnet_lite0().features,
+            file=LITE0_WEIGHTS,
+        ),
+        _packaged_card(
+            "all-MiniLM-L6-v2", task="sentence vectors", dim=minilm_l6().hidden, file=MINILM_WEIGHTS, languages=("en",)
+        ),
+        _starter_card(STARTER_WEIGHTS / "heads.safetensors"),
+    ]
+
+
+def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, languages: tuple[str, ...] = ()) -> ModelCard:
+    return ModelCard(
+        name=name,
+        task=task,
+        dim=dim,
+        source=file.distribution,
+        sha256=file.sha256,
+        licence="Apache-2.0",
+        size_bytes=file.size_bytes,
+        languages=languages,
+        path=file.find(),
+    )
+
+
+def _starter_card(heads: Path) -> ModelCard:
+    here = heads.is_file()
+    return ModelCard(
+        name=StarterSpace.name,
+        task="one space for text and pictures: heads on the two models above",
+        dim=StarterSpace(heads.parent).dim if here else None,
+        source="vidi",
+        sha256=hashlib.sha256(heads.read_bytes()).hexdigest() if here else None,
+        licence="Apache-2.0",
+        size_bytes=heads.stat().st_size if here else 0,
+        languages=StarterSpace.languages,
+        path=heads if here else None,
+    )
