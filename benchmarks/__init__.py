@@ -1,0 +1,1 @@
+"""Scripts that measure the figures and write them as data: `make bench`."""

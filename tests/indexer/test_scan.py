@@ -1,0 +1,100 @@
+"""The scan finds every media file once, whatever the tree looks like."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from indexer.scan import Notice, scan
+from retrieval.store.intake import FoundFile
+
+
+def _scan(*roots: Path | bytes, skip: bytes = b"/nowhere") -> tuple[list[bytes], list[Notice]]:
+    found = list(scan([os.fsencode(root) for root in roots], skip=skip))
+    files = [item.path for item in found if isinstance(item, FoundFile)]
+    return files, [item for item in found if isinstance(item, Notice)]
+
+
+def _touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_media_below_a_folder_by_name_with_their_facts(tmp_path: Path) -> None:
+    _touch(tmp_path / "b/c.MP4", tmp_path / "a.jpg", tmp_path / "b/notes.txt", tmp_path / "sound.mp3")
+    found = list(scan([os.fsencode(tmp_path)], skip=b""))
+    assert [(item.path, item.kind) for item in found if isinstance(item, FoundFile)] == [
+        (os.fsencode(tmp_path / "a.jpg"), "picture"),
+        (os.fsencode(tmp_path / "sound.mp3"), "sound"),
+        (os.fsencode(tmp_path / "b/c.MP4"), "video"),
+    ]
+    facts = (tmp_path / "a.jpg").stat()
+    assert isinstance(found[0], FoundFile)
+    assert (found[0].size_bytes, found[0].modified_ns, found[0].inode) == (1, facts.st_mtime_ns, facts.st_ino)
+
+
+def test_hidden_names_and_the_library_itself_are_passed_over(tmp_path: Path) -> None:
+    _touch(tmp_path / ".cache/a.jpg", tmp_path / ".b.jpg", tmp_path / "library/thumbnails/c.jpg", tmp_path / "d.jpg")
+    files, notices = _scan(tmp_path, skip=os.fsencode(tmp_path / "library"))
+    assert files == [os.fsencode(tmp_path / "d.jpg")]
+    assert notices == []
+
+
+def test_loops_of_links_end_and_linked_folders_are_seen_once(tmp_path: Path) -> None:
+    _touch(tmp_path / "a/x.jpg")
+    (tmp_path / "a/loop").symlink_to(tmp_path)
+    (tmp_path / "z").symlink_to(tmp_path / "a")
+    files, _ = _scan(tmp_path)
+    assert [Path(os.fsdecode(path)).name for path in files] == ["x.jpg"]
+
+
+def test_overlapping_roots_give_each_file_once(tmp_path: Path) -> None:
+    _touch(tmp_path / "a/x.jpg", tmp_path / "y.jpg")
+    files, _ = _scan(tmp_path / "a/x.jpg", tmp_path, tmp_path / "a", tmp_path)
+    assert sorted(files) == [os.fsencode(tmp_path / "a/x.jpg"), os.fsencode(tmp_path / "y.jpg")]
+
+
+def test_what_cannot_be_media_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    _touch(tmp_path / "good.jpg", tmp_path / "notes.txt")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "gone")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s.png"))
+        files, notices = _scan(tmp_path, tmp_path / "notes.txt", tmp_path / "absent")
+    assert files == [os.fsencode(tmp_path / "good.jpg")]
+    reasons = {os.path.basename(os.fsdecode(notice.path)): notice.reason for notice in notices}
+    assert reasons == {
+        "pipe.jpg": "is not a regular file",
+        "s.png": "is not a regular file",
+        "dangling.jpg": "can't be read (No such file or directory)",
+        "notes.txt": "is not a picture, video or sound by its name",
+        "absent": "can't be read (No such file or directory)",
+    }
+
+
+def test_an_unreadable_folder_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _touch(tmp_path / "locked/a.jpg", tmp_path / "open/b.jpg")
+    real = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if path.endswith(b"locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything, so modes alone can't show this
+    files, notices = _scan(tmp_path)
+    assert files == [os.fsencode(tmp_path / "open/b.jpg")]
+    assert notices == [Notice(os.fsencode(tmp_path / "locked"), "can't be listed (Permission denied)")]
+
+
+def test_names_may_be_any_bytes(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path)
+    for name in (b"new\nline.jpg", b"latin-\xe9.jpg"):
+        with open(folder + b"/" + name, "wb") as file:
+            file.write(b"x")
+    files, _ = _scan(folder)
+    assert files == [folder + b"/latin-\xe9.jpg", folder + b"/new\nline.jpg"]
