@@ -1,113 +1,250 @@
-"""The exact vector index of one machine: FAISS over every vector, by inner product."""
+"""The vector index of one space, kept true to the catalog: read when it is valid, added to, rebuilt when it is not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, BinaryIO
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+from sqlalchemy import Connection, Row, func, select
 
-from retrieval.errors import IndexFileError
-from retrieval.store.vectors import NO_VECTOR, Int64Array, best_first, checked_vectors
+from retrieval.errors import IndexFileError, LibraryError
+from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.flat_index import FlatIndex
+from retrieval.store.index_file import IndexStamp, index_path, open_index_file, write_index_file
+from retrieval.store.schema import Embedding, Setting
+from retrieval.store.vectors import Int64Array, VectorIndex
 from retrieval.types import Float32Array
 
-__all__ = ["FaissIndex"]
+__all__ = ["SAVED_PAST", "CatalogIndex", "Notice", "open_index", "rebuild_index", "update_index"]
 
-_PIECE_BYTES = 1 << 20
-_FEW_SHARE = 0.05
-"""Under this share of allowed vectors, multiplying those alone is quicker than asking FAISS to pass over the rest."""
+Notice = Callable[[str], None]
+"""Takes one plain line for a person."""
+
+SAVED_PAST = 4096
+"""Vectors that a searcher adds before it saves the index for the next one: under a second's work is not worth it."""
+
+_ROWS_PER_CHUNK = 4096
 
 
-class FaissIndex:
-    """An ``IndexIDMap2`` over an ``IndexFlatIP``: float32, exact. Not safe to search while another thread adds."""
+class CatalogIndex:
+    """Answers from the vectors of ``space`` that the catalog holds. Safe to share between threads."""
 
-    def __init__(self, dim: int) -> None:
-        """An empty index of vectors of length ``dim``."""
-        # FAISS takes over half a second to import; help, status and a refused query must not pay for it.
-        import faiss
-
-        self._faiss: Any = faiss  # the types that it publishes don't know its Python callbacks
-        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-
-    @classmethod
-    def read(cls, file: BinaryIO) -> FaissIndex:
-        """What :meth:`write` wrote, from ``file`` onwards.
-
-        Raises:
-            IndexFileError: these are not the bytes of such an index.
-        """
-        index = cls(1)
-        faiss = index._faiss
-        try:
-            read = faiss.read_index(faiss.PyCallbackIOReader(file.read, _PIECE_BYTES))
-        except RuntimeError as error:
-            raise IndexFileError("FAISS can't read the index") from error
-        if not isinstance(read, faiss.IndexIDMap2) or not isinstance(
-            faiss.downcast_index(read.index), faiss.IndexFlatIP
-        ):
-            raise IndexFileError(f"expected an exact index by inner product, got {type(read).__name__}")
-        index._index = read
-        return index
-
-    def write(self, write: Callable[[bytes], Any]) -> None:
-        """Hand all of the index to ``write``, piece by piece; what ``write`` raises is raised."""
-        self._faiss.write_index(self._index, self._faiss.PyCallbackIOWriter(write, _PIECE_BYTES))
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return int(self._index.d)
-
-    @property
-    def ids(self) -> Int64Array:
-        """``[n] int64``, in the order of adding."""
-        ids: Int64Array = self._faiss.vector_to_array(self._index.id_map)
-        return ids
+    def __init__(self, catalog: Catalog, space: SpaceRow, notice: Notice) -> None:
+        """Use :func:`open_index`."""
+        self._catalog = catalog
+        self._space = space
+        self._notice = notice
+        self._lock = threading.RLock()
+        self._index: VectorIndex
+        self._stamp: IndexStamp
+        self._unsaved: int
+        self._path = index_path(catalog.library, space.id, space.name)
+        with catalog.engine.connect() as connection:
+            self._start_over(connection)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._index)
 
-    def add(self, ids: Int64Array, vectors: Float32Array) -> None:
-        """Add ``vectors`` ``[n, dim]`` under ``ids`` ``[n]``, which it must not hold yet.
-
-        Raises:
-            ValueError: wrong shapes, or a number that is NaN or infinite.
-        """
-        self._index.add_with_ids(checked_vectors(ids, vectors, self.dim), np.ascontiguousarray(ids, dtype=np.int64))
+    @property
+    def unsaved(self) -> int:
+        """Rows of the catalog taken in since the file was read or written."""
+        return self._unsaved
 
     def search(
         self, queries: Float32Array, k: int, allowed: Int64Array | None = None
     ) -> tuple[Float32Array, Int64Array]:
-        """The ``k`` best of each query ``[n, dim]``; see :meth:`retrieval.store.vectors.VectorIndex.search`.
+        """The ``k`` best of each query; see :meth:`retrieval.store.vectors.VectorIndex.search`."""
+        with self._lock:
+            return self._index.search(queries, k, allowed)
+
+    def refresh(self) -> None:
+        """Take in what was committed since; cheap when there is nothing. Deletions rebuild it in memory."""
+        with self._lock, self._catalog.engine.connect() as connection:
+            if not _is_current(connection, self._stamp):
+                self._start_over(connection)
+            self._catch_up(connection)
+
+    def save(self) -> None:
+        """Write the index file. The caller holds the library's write lock.
 
         Raises:
-            ValueError: the queries are of another length, or hold NaN or infinity.
+            LibraryError: the disk is full or can't be written.
         """
-        queries = checked_vectors(np.empty(len(queries), np.int64), queries, self.dim)
-        if allowed is not None and len(allowed) <= len(self) * _FEW_SHARE:
-            return self._search_few(queries, k, allowed)
-        scores = np.full((len(queries), k), -np.inf, np.float32)
-        ids = np.full((len(queries), k), NO_VECTOR, np.int64)
-        found = min(k, len(self))
-        if found:
-            selector = None if allowed is None else self._selector(allowed)
-            scores[:, :found], ids[:, :found] = self._index.search(queries, found, params=selector)
-        return best_first(scores, ids)
+        with self._lock:
+            try:
+                write_index_file(self._path, self._stamp, self._index.write)
+            except OSError as error:
+                raise LibraryError(
+                    f"the vector index {self._path} can't be written ({error.strerror}); "
+                    "nothing is lost: free some space and run `vidi rebuild`"
+                ) from error
+            self._unsaved = 0
 
-    def _selector(self, allowed: Int64Array) -> Any:
-        """A bit an id: the quickest test when many are allowed."""
-        bits = np.zeros(int(max(self.ids.max(), allowed.max(initial=0))) + 1, bool)
-        bits[allowed] = True
-        selector = self._faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
-        return self._faiss.SearchParameters(sel=selector)
+    def save_if_free(self) -> bool:
+        """Save unless another process is writing or the library can't be written; whether it was saved."""
+        try:
+            with self._catalog.lock():
+                self.save()
+        except LibraryError:  # A searcher loses nothing: the next one adds the same rows again.
+            return False
+        return True
 
-    def _search_few(self, queries: Float32Array, k: int, allowed: Int64Array) -> tuple[Float32Array, Int64Array]:
-        known = np.intersect1d(allowed, self.ids)
-        vectors = self._index.reconstruct_batch(known) if len(known) else np.empty((0, self.dim), np.float32)
-        found = queries @ vectors.T  # [queries, known]
-        scores, ids = best_first(found, np.broadcast_to(known, found.shape))
-        missing = ((0, 0), (0, max(0, k - len(known))))
-        return (
-            np.pad(scores[:, :k], missing, constant_values=-np.inf),
-            np.pad(ids[:, :k], missing, constant_values=NO_VECTOR),
+    def read_file(self) -> None:
+        """Take over the saved index if it is whole and true to the catalog; say why when it is not."""
+        try:
+            with open_index_file(self._path) as (stamp, file), self._catalog.engine.connect() as connection:
+                self._check_stamp(connection, stamp)
+                index = FlatIndex.read(file)
+            if (len(index), index.dim) != (stamp.count, stamp.dim):
+                raise IndexFileError(f"{self._path} does not hold what its stamp says")
+        except FileNotFoundError:
+            self._say("missing")
+        except (IndexFileError, OSError) as error:
+            self._say(str(error))
+        else:
+            self._index, self._stamp = index, stamp
+
+    def _say(self, reason: str) -> None:
+        with self._catalog.engine.connect() as connection:
+            rows = _count_up_to(connection, self._space.id, None)
+        if rows:
+            self._notice(
+                f"the vector index of {self._space.name} is rebuilt from the catalog, {rows:,} vectors: {reason}"
+            )
+
+    def _check_stamp(self, connection: Connection, stamp: IndexStamp) -> None:
+        """Raises IndexFileError when the file was made for another catalog, space or state than this."""
+        mine = self._stamp
+        if (stamp.catalog_id, stamp.space_id, stamp.space_version, stamp.dim) != (
+            mine.catalog_id,
+            mine.space_id,
+            mine.space_version,
+            mine.dim,
+        ):
+            raise IndexFileError("it was made for another library or space")
+        if not _is_current(connection, stamp):
+            raise IndexFileError("something was removed from the catalog since it was made")
+
+    def _start_over(self, connection: Connection) -> None:
+        settings = _settings(connection)
+        self._index = FlatIndex(self._space.dim)
+        self._unsaved = 0
+        self._stamp = IndexStamp(
+            catalog_id=settings["catalog_id"],
+            space_id=self._space.id,
+            space_version=self._space.version,
+            dim=self._space.dim,
+            deletions=int(settings["deletions"]),
+            highest_vector_id=0,
+            count=0,
+            skipped=0,
         )
+
+    def _catch_up(self, connection: Connection) -> None:
+        skipped = 0
+        for rows in _rows_above(connection, self._space.id, self._stamp.highest_vector_id):
+            ids, vectors = _finite_vectors(rows, self._space.dim)
+            self._index.add(ids, vectors)
+            skipped += len(rows) - len(ids)
+            self._advance(int(rows[-1].vector_id), len(rows) - len(ids), len(rows))
+        if skipped:
+            self._notice(
+                f"{skipped:,} vectors of {self._space.name} in the catalog are damaged and left out; "
+                "restore the catalog from a backup, or index into a new library"
+            )
+
+    def _advance(self, highest_vector_id: int, skipped: int, seen: int) -> None:
+        self._stamp = replace(
+            self._stamp,
+            highest_vector_id=highest_vector_id,
+            count=len(self._index),
+            skipped=self._stamp.skipped + skipped,
+        )
+        self._unsaved += seen
+
+
+def open_index(
+    catalog: Catalog, space: SpaceRow, *, save: bool = False, notice: Notice = lambda line: None
+) -> CatalogIndex:
+    """The index of ``space``, covering every vector that is committed now.
+
+    A file that is missing, stale, damaged or of another library is not used: the index is rebuilt from the
+    catalog, and ``notice`` is told in one line. With ``save`` an index that took in more than ``SAVED_PAST``
+    rows is written for the next process, unless another one is writing or the library can't be written.
+
+    Raises:
+        LibraryError: the catalog can't be read.
+    """
+    index = CatalogIndex(catalog, space, notice)
+    index.read_file()
+    index.refresh()
+    if save and index.unsaved > SAVED_PAST:
+        index.save_if_free()
+    return index
+
+
+def update_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None) -> CatalogIndex:
+    """The index of ``space``, brought up to the catalog and saved. The caller holds the library's write lock.
+
+    A disk that is full costs nothing but time, so it is a notice: the next opening adds the same rows again.
+    """
+    index = open_index(catalog, space, notice=notice)
+    if index.unsaved:
+        try:
+            index.save()
+        except LibraryError as error:
+            notice(str(error))
+    return index
+
+
+def rebuild_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None) -> CatalogIndex:
+    """The index of ``space``, made from the catalog alone and saved. The caller holds the library's write lock.
+
+    Raises:
+        LibraryError: the disk is full or can't be written.
+    """
+    index = CatalogIndex(catalog, space, notice)
+    index.refresh()
+    index.save()
+    return index
+
+
+def _settings(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(select(Setting.key, Setting.value).where(Setting.key.in_(("catalog_id", "deletions"))))
+    return {row.key: row.value for row in rows}
+
+
+def _is_current(connection: Connection, stamp: IndexStamp) -> bool:
+    """Whether nothing that ``stamp`` covers was removed: the counter says so, and the rows bear it out."""
+    if int(_settings(connection)["deletions"]) != stamp.deletions:
+        return False
+    return _count_up_to(connection, stamp.space_id, stamp.highest_vector_id) == stamp.count + stamp.skipped
+
+
+def _count_up_to(connection: Connection, space_id: int, vector_id: int | None) -> int:
+    statement = select(func.count()).where(Embedding.space_id == space_id)
+    if vector_id is not None:
+        statement = statement.where(Embedding.vector_id <= vector_id)
+    return connection.execute(statement).scalar_one()
+
+
+def _rows_above(connection: Connection, space_id: int, vector_id: int) -> Iterator[Sequence[Row[int, bytes]]]:
+    columns = select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == space_id)
+    while True:
+        chunk = columns.where(Embedding.vector_id > vector_id).order_by(Embedding.vector_id).limit(_ROWS_PER_CHUNK)
+        rows = connection.execute(chunk).all()
+        if not rows:
+            return
+        yield rows
+        vector_id = rows[-1].vector_id
+
+
+def _finite_vectors(rows: Sequence[Row[int, bytes]], dim: int) -> tuple[Int64Array, Float32Array]:
+    """Ids ``[n]`` and vectors ``[n, dim]`` of those rows that hold ``dim`` finite float16 numbers."""
+    whole = [row for row in rows if len(row.vector) == 2 * dim]
+    ids = np.array([row.vector_id for row in whole], np.int64)
+    vectors = np.frombuffer(b"".join(row.vector for row in whole), "<f2").reshape(-1, dim).astype(np.float32)
+    finite = np.isfinite(vectors).all(axis=1)
+    return ids[finite], vectors[finite]

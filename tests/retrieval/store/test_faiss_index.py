@@ -1,143 +1,353 @@
-"""FAISS against exact brute force, never against itself."""
+"""The index file is derived: whatever befalls it, answers equal brute force over the catalog."""
 
 from __future__ import annotations
 
-import io
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from sqlalchemy import select
 
-from retrieval.errors import IndexFileError
-from retrieval.store.faiss_index import FaissIndex
-from retrieval.store.vectors import NO_VECTOR, Int64Array
-from retrieval.types import Float32Array
+from retrieval.errors import LibraryError
+from retrieval.store import faiss_index
+from retrieval.store.catalog import SpaceRow
+from retrieval.store.faiss_index import CatalogIndex, open_index, rebuild_index, update_index
+from retrieval.store.schema import Embedding
 
-
-def random_vectors(count: int, dim: int, seed: int, *, distinct: int | None = None) -> Float32Array:
-    """Float16 values as float32, as the catalog gives them; ``distinct`` makes ties."""
-    chosen = np.random.default_rng(seed).normal(size=(distinct or count, dim)).astype(np.float16).astype(np.float32)
-    return chosen[np.arange(count) % len(chosen)]
+DIM = 6
 
 
-def brute_force(queries: Float32Array, ids: Int64Array, vectors: Float32Array, allowed: Int64Array | None) -> list:
-    """For each query all (score, id), best first."""
-    keep = np.isin(ids, allowed) if allowed is not None else np.ones(len(ids), bool)
-    scores = queries.astype(np.float64) @ vectors[keep].astype(np.float64).T
-    return [sorted(zip(row, ids[keep], strict=True), key=lambda pair: (-pair[0], pair[1])) for row in scores]
+@pytest.fixture
+def space(library: Any) -> SpaceRow:
+    return library.space(dim=DIM)
 
 
-def assert_exact(
-    index: FaissIndex,
-    queries: Float32Array,
-    vectors: Float32Array,
-    ids: Int64Array,
-    k: int,
-    allowed: Int64Array | None = None,
-) -> None:
-    """The scores are the best ones, and each id really has its score: so ties may fall either way at the end."""
-    scores, found = index.search(queries, k, allowed)
-    assert scores.shape == found.shape == (len(queries), k)
-    by_id = dict(zip(ids.tolist(), vectors, strict=True))
-    for query, row, row_ids, truth in zip(
-        queries, scores, found, brute_force(queries, ids, vectors, allowed), strict=True
-    ):
-        real = row_ids[row_ids != NO_VECTOR]
-        assert len(real) == len(set(real.tolist())) == min(k, len(truth))
-        np.testing.assert_allclose(row[: len(real)], [score for score, _ in truth[:k]], rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(row[: len(real)], [by_id[i] @ query for i in real.tolist()], rtol=1e-4, atol=1e-4)
-        assert np.isneginf(row[len(real) :]).all()
-        if allowed is not None:
-            assert set(real.tolist()) <= set(allowed.tolist())
+def fill(library: Any, space: SpaceRow, count: int, seed: int = 0) -> None:
+    vectors = np.random.default_rng(seed).normal(size=(count, DIM))
+    for number, vector in enumerate(vectors):
+        library.embed(library.asset(f"/media/{seed}-{number}.jpg"), space, [vector])
 
 
-@given(
-    count=st.integers(0, 60),
-    dim=st.integers(1, 9),
-    k=st.integers(1, 70),
-    distinct=st.integers(1, 60),
-    queries=st.integers(1, 25),
-    share=st.one_of(st.none(), st.floats(0, 1)),
-    seed=st.integers(0, 2**31),
+def assert_true_to_catalog(index: CatalogIndex, library: Any, space: SpaceRow) -> None:
+    """Every vector once, each with its own score, as float32 over the catalog's float16 says."""
+    with library.catalog.engine.connect() as connection:
+        rows = connection.execute(select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == space.id))
+        truth = {row.vector_id: np.frombuffer(row.vector, "<f2").astype(np.float32) for row in rows}
+    query = np.random.default_rng(99).normal(size=(1, DIM)).astype(np.float32)
+    scores, ids = index.search(query, max(1, len(truth)))
+    assert len(index) == len(truth)
+    assert sorted(ids[0][ids[0] >= 0].tolist()) == sorted(truth)
+    for score, vector_id in zip(scores[0], ids[0], strict=True):
+        if vector_id >= 0:
+            assert score == pytest.approx(float(truth[vector_id] @ query[0]), abs=1e-4)
+
+
+def saved(library: Any, space: SpaceRow) -> Path:
+    index = open_index(library.catalog, space)
+    with library.catalog.lock():
+        index.save()
+    return library.folder / "vectors" / f"{space.name}-{space.id}.faiss"
+
+
+def test_an_empty_library_gives_an_empty_index_without_a_word(library: Any, space: SpaceRow) -> None:
+    lines: list[str] = []
+    index = open_index(library.catalog, space, notice=lines.append)
+    assert len(index) == 0
+    assert not lines
+
+
+def test_a_missing_file_is_built_from_the_catalog(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 7)
+    lines: list[str] = []
+    assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
+    assert lines == ["the vector index of starter is rebuilt from the catalog, 7 vectors: missing"]
+
+
+def test_a_saved_file_is_used_as_it_is(library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(library, space, 5)
+    saved(library, space)
+    lines: list[str] = []
+    monkeypatch.setattr(CatalogIndex, "_start_over", _once(CatalogIndex._start_over))
+    index = open_index(library.catalog, space, notice=lines.append)
+    assert index.unsaved == 0
+    assert not lines
+    assert_true_to_catalog(index, library, space)
+
+
+def _once(method: Callable[..., None]) -> Callable[..., None]:
+    calls: list[int] = []
+
+    def limited(self: CatalogIndex, connection: object) -> None:
+        calls.append(1)
+        assert len(calls) == 1, "the saved index was thrown away"
+        method(self, connection)
+
+    return limited
+
+
+def test_what_the_file_lacks_is_added(library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss_index, "_ROWS_PER_CHUNK", 3)
+    fill(library, space, 4)
+    saved(library, space)
+    fill(library, space, 8, seed=1)
+    index = open_index(library.catalog, space, notice=pytest.fail)
+    assert index.unsaved == 8
+    assert_true_to_catalog(index, library, space)
+
+
+def _cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def _cut_to_nothing(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _cut_in_the_stamp(path: Path) -> None:
+    os.truncate(path, 60)
+
+
+def _flip_a_byte_of_the_vectors(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+def _flip_a_byte_of_the_stamp(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+
+
+def _write_text(path: Path) -> None:
+    path.write_text("hello" * 100)
+
+
+def _turn_into_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _cut_short,
+        _cut_to_nothing,
+        _cut_in_the_stamp,
+        _flip_a_byte_of_the_vectors,
+        _flip_a_byte_of_the_stamp,
+        _write_text,
+        _turn_into_folder,
+    ],
+    ids=lambda damage: damage.__name__.strip("_"),
 )
-@settings(max_examples=150, deadline=None)
-def test_answers_equal_brute_force(
-    count: int, dim: int, k: int, distinct: int, queries: int, share: float | None, seed: int
+def test_a_damaged_file_is_rebuilt_with_one_line(library: Any, space: SpaceRow, damage: Callable[[Path], None]) -> None:
+    fill(library, space, 5)
+    damage(saved(library, space))
+    lines: list[str] = []
+    index = open_index(library.catalog, space, notice=lines.append)
+    assert len(lines) == 1
+    assert "rebuilt from the catalog" in lines[0]
+    assert_true_to_catalog(index, library, space)
+
+
+def test_a_cut_at_any_place_is_noticed(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 3)
+    path = saved(library, space)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 37):
+        path.write_bytes(whole[:length])
+        lines: list[str] = []
+        assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
+        assert len(lines) == 1
+
+
+def test_a_deletion_makes_it_stale(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 5)
+    saved(library, space)
+    library.execute("DELETE FROM embedding WHERE vector_id = 2")
+    library.execute("UPDATE setting SET value = '1' WHERE key = 'deletions'")
+    lines: list[str] = []
+    assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
+    assert "something was removed" in lines[0]
+
+
+def test_a_deletion_that_nobody_counted_is_seen_too(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 5)
+    saved(library, space)
+    library.execute("DELETE FROM embedding WHERE vector_id = 2")
+    lines: list[str] = []
+    assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
+    assert "something was removed" in lines[0]
+
+
+def test_the_file_of_another_library_is_not_used(
+    library: Any, space: SpaceRow, make_library: Callable[..., Any]
 ) -> None:
-    random = np.random.default_rng(seed)
-    vectors = random_vectors(count, dim, seed, distinct=distinct)
-    ids = np.sort(random.choice(1000, count, replace=False)) + 1
-    index = FaissIndex(dim)
-    for part in np.array_split(np.arange(count), 3):
-        index.add(ids[part], vectors[part])
-    allowed = None if share is None else np.append(ids[random.random(count) < share], 5000)
-    assert_exact(index, random_vectors(queries, dim, seed + 1), vectors, ids, k, allowed)
+    other = make_library("other")
+    other.execute("UPDATE setting SET value = 'another' WHERE key = 'catalog_id'")
+    fill(other, other.space(dim=DIM), 5, seed=7)
+    fill(library, space, 5)
+    path = saved(library, space)
+    path.write_bytes(saved(other, space).read_bytes())
+    lines: list[str] = []
+    assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
+    assert "another library" in lines[0]
 
 
-@pytest.mark.parametrize("percent", [0.1, 1, 4, 6, 25, 99, 100])
-def test_filters_of_every_selectivity_are_exact(percent: float) -> None:
-    vectors, ids = random_vectors(4000, 16, 0), np.arange(1, 4001) * 3
-    index = FaissIndex(16)
-    index.add(ids, vectors)
-    allowed = np.random.default_rng(1).choice(ids, max(1, int(len(ids) * percent / 100)), replace=False)
-    for k in (1, 20, 300):
-        assert_exact(index, random_vectors(3, 16, 2), vectors, ids, k, allowed)
+def test_spaces_never_mix(library: Any, space: SpaceRow) -> None:
+    other = library.space(version="2", dim=DIM)
+    fill(library, space, 4)
+    library.embed(library.asset("/media/other.jpg"), other, np.ones((1, DIM)))
+    assert_true_to_catalog(open_index(library.catalog, space), library, space)
+    assert_true_to_catalog(open_index(library.catalog, other), library, other)
 
 
-def test_equal_vectors_come_in_the_order_of_their_ids() -> None:
-    index = FaissIndex(2)
-    index.add(np.array([9, 4, 7, 5]), np.array([[1, 0], [1, 0], [0, 1], [1, 0]], np.float32))
-    _, found = index.search(np.array([[1, 0]], np.float32), 4)
-    assert found.tolist() == [[4, 5, 9, 7]]
+def test_a_long_lived_index_follows_additions_and_deletions(library: Any, space: SpaceRow) -> None:
+    index = open_index(library.catalog, space)
+    fill(library, space, 3)
+    index.refresh()
+    assert_true_to_catalog(index, library, space)
+    fill(library, space, 3, seed=1)
+    library.execute("DELETE FROM embedding WHERE vector_id = 2")
+    library.execute("UPDATE setting SET value = '1' WHERE key = 'deletions'")
+    index.refresh()
+    assert_true_to_catalog(index, library, space)
 
 
-def test_nothing_allowed_finds_nothing() -> None:
-    index = FaissIndex(2)
-    index.add(np.array([1]), np.ones((1, 2), np.float32))
-    scores, found = index.search(np.ones((1, 2), np.float32), 3, np.array([], np.int64))
-    assert found.tolist() == [[NO_VECTOR] * 3]
-    assert np.isneginf(scores).all()
+def test_damaged_rows_are_left_out_once_and_told(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 6)
+    nan = np.full(DIM, np.nan, "<f2").tobytes()
+    library.execute("UPDATE embedding SET vector = :vector WHERE vector_id = 2", vector=nan)
+    library.execute("UPDATE embedding SET vector = :vector WHERE vector_id = 4", vector=b"short")
+    lines: list[str] = []
+    index = open_index(library.catalog, space, notice=lines.append)
+    assert len(index) == 4
+    assert "2 vectors of starter in the catalog are damaged" in lines[-1]
+    with library.catalog.lock():
+        index.save()
+    assert len(open_index(library.catalog, space, notice=pytest.fail)) == 4
 
 
-def test_bytes_come_back_as_the_same_index_and_take_more() -> None:
-    vectors, ids = random_vectors(50, 8, 3), np.arange(100, 150)
-    index, file = FaissIndex(8), io.BytesIO()
-    index.add(ids[:40], vectors[:40])
-    index.write(file.write)
-    file.seek(0)
-    again = FaissIndex.read(file)
-    again.add(ids[40:], vectors[40:])
-    assert (len(again), again.dim, again.ids.tolist()) == (50, 8, ids.tolist())
-    assert_exact(again, vectors[:4], vectors, ids, 10)
+def test_a_searcher_saves_what_took_long(library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss_index, "SAVED_PAST", 3)
+    fill(library, space, 3)
+    open_index(library.catalog, space, save=True)
+    assert not (library.folder / "vectors").exists()
+    fill(library, space, 1, seed=1)
+    open_index(library.catalog, space, save=True)
+    assert open_index(library.catalog, space, notice=pytest.fail).unsaved == 0
 
 
-def test_bytes_of_something_else_are_refused() -> None:
-    with pytest.raises(IndexFileError, match="FAISS can't read"):
-        FaissIndex.read(io.BytesIO(b"not an index" * 100))
+def test_a_searcher_does_not_save_while_another_writes(
+    library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faiss_index, "SAVED_PAST", 0)
+    fill(library, space, 2)
+    with library.catalog.lock():
+        assert_true_to_catalog(open_index(library.catalog, space, save=True), library, space)
+    assert not (library.folder / "vectors").exists()
 
 
-def test_another_kind_of_index_is_refused() -> None:
-    import faiss
+def test_a_full_disk_leaves_the_old_file_and_says_so(
+    library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library, space, 2)
+    path = saved(library, space)
+    before = path.read_bytes()
+    fill(library, space, 1, seed=1)
+    index = open_index(library.catalog, space)
 
-    file = io.BytesIO()
-    faiss.write_index(faiss.IndexFlatL2(4), faiss.PyCallbackIOWriter(file.write))
-    file.seek(0)
-    with pytest.raises(IndexFileError, match="expected an exact index by inner product"):
-        FaissIndex.read(file)
-
-
-def test_a_failing_disk_is_told_as_such() -> None:
-    index = FaissIndex(4)
-    index.add(np.array([1]), np.ones((1, 4), np.float32))
-
-    def full(_: bytes) -> int:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
-        index.write(full)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LibraryError, match=r"can't be written \(No space left on device\).*vidi rebuild"):
+        index.save()
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_queries_of_another_length_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"vectors \[n, 4\]"):
-        FaissIndex(4).search(np.ones((1, 5), np.float32), 1)
+def test_what_a_killed_writer_left_is_swept(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 1)
+    path = saved(library, space)
+    orphan = path.with_name(f".{path.name}.12345.part")
+    orphan.write_bytes(b"half")
+    saved(library, space)
+    assert not orphan.exists()
+
+
+def test_names_of_spaces_are_safe_as_file_names(library: Any) -> None:
+    space = library.space(name="open_clip/ViT-B-32/../laion", dim=DIM)
+    index = open_index(library.catalog, space)
+    with library.catalog.lock():
+        index.save()
+    assert [entry.name for entry in (library.folder / "vectors").iterdir()] == [
+        f"open_clip_ViT_B_32____laion-{space.id}.faiss"
+    ]
+
+
+def test_rebuilding_asks_the_catalog_and_saves(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 4)
+    path = saved(library, space)
+    path.write_bytes(b"damaged")
+    with library.catalog.lock():
+        assert_true_to_catalog(rebuild_index(library.catalog, space, pytest.fail), library, space)
+    assert open_index(library.catalog, space, notice=pytest.fail).unsaved == 0
+
+
+def test_threads_may_search_while_it_is_refreshed(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 20)
+    index = open_index(library.catalog, space)
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            for _ in range(30):
+                scores, _ids = index.search(np.ones((1, DIM), np.float32), 5)
+                assert np.isfinite(scores).all()
+        except Exception as error:  # noqa: BLE001 - carried to the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(5):
+        fill(library, space, 2, seed=number + 1)
+        index.refresh()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert_true_to_catalog(index, library, space)
+
+
+def test_updating_saves_what_is_new_and_only_that(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 3)
+    with library.catalog.lock():
+        update_index(library.catalog, space)
+    path = library.folder / "vectors" / f"starter-{space.id}.faiss"
+    before = path.stat().st_ino
+    with library.catalog.lock():
+        update_index(library.catalog, space, pytest.fail)
+    assert path.stat().st_ino == before
+    fill(library, space, 2, seed=1)
+    with library.catalog.lock():
+        update_index(library.catalog, space, pytest.fail)
+    assert open_index(library.catalog, space, notice=pytest.fail).unsaved == 0
+
+
+def test_updating_on_a_full_disk_is_a_notice(library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(library, space, 1)
+    lines: list[str] = []
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with library.catalog.lock():
+        update_index(library.catalog, space, lines.append)
+    assert "can't be written (No space left on device)" in lines[-1]

@@ -1,0 +1,77 @@
+"""The best assets for a query vector: exact, although segments are found, not assets, and some of them are hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrieval.search.ranking import best_by_asset, rank_assets, settled
+from retrieval.store.faiss_index import CatalogIndex
+from retrieval.store.lookup import FileFilter, LiveAsset, Lookup
+from retrieval.store.vectors import NO_VECTOR, Int64Array
+from retrieval.types import Float32Array
+
+__all__ = ["Candidates", "find_candidates"]
+
+_FEWEST_SEGMENTS = 64
+_GROWTH = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Live assets, best first, with the score ``[n]`` of the best segment of each."""
+
+    assets: list[LiveAsset]
+    scores: Float32Array
+    compared: int
+    """How many segments the query was compared with."""
+
+
+def find_candidates(
+    lookup: Lookup, index: CatalogIndex, query: Float32Array, wanted: FileFilter, count: int, allowed: Int64Array | None
+) -> Candidates:
+    """The ``count`` best assets for ``query`` ``[d]`` that have a present file that meets ``wanted``, or all.
+
+    One video may own all of the best segments, so more are asked for until ``count`` assets can't be overtaken
+    any more, or nothing is left. ``allowed`` ``[m]`` are the vectors that ``wanted`` allows, None for all.
+    """
+    compared = len(index) if allowed is None else len(allowed)
+    seen = _Seen(lookup, wanted)
+    k = max(_FEWEST_SEGMENTS, _GROWTH * count)
+    while True:
+        k = min(k, max(1, len(index)))
+        scores, ids = (row[0] for row in index.search(query[None], k, allowed))
+        found = ids != NO_VECTOR
+        best = seen.best(scores[found], ids[found])
+        exhausted = k >= len(index) or not found.all()
+        if exhausted or settled(best, float(scores[-1])) >= count:
+            break
+        k *= _GROWTH
+    ranked = rank_assets(best, {asset: seen.live[asset].paths[0] for asset in best})[:count]
+    return Candidates(
+        [seen.live[asset] for asset in ranked], np.array([best[asset] for asset in ranked], np.float32), compared
+    )
+
+
+class _Seen:
+    """What the catalog says of the vectors met so far, each asked for once."""
+
+    def __init__(self, lookup: Lookup, wanted: FileFilter) -> None:
+        self._lookup = lookup
+        self._wanted = wanted
+        self._assets: dict[int, int | None] = {}
+        self.live: dict[int, LiveAsset] = {}
+
+    def best(self, scores: Float32Array, ids: Int64Array) -> dict[int, float]:
+        """The best score of each live asset among the segments ``ids`` ``[n]``."""
+        listed = ids.tolist()
+        self._look_up([vector_id for vector_id in listed if vector_id not in self._assets])
+        return best_by_asset(scores, [self._assets[vector_id] for vector_id in listed])
+
+    def _look_up(self, ids: list[int]) -> None:
+        assets = self._lookup.assets_of(ids)
+        self.live |= self._lookup.live_assets(list(set(assets.values()) - self.live.keys()), self._wanted)
+        for vector_id in ids:
+            asset = assets.get(vector_id)
+            self._assets[vector_id] = asset if asset in self.live else None

@@ -1,0 +1,70 @@
+"""What is asked: a frozen value that checks itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from retrieval.errors import QueryError
+from retrieval.store.lookup import FileFilter
+
+__all__ = ["LETTERS_MOST", "By", "Query"]
+
+LETTERS_MOST = 100_000
+"""A longer text is refused before a tokenizer spends minutes on it; no text tower reads even a hundredth of it."""
+
+
+class By(StrEnum):
+    """By which evidence hits are ranked. Today each means the frames, as the space sees them."""
+
+    FUSED = "fused"
+    SPACE = "space"
+    FRAMES = "frames"
+
+    @classmethod
+    def parse(cls, name: str) -> By:
+        """The evidence called ``name``.
+
+        Raises:
+            QueryError: there is none of that name.
+        """
+        try:
+            return cls(name)
+        except ValueError as error:
+            raise QueryError(f"can't rank by {name!r}; expected {', '.join(cls)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text, pictures, or both; what may be shown; and which page of the answer.
+
+    Raises:
+        QueryError: it asks for nothing, for too much, or for a page that can't be.
+    """
+
+    text: str = ""
+    images: tuple[Path, ...] = ()
+    """Pictures to find more like; with a text, both count alike."""
+    wanted: FileFilter = field(default_factory=FileFilter)
+    space: str | None = None
+    """None: the library's own."""
+    by: By = By.FUSED
+    top: int = 20
+    offset: int = 0
+    anyway: bool = False
+    """Show the nearest even if they don't fit."""
+
+    def __post_init__(self) -> None:
+        if not self.text.strip() and not self.images:
+            raise QueryError('the query is empty; describe what to find, such as "a dog on a beach", or give an image')
+        if len(self.text) > LETTERS_MOST:
+            raise QueryError(f"the query has {len(self.text):,} letters; describe what to find in a sentence")
+        if self.top < 1:
+            raise QueryError(f"top is {self.top}, expected at least 1")
+        if self.offset < 0:
+            raise QueryError(f"offset is {self.offset}, expected 0 or more")
+        try:
+            self.text.encode()
+        except UnicodeEncodeError as error:
+            raise QueryError("the query holds bytes that are not UTF-8; type it again") from error

@@ -1,0 +1,136 @@
+"""The answer to a query, and its JSON (docs/search.md): a contract that scripts depend on."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrieval.types import MediaKind, Moment
+
+__all__ = ["Hit", "Reason", "SearchResult", "Tag"]
+
+_SCORE_DIGITS = 4
+_SECONDS_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What ``source`` calls the thing, with its probability from 0 to 1."""
+
+    label: str
+    score: float
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As `vidi search --json` prints it."""
+        return {"label": self.label, "score": round(self.score, _SCORE_DIGITS), "source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The share that ``source`` has in a hit's rank, and the words that it rests on, if it has any."""
+
+    source: str
+    share: float
+    quote: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `vidi search --json` prints it."""
+        return {"source": self.source, "share": round(self.share, _SCORE_DIGITS), "quote": self.quote}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An asset that was found. ``start_seconds`` and ``end_seconds`` are its best moment's, None for a picture."""
+
+    path: Path
+    copies: tuple[Path, ...]
+    kind: MediaKind
+    score: float
+    """Calibrated chance, from 0 to 1, that it fits."""
+    fits: bool
+    moments: tuple[Moment, ...] = ()
+    """Best first; none for a picture."""
+    tags: tuple[Tag, ...] = ()
+    why: tuple[Reason, ...] = ()
+
+    @property
+    def start_seconds(self) -> float | None:
+        """Where the best moment begins."""
+        return self.moments[0].start_seconds if self.moments else None
+
+    @property
+    def end_seconds(self) -> float | None:
+        """Where the best moment has ended."""
+        return self.moments[0].end_seconds if self.moments else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `vidi search --json` prints it.
+
+        A path is its text; bytes of it that are not UTF-8 are shown as ``\\xff``, and ``path_bytes`` then holds
+        the exact ones in base64.
+        """
+        raw = os.fsencode(self.path)
+        exact = {} if _is_utf8(raw) else {"path_bytes": base64.b64encode(raw).decode()}
+        return {
+            "path": _text_of(self.path),
+            **exact,
+            "copies": [_text_of(copy) for copy in self.copies],
+            "kind": self.kind.value,
+            "score": round(self.score, _SCORE_DIGITS),
+            "fits": self.fits,
+            "start_seconds": _rounded(self.start_seconds),
+            "end_seconds": _rounded(self.end_seconds),
+            "moments": [_moment_json(moment) for moment in self.moments],
+            "tags": [tag.to_json() for tag in self.tags],
+            "why": [reason.to_json() for reason in self.why],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer: ``hits`` of the page that was asked for, best first, and whether anything ``fits`` at all."""
+
+    query: str
+    space: str
+    fits: bool
+    hits: tuple[Hit, ...]
+    notices: tuple[str, ...] = ()
+    """Plain lines about what of the query could not count."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `vidi search --json` prints it."""
+        return {
+            "query": self.query,
+            "space": self.space,
+            "fits": self.fits,
+            "hits": [hit.to_json() for hit in self.hits],
+            "notices": list(self.notices),
+        }
+
+
+def _text_of(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, _SECONDS_DIGITS)
+
+
+def _moment_json(moment: Moment) -> dict[str, Any]:
+    return {
+        "start_seconds": _rounded(moment.start_seconds),
+        "end_seconds": _rounded(moment.end_seconds),
+        "score": round(moment.score, _SCORE_DIGITS),
+    }

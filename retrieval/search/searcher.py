@@ -1,0 +1,140 @@
+"""From a query to an answer: embed it, find the best assets, calibrate, and show their moments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.search.candidates import find_candidates
+from retrieval.search.chances import FITS_FROM, image_chance, text_chance
+from retrieval.search.open_spaces import OpenSpace, OpenSpaces
+from retrieval.search.query import Query
+from retrieval.search.ranking import find_moments
+from retrieval.search.results import Hit, Reason, SearchResult, Tag
+from retrieval.search.tags import CLASSES_EXPERT, ClassTags
+from retrieval.spaces.language import looks_foreign
+from retrieval.spaces.registry import get_space
+from retrieval.spaces.space import Space
+from retrieval.store.catalog import Catalog
+from retrieval.store.faiss_index import Notice
+from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
+from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
+
+__all__ = ["EmbedPictures", "Searcher"]
+
+EmbedPictures = Callable[[Space, Sequence[Path]], Float32Array]
+"""Decodes pictures and embeds them: ``[n, d] float32``. Raises QueryError for one that can't be used."""
+
+
+class Searcher:
+    """Answers queries over one catalog. Safe to share between threads; what is open stays open for the next query."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        embed_pictures: EmbedPictures,
+        *,
+        spaces: Callable[[str], Space] = get_space,
+        notice: Notice = lambda line: None,
+    ) -> None:
+        """``notice`` is told, in one line, when the vector index had to be rebuilt."""
+        self._lookup = Lookup(catalog)
+        self._embed_pictures = embed_pictures
+        self._spaces = OpenSpaces(catalog, spaces, notice)
+        self._tags = ClassTags()
+
+    def search(self, query: Query) -> SearchResult:
+        """The answer.
+
+        Raises:
+            QueryError: an image can't be used, or nothing is indexed in the space.
+            UnknownSpaceError: no space is called ``query.space``.
+            LibraryError: the library is empty, or can't be read.
+        """
+        opened = self._spaces.open(query.space)
+        vector = self._query_vector(opened.space, query)
+        allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
+        found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
+
+        def chance(scores: Float32Array) -> Float32Array:
+            if query.images:
+                return image_chance(scores)
+            return text_chance(opened.space, scores, vector, found.compared)
+
+        chances = chance(found.scores)
+        page = [
+            (asset, float(its_chance))
+            for asset, its_chance in zip(found.assets[query.offset :], chances[query.offset :], strict=True)
+            if query.anyway or its_chance >= FITS_FROM
+        ]
+        return SearchResult(
+            query=query.text,
+            space=opened.space.name,
+            fits=bool(chances.max(initial=0.0) >= FITS_FROM),
+            hits=tuple(self._hits(opened, vector, page, chance)),
+            notices=tuple(_notices(opened.space, query)),
+        )
+
+    def _query_vector(self, space: Space, query: Query) -> Float32Array:
+        """``[d]``; a text and its pictures count alike, and the sum has length 1 again."""
+        parts = []
+        if query.text.strip():
+            parts.append(space.embed_text([query.text.strip()])[0])
+        if query.images:
+            parts.append(_unit(self._embed_pictures(space, query.images).mean(axis=0)))
+        return parts[0] if len(parts) == 1 else _unit(sum(map(_unit, parts), np.zeros(space.dim, np.float32)))
+
+    def _hits(
+        self,
+        opened: OpenSpace,
+        vector: Float32Array,
+        page: Sequence[tuple[LiveAsset, float]],
+        chance: Callable[[Float32Array], Float32Array],
+    ) -> Iterator[Hit]:
+        ids = [asset.id for asset, _ in page]
+        videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
+        segments = self._lookup.segments(opened.row, videos)
+        tracks = self._lookup.tracks(ids, CLASSES_EXPERT)
+        for asset, its_chance in page:
+            moments = _moments(segments.get(asset.id), vector, chance)
+            yield Hit(
+                path=_path_of(asset.paths[0]),
+                copies=tuple(map(_path_of, asset.paths[1:])),
+                kind=asset.kind,
+                score=its_chance,
+                fits=its_chance >= FITS_FROM,
+                moments=moments,
+                tags=self._tags_of(tracks.get(asset.id), moments),
+                why=(Reason("frames", 1.0),),
+            )
+
+    def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
+        return () if track is None else self._tags.of(track, moments[0] if moments else None)
+
+
+def _moments(
+    segments: AssetSegments | None, vector: Float32Array, chance: Callable[[Float32Array], Float32Array]
+) -> tuple[Moment, ...]:
+    if segments is None or segments.times is None:
+        return ()
+    return tuple(find_moments(segments.times, chance(segments.vectors @ vector)))
+
+
+def _notices(space: Space, query: Query) -> Iterator[str]:
+    """What keeps the answer from being one to all of the query."""
+    if space.is_cut(query.text):
+        yield f"the query is longer than {space.name} reads; its end does not count"
+    if space.languages == ("en",) and looks_foreign(query.text):
+        yield f"{space.name} understands only English"
+
+
+def _unit(vector: Float32Array) -> Float32Array:
+    length = float(np.linalg.norm(vector))
+    return vector if length == 0 else np.asarray(vector / length, np.float32)
+
+
+def _path_of(raw: bytes) -> Path:
+    return Path(os.fsdecode(raw))

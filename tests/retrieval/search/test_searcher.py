@@ -1,0 +1,238 @@
+"""Whole answers, over catalogs of vectors that are worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from retrieval.errors import LibraryError, QueryError, UnknownSpaceError
+from retrieval.search.query import Query
+from retrieval.search.searcher import Searcher
+from retrieval.store.lookup import FileFilter
+from retrieval.types import MediaKind
+
+MakeSearcher = Callable[..., Searcher]
+
+
+def names(result: Any) -> list[str]:
+    return [hit.path.name for hit in result.hits]
+
+
+@pytest.fixture
+def filled(library: Any) -> Any:
+    """Three pictures and a video: the first axis is what the tests ask for."""
+    space = library.space()
+    for name, score in (("best", 0.9), ("good", 0.7), ("poor", 0.2)):
+        library.embed(library.asset(f"/media/{name}.jpg"), space, [[score, 0.1, 0, 0]])
+    video = library.asset("/media/clip.mp4", kind="video")
+    library.embed(
+        video,
+        space,
+        [[0.1, 0, 0, 0], [0.75, 0, 0, 0], [0.8, 0, 0, 0], [0.0, 0, 0, 1]],
+        [(0, 1), (1, 2), (2, 4), (4, 5)],
+    )
+    return library
+
+
+def test_hits_are_assets_best_first_and_only_those_that_fit(filled: Any, make_searcher: MakeSearcher) -> None:
+    result = make_searcher().search(Query("1 0 0 0"))
+    assert names(result) == ["best.jpg", "clip.mp4", "good.jpg"]
+    assert result.fits
+    assert [hit.score for hit in result.hits] == [pytest.approx(score, abs=1e-3) for score in (0.9, 0.8, 0.7)]
+    assert all(hit.fits for hit in result.hits)
+    assert result.hits[0].why[0].source == "frames"
+
+
+def test_a_video_shows_its_best_moment(filled: Any, make_searcher: MakeSearcher) -> None:
+    hit = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.VIDEO))).hits[0]
+    assert (hit.start_seconds, hit.end_seconds) == (1, 4)
+    assert hit.moments[0].score == pytest.approx(hit.score)
+    assert len(hit.moments) == 1
+
+
+def test_what_fits_nothing_says_so_and_shows_the_nearest_on_demand(filled: Any, make_searcher: MakeSearcher) -> None:
+    searcher = make_searcher()
+    result = searcher.search(Query("0 0 0.4 0"))
+    assert (result.fits, result.hits) == (False, ())
+    anyway = searcher.search(Query("0 0 0.4 0", anyway=True))
+    assert not anyway.fits
+    assert len(anyway.hits) == 4
+    assert not any(hit.fits for hit in anyway.hits)
+
+
+def test_pages_follow_one_another(filled: Any, make_searcher: MakeSearcher) -> None:
+    searcher = make_searcher()
+    pages = [searcher.search(Query("1 0 0 0", top=1, offset=offset, anyway=True)) for offset in range(5)]
+    assert [names(page) for page in pages] == [["best.jpg"], ["clip.mp4"], ["good.jpg"], ["poor.jpg"], []]
+    assert all(page.fits for page in pages)
+
+
+def test_filters_reach_the_answer(filled: Any, make_searcher: MakeSearcher) -> None:
+    searcher = make_searcher()
+    late = filled.asset("/other/late.jpg", taken_at=datetime(2025, 1, 1))
+    filled.embed(late, filled.space(), [[1, 0, 0, 0]])
+    assert names(searcher.search(Query("1 0 0 0", wanted=FileFilter(under=b"/other")))) == ["late.jpg"]
+    assert names(searcher.search(Query("1 0 0 0", wanted=FileFilter(after=datetime(2025, 1, 1))))) == ["late.jpg"]
+    assert names(searcher.search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.SOUND)))) == []
+
+
+def test_copies_stand_beside_the_one_shown(library: Any, make_searcher: MakeSearcher) -> None:
+    asset = library.asset("/b/1.jpg", copies=["/a/1.jpg"])
+    library.embed(asset, library.space(), [[1, 0, 0, 0]])
+    hit = make_searcher().search(Query("1 0 0 0")).hits[0]
+    assert (hit.path, hit.copies) == (Path("/a/1.jpg"), (Path("/b/1.jpg"),))
+    hit = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(under=b"/b"))).hits[0]
+    assert (hit.path, hit.copies) == (Path("/b/1.jpg"), ())
+
+
+def test_missing_files_are_hidden_at_once(filled: Any, make_searcher: MakeSearcher) -> None:
+    searcher = make_searcher()
+    searcher.search(Query("1 0 0 0"))
+    filled.execute("UPDATE file SET present = 0 WHERE display LIKE '%best%'")
+    assert names(searcher.search(Query("1 0 0 0"))) == ["clip.mp4", "good.jpg"]
+
+
+def test_each_committed_batch_is_seen_by_the_next_query(filled: Any, make_searcher: MakeSearcher) -> None:
+    searcher = make_searcher()
+    searcher.search(Query("1 0 0 0"))
+    filled.embed(filled.asset("/media/new.jpg"), filled.space(), [[1, 0, 0, 0]])
+    assert names(searcher.search(Query("1 0 0 0")))[0] == "new.jpg"
+
+
+def test_one_long_video_does_not_crowd_out_the_rest(library: Any, make_searcher: MakeSearcher) -> None:
+    space = library.space()
+    long = library.asset("/long.mp4", kind="video")
+    library.embed(long, space, np.tile([0.9, 0, 0, 0], (400, 1)), [(second, second + 1) for second in range(400)])
+    for number in range(3):
+        library.embed(library.asset(f"/{number}.jpg"), space, [[0.8 - number / 10, 0, 0, 0]])
+    assert names(make_searcher().search(Query("1 0 0 0", top=3))) == ["long.mp4", "0.jpg", "1.jpg"]
+
+
+def test_equal_scores_come_by_name_however_many_and_pages_never_overlap(
+    library: Any, make_searcher: MakeSearcher
+) -> None:
+    space = library.space()
+    order = np.random.default_rng(0).permutation(150)
+    for number in order:
+        library.embed(library.asset(f"/{number:03}.jpg"), space, [[0.8, 0, 0, 0]])
+    searcher = make_searcher()
+    shown = [
+        name for offset in range(0, 150, 10) for name in names(searcher.search(Query("1 0 0 0", top=10, offset=offset)))
+    ]
+    assert shown == [f"{number:03}.jpg" for number in range(150)]
+
+
+@given(
+    segments=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 8), st.booleans()), max_size=90),
+    top=st.integers(1, 5),
+    offset=st.integers(0, 5),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_answers_equal_a_plain_ranking_of_assets(
+    make_library: Callable[..., Any], space: Any, segments: list[tuple[int, int, bool]], top: int, offset: int
+) -> None:
+    library = make_library(f"library-{np.random.default_rng().integers(2**60)}")
+    row = library.space()
+    by_asset: dict[int, list[float]] = {}
+    present: dict[int, bool] = {}
+    for asset, score, here in segments:
+        by_asset.setdefault(asset, []).append(score / 8)
+        present.setdefault(asset, here)
+    for number, scores in by_asset.items():
+        asset = library.asset(f"/{number:02}.mp4", kind="video", present=present[number])
+        library.embed(asset, row, [[score, 0, 0, 0] for score in scores], [(i, i + 1) for i in range(len(scores))])
+    live = [number for number in by_asset if present[number]]
+    expected = sorted(live, key=lambda number: (-max(by_asset[number]), number))[offset : offset + top]
+    if not by_asset:
+        return
+    searcher = Searcher(library.catalog, lambda *_: pytest.fail("no picture was asked about"), spaces=lambda _: space)
+    result = searcher.search(Query("1 0 0 0", top=top, offset=offset, anyway=True))
+    assert names(result) == [f"{number:02}.mp4" for number in expected]
+
+
+def test_an_image_finds_what_is_alike(filled: Any, make_searcher: MakeSearcher) -> None:
+    result = make_searcher().search(Query(images=(Path("0,0,0,1.jpg"),)))
+    assert names(result) == ["clip.mp4"]
+    assert result.hits[0].start_seconds == 4
+
+
+def test_a_text_and_an_image_count_alike(library: Any, make_searcher: MakeSearcher) -> None:
+    space = library.space()
+    for name, vector in (("text", [1, 0, 0, 0]), ("image", [0, 1, 0, 0]), ("both", [0.7071, 0.7071, 0, 0])):
+        library.embed(library.asset(f"/{name}.jpg"), space, [vector])
+    query = Query("1 0 0 0", images=(Path("0,5,0,0.jpg"),), anyway=True)
+    result = make_searcher().search(query)
+    assert names(result) == ["both.jpg", "image.jpg", "text.jpg"]
+    assert result.hits[1].score == pytest.approx(result.hits[2].score, abs=1e-3)
+
+
+def test_an_image_that_can_not_be_used_is_said_plainly(filled: Any, make_searcher: MakeSearcher) -> None:
+    with pytest.raises(QueryError, match="can't be used"):
+        make_searcher().search(Query(images=(Path("broken.jpg"),)))
+
+
+def test_the_chance_knows_how_much_was_compared(filled: Any, make_searcher: MakeSearcher, space: Any) -> None:
+    searcher = make_searcher()
+    searcher.search(Query("1 0 0 0"))
+    assert set(space.items) == {7}
+    space.items.clear()
+    searcher.search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.PICTURE)))
+    assert set(space.items) == {3}
+
+
+def test_tags_come_from_the_kept_track(filled: Any, make_searcher: MakeSearcher) -> None:
+    filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
+    hits = make_searcher().search(Query("1 0 0 0")).hits
+    assert [(tag.label, tag.score) for tag in hits[0].tags] == [("goldfish", 0.875)]
+    assert hits[1].tags == ()
+
+
+def test_an_empty_library_says_how_to_fill_it(library: Any, make_searcher: MakeSearcher) -> None:
+    with pytest.raises(LibraryError, match="is empty; fill it with `vidi index FOLDER`"):
+        make_searcher().search(Query("1 0 0 0"))
+
+
+def test_a_library_of_another_version_says_what_to_do(library: Any, make_searcher: MakeSearcher) -> None:
+    library.embed(library.asset("/1.jpg"), library.space(version="0"), [[1, 0, 0, 0]])
+    with pytest.raises(LibraryError, match="indexed by version 0 of starter, and this vidi has version 1; run"):
+        make_searcher().search(Query("1 0 0 0"))
+
+
+def test_an_unknown_space_is_told_by_the_registry(filled: Any, make_searcher: MakeSearcher) -> None:
+    with pytest.raises(UnknownSpaceError, match="no space 'nope'"):
+        make_searcher().search(Query("1 0 0 0", space="nope"))
+
+
+def test_a_space_with_nothing_in_it_names_those_that_have(filled: Any, make_searcher: MakeSearcher, space: Any) -> None:
+    other = type(space)("other")
+    with pytest.raises(QueryError, match=r"nothing is indexed in the space other, expected one of: starter; add it"):
+        make_searcher(other).search(Query("1 0 0 0", space="other"))
+
+
+def test_a_library_of_one_other_space_is_searched_in_that(
+    library: Any, make_searcher: MakeSearcher, space: Any
+) -> None:
+    library.embed(library.asset("/1.jpg"), library.space(name="other"), [[1, 0, 0, 0]])
+    assert make_searcher(type(space)("other")).search(Query("1 0 0 0")).space == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "notice"),
+    [("word " * 20, "longer than starter reads"), ("собака на пляже", "understands only English")],
+)
+def test_what_could_not_count_is_said(filled: Any, make_searcher: MakeSearcher, text: str, notice: str) -> None:
+    (line,) = make_searcher().search(Query(text)).notices
+    assert notice in line
+
+
+def test_a_space_of_many_languages_says_nothing(library: Any, make_searcher: MakeSearcher, space: Any) -> None:
+    library.embed(library.asset("/1.jpg"), library.space(name="many"), [[1, 0, 0, 0]])
+    many = type(space)("many", languages=("en", "ru"))
+    assert make_searcher(many).search(Query("собака", space="many")).notices == ()
