@@ -1,0 +1,37 @@
+"""Everything that touches a person's media files. Originals are only ever read.
+
+Outside this package files are opened through :class:`MediaWorkers` alone, in processes of their own.
+"""
+
+from retrieval.media.files import FileStat, Identity
+from retrieval.media.kinds import kind_of
+from retrieval.media.tasks import (
+    DecodedFrame,
+    DecodeTask,
+    Failed,
+    Finished,
+    Identified,
+    IdentifyTask,
+    Outcome,
+    Task,
+    ThumbnailMade,
+    ThumbnailTask,
+)
+from retrieval.media.worker import MediaWorkers
+
+__all__ = [
+    "DecodeTask",
+    "DecodedFrame",
+    "Failed",
+    "FileStat",
+    "Finished",
+    "Identified",
+    "IdentifyTask",
+    "Identity",
+    "MediaWorkers",
+    "Outcome",
+    "Task",
+    "ThumbnailMade",
+    "ThumbnailTask",
+    "kind_of",
+]

@@ -1,0 +1,101 @@
+"""Opening a person's file, read-only, and knowing it by its content."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from retrieval.errors import BadMediaError, TransientMediaError
+
+__all__ = ["FileStat", "Identity", "MediaPath", "OpenMedia", "identify", "open_media"]
+
+MediaPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What tells that a file was not changed since it was last looked at."""
+
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A file's content, known by its BLAKE3 hash (32 bytes), and its state when it was read."""
+
+    content_hash: bytes
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """An open file and its state at that instant."""
+
+    file: BinaryIO
+    stat: FileStat
+
+
+def nothing() -> None:
+    """Progress that nobody follows."""
+
+
+@contextmanager
+def open_media(path: MediaPath) -> Iterator[OpenMedia]:
+    """Open a regular, non-empty file for reading; disk errors inside the block are translated too.
+
+    Raises:
+        BadMediaError: it is empty, or not a regular file.
+        TransientMediaError: it vanished, may not be read, or the disk failed.
+    """
+    try:
+        # Without O_NONBLOCK, opening a named pipe would wait for a writer that may never come.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            yield OpenMedia(file, _checked_stat(os.fstat(descriptor)))
+    except FileNotFoundError as exc:
+        raise TransientMediaError("the file vanished before it could be read; index again if it returns") from exc
+    except PermissionError as exc:
+        raise TransientMediaError("the file may not be read; grant read permission and index again") from exc
+    except OSError as exc:
+        raise TransientMediaError(f"reading failed ({exc.strerror or exc}); check the disk and index again") from exc
+
+
+def _checked_stat(found: os.stat_result) -> FileStat:
+    if not stat.S_ISREG(found.st_mode):
+        raise BadMediaError("not a regular file but a folder, pipe or device; expected a file with content")
+    if found.st_size == 0:
+        raise BadMediaError("the file is empty (0 bytes); copy it again from its source")
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def identify(path: MediaPath, on_progress: Callable[[], None] = nothing) -> Identity:
+    """Hash a file's content in bounded memory. ``on_progress`` is called after each chunk.
+
+    Raises:
+        BadMediaError: the file is empty, or not a regular file.
+        TransientMediaError: the file vanished, may not be read, or changed while it was read.
+    """
+    with open_media(path) as media:
+        hasher = blake3()
+        read_bytes = 0
+        while chunk := media.file.read(CHUNK_BYTES):
+            hasher.update(chunk)
+            read_bytes += len(chunk)
+            on_progress()
+        if read_bytes != media.stat.size_bytes:
+            raise TransientMediaError(
+                f"the file changed while it was read ({media.stat.size_bytes} bytes, then {read_bytes}); index again"
+            )
+        return Identity(hasher.digest(), media.stat.size_bytes, media.stat.mtime_ns, media.stat.inode)

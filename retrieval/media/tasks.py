@@ -1,0 +1,107 @@
+"""What media workers are asked, and what they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from retrieval.errors import MediaError, TransientMediaError
+from retrieval.media.files import FileStat, Identity, MediaPath
+from retrieval.types import Frame, MediaFacts, MediaKind
+
+__all__ = [
+    "DecodeTask",
+    "DecodedFrame",
+    "Failed",
+    "Finished",
+    "Identified",
+    "IdentifyTask",
+    "Outcome",
+    "Task",
+    "ThumbnailMade",
+    "ThumbnailTask",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyTask:
+    """Know a file by its content: ends with :class:`Identified`."""
+
+    key: int
+    path: MediaPath
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeTask:
+    """Frames and facts of a file of that kind: some :class:`DecodedFrame`, then :class:`Finished`."""
+
+    key: int
+    path: MediaPath
+    kind: MediaKind
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailTask:
+    """A small JPEG of a picture, or of a video at a moment: ends with :class:`ThumbnailMade`."""
+
+    key: int
+    path: MediaPath
+    longest_side: int
+    time_seconds: float | None = None
+    """The moment of a video; None for a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Closes an :class:`IdentifyTask`."""
+
+    key: int
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """One kept frame; those of one task come in the order of time."""
+
+    key: int
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Closes a :class:`DecodeTask`. ``stat`` is the file's state when it was opened for this."""
+
+    key: int
+    facts: MediaFacts
+    stat: FileStat
+    note: str | None = None
+    """What a person should know of the file though it was used, as that it is cut short."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailMade:
+    """Closes a :class:`ThumbnailTask`."""
+
+    key: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Closes any task: the file can't be used."""
+
+    key: int
+    error: MediaError
+
+    @property
+    def reason(self) -> str:
+        """One line for a person."""
+        return str(self.error)
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether trying again is useless until the file, the limits or the decoder change."""
+        return not isinstance(self.error, TransientMediaError)
+
+
+Task = IdentifyTask | DecodeTask | ThumbnailTask
+Outcome = Identified | DecodedFrame | Finished | ThumbnailMade | Failed

@@ -1,0 +1,177 @@
+"""Video and sound: kept frames with the spans that they stand for, facts, and thumbnails of a moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from PIL import Image
+
+from retrieval.errors import BadMediaError
+from retrieval.media.container import DECODE_ERRORS, OpenContainer, open_container, orientation, shot_facts, upright
+from retrieval.media.files import MediaPath, OpenMedia, nothing, open_media
+from retrieval.media.looks import Looker, scaled
+from retrieval.media.picture import encode_thumbnail, fitted
+from retrieval.media.spans import kept_frames
+from retrieval.media.timeline import Timeline, stretches
+from retrieval.settings import MediaLimits, SamplingSettings
+from retrieval.types import Frame, MediaFacts, MediaKind
+
+__all__ = ["VideoSummary", "probe_video", "sample_open_video", "sample_video", "video_thumbnail"]
+
+HEADER_SLACK = 1.05
+"""A header may promise this many times what the data hold (and two seconds) before it is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSummary:
+    """What was learnt of a video or sound: facts with the real duration, and what a person should know, if anything."""
+
+    facts: MediaFacts
+    note: str | None = None
+
+
+def probe_video(path: MediaPath, limits: MediaLimits) -> MediaFacts:
+    """A file's facts by its header alone: quick, and its duration is only as true as the header.
+
+    Raises: as :func:`sample_video`.
+    """
+    with open_media(path) as media, open_container(media, limits) as source:
+        duration = source.container.duration
+        frame = None if source.video is None else next(source.container.decode(source.video), None)
+        return _facts(source, frame, 0.0 if duration is None else duration / 1e6)
+
+
+def sample_video(
+    path: MediaPath, sampling: SamplingSettings, limits: MediaLimits, on_progress: Callable[[], None] = nothing
+) -> Generator[Frame, None, VideoSummary]:
+    """Kept frames in the order of time, in bounded memory; returns the summary, which knows the real duration.
+
+    Pixels are ``[frame_size, frame_size, 3]``, upright, the whole frame squashed. The spans of all frames follow each
+    other from 0 to the duration. A sound yields none. ``on_progress`` is called whenever work was done.
+
+    Raises:
+        BadMediaError: not a video or sound, cut short before its index, or no frame can be decoded.
+        MediaLimitError: more pixels, memory or hours than the limits allow.
+        TransientMediaError: vanished, unreadable, or the disk failed.
+    """
+    with open_media(path) as media:
+        return (yield from sample_open_video(media, sampling, limits, on_progress))
+
+
+def sample_open_video(
+    media: OpenMedia, sampling: SamplingSettings, limits: MediaLimits, on_progress: Callable[[], None] = nothing
+) -> Generator[Frame, None, VideoSummary]:
+    """As :func:`sample_video`, for a file that is open already."""
+    with open_container(media, limits) as source:
+        stream = source.video if source.video is not None else source.container.streams.audio[0]
+        timeline = Timeline(source.container, stream, sampling.longest_span_seconds, limits.duration_seconds)
+        promised = _promised_seconds(source)
+        if source.video is None:
+            for _ in timeline.packets():
+                on_progress()
+            return _summary(media, _facts(source, None, timeline.end_seconds), timeline, promised, 0)
+        _prepare(source.video, limits)
+        looker = Looker(source.video, timeline, sampling.frame_size, sampling.interval_seconds, on_progress)
+        looks = looker.looks(stretches(timeline, sampling.interval_seconds))
+        yield from kept_frames(looks, sampling, lambda: timeline.end_seconds)
+        if looker.first is None:
+            raise BadMediaError("not one frame can be decoded; copy it again from its source")
+        facts = _facts(source, looker.first, timeline.end_seconds)
+        return _summary(media, facts, timeline, promised, looker.damage)
+
+
+def video_thumbnail(path: MediaPath, time_seconds: float, longest_side: int, limits: MediaLimits) -> bytes:
+    """A JPEG of the frame seen at ``time_seconds``, upright, in the video's own proportions.
+
+    Raises: as :func:`sample_video`.
+    """
+    with open_media(path) as media, open_container(media, limits) as source:
+        if source.video is None:
+            raise BadMediaError("a sound has no picture; expected a video")
+        _prepare(source.video, limits)
+        frame = _frame_at(source, source.video, time_seconds)
+        if frame is None:
+            raise BadMediaError(f"no frame can be decoded at {time_seconds:g} s; copy it again from its source")
+        width, height = fitted(*_shape(frame, source.video), longest_side)
+        pixels = scaled(frame, width, height, VideoReformatter())
+        return encode_thumbnail(Image.fromarray(upright(pixels, orientation(frame))))
+
+
+def _prepare(stream: VideoStream, limits: MediaLimits) -> None:
+    # One thread: as many videos are decoded at once as there are cores, and threads of one codec only add memory.
+    stream.thread_count = 1
+    stream.codec_context.options = {"max_pixels": str(limits.pixels)}  # a stream may grow after its header
+
+
+def _frame_at(source: OpenContainer, stream: VideoStream, time_seconds: float) -> VideoFrame | None:
+    """The frame on the screen at ``time_seconds`` from the start, or the last before the data end."""
+    start = (source.container.start_time or 0) / 1e6
+    wanted = start + time_seconds
+    unit = float(stream.time_base or 1e-3)
+    if time_seconds > 0:
+        source.container.seek(int(wanted / unit), stream=stream)
+    found = None
+    try:
+        for frame in source.container.decode(stream):
+            if found is not None and frame.time is not None and frame.time > wanted + unit:
+                break
+            found = frame
+    except DECODE_ERRORS:
+        return found
+    return found
+
+
+def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height as stored, with pixels made square."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return (round(frame.width * aspect), frame.height) if 0.1 < aspect < 10 else (frame.width, frame.height)
+
+
+def _facts(source: OpenContainer, frame: VideoFrame | None, duration_seconds: float) -> MediaFacts:
+    shot = shot_facts(source.container)
+    facts = MediaFacts(
+        kind=MediaKind.SOUND,
+        duration_seconds=duration_seconds,
+        has_sound=source.has_sound,
+        taken_at=shot.taken_at,
+        latitude=shot.latitude,
+        longitude=shot.longitude,
+        camera=shot.camera,
+    )
+    if source.video is None:
+        return replace(facts, codec=source.container.streams.audio[0].codec_context.name)
+    width, height = (0, 0) if frame is None else _shape(frame, source.video)
+    if frame is not None and orientation(frame)[0] % 2:
+        width, height = height, width
+    rate = source.video.average_rate or source.video.guessed_rate
+    return replace(
+        facts,
+        kind=MediaKind.VIDEO,
+        width=width or None,
+        height=height or None,
+        frame_rate=float(rate) if rate else None,
+        codec=source.video.codec_context.name,
+    )
+
+
+def _promised_seconds(source: OpenContainer) -> float:
+    stream = source.video if source.video is not None else source.container.streams.audio[0]
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (source.container.duration or 0) / 1e6
+
+
+def _summary(media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, damage: int) -> VideoSummary:
+    found = facts.duration_seconds or 0.0
+    if timeline.is_cut_short:
+        os.pread(media.file.fileno(), 1, media.stat.size_bytes - 1)  # raises if it is the disk that failed
+    if timeline.is_cut_short or promised > found * HEADER_SLACK + 2:
+        return VideoSummary(facts, f"cut short or damaged: {promised:.1f} s promised, {found:.1f} s found and used")
+    if damage:
+        return VideoSummary(facts, f"damaged: {damage} packets could not be decoded, the rest was used")
+    return VideoSummary(facts)

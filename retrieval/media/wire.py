@@ -1,0 +1,182 @@
+"""What passes between a media worker and its parent, over a socket.
+
+A message is two lengths (big-endian, 4 bytes each), a JSON object of the first length, and raw bytes (pixels, a JPEG,
+a hash) of the second. It is not pickle: a worker that a hostile file took over could say nothing but wrong answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from retrieval import errors
+from retrieval.errors import MediaError
+from retrieval.media.files import FileStat, Identity
+from retrieval.media.tasks import (
+    DecodedFrame,
+    DecodeTask,
+    Failed,
+    Finished,
+    Identified,
+    IdentifyTask,
+    Outcome,
+    Task,
+    ThumbnailMade,
+    ThumbnailTask,
+)
+from retrieval.settings import MediaLimits, SamplingSettings
+from retrieval.types import Frame, MediaFacts, MediaKind, Span
+
+__all__ = [
+    "Closed",
+    "outcome_from",
+    "outcome_message",
+    "receive",
+    "send",
+    "settings_from",
+    "settings_message",
+    "task_from",
+    "task_message",
+]
+
+LENGTHS = struct.Struct(">II")
+LONGEST_HEAD = 1 << 20
+LONGEST_BODY = 1 << 28
+
+Head = dict[str, Any]
+Message = tuple[Head, Any]
+"""A JSON object, and bytes that go with it."""
+
+_TASKS: Mapping[str, type[Task]] = {kind.__name__: kind for kind in (IdentifyTask, DecodeTask, ThumbnailTask)}
+
+
+class Closed(Exception):  # noqa: N818 - the end of a conversation, not an error
+    """The other side is gone."""
+
+
+def send(channel: socket.socket, head: Head, body: Any = b"") -> None:
+    """Send one message, however long the other side takes to read it. Raises :class:`Closed`."""
+    text = json.dumps(head).encode("ascii")
+    view = memoryview(body).cast("B")
+    try:
+        channel.sendall(LENGTHS.pack(len(text), len(view)) + text)
+        if view:
+            channel.sendall(view)
+    except OSError as exc:
+        raise Closed from exc
+
+
+def receive(channel: socket.socket) -> Message:
+    """Receive one message. Raises :class:`Closed`; TimeoutError where the channel has a time limit."""
+    head_bytes, body_bytes = LENGTHS.unpack(_exactly(channel, LENGTHS.size))
+    if head_bytes > LONGEST_HEAD or body_bytes > LONGEST_BODY:
+        raise Closed
+    return json.loads(_exactly(channel, head_bytes)), _exactly(channel, body_bytes)
+
+
+def _exactly(channel: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        try:
+            count = channel.recv_into(view)
+        except TimeoutError:
+            raise
+        except OSError as exc:
+            raise Closed from exc
+        if count == 0:
+            raise Closed
+        view = view[count:]
+    return data
+
+
+def settings_message(limits: MediaLimits, sampling: SamplingSettings, niceness: int) -> Head:
+    """The first message to a worker."""
+    return {"limits": asdict(limits), "sampling": asdict(sampling), "niceness": niceness}
+
+
+def settings_from(head: Head) -> tuple[MediaLimits, SamplingSettings, int]:
+    """What :func:`settings_message` said."""
+    return MediaLimits(**head["limits"]), SamplingSettings(**head["sampling"]), head["niceness"]
+
+
+def task_message(task: Task) -> Head:
+    """A task as JSON; its path in base64, since a path is bytes of any kind."""
+    values = {field.name: getattr(task, field.name) for field in fields(task)}
+    values["path"] = base64.b64encode(os.fsencode(task.path)).decode("ascii")
+    return {"task": type(task).__name__, **values}
+
+
+def task_from(head: Head) -> Task:
+    """What :func:`task_message` said."""
+    values = dict(head)
+    kind = _TASKS[values.pop("task")]
+    values["path"] = base64.b64decode(values["path"])
+    if kind is DecodeTask:
+        values["kind"] = MediaKind(values["kind"])
+    return kind(**values)
+
+
+def outcome_message(outcome: Outcome) -> Message:
+    """An outcome as JSON and bytes."""
+    name, key = type(outcome).__name__, outcome.key
+    match outcome:
+        case Identified(identity=identity):
+            return {"outcome": name, "key": key, "stat": _stat(identity)}, identity.content_hash
+        case DecodedFrame(frame=frame):
+            span = frame.span and [frame.span.start_seconds, frame.span.end_seconds]
+            head = {"shape": frame.pixels.shape, "time_seconds": frame.time_seconds, "span": span}
+            return {"outcome": name, "key": key, **head}, np.ascontiguousarray(frame.pixels)
+        case Finished(facts=facts, stat=stat, note=note):
+            told = asdict(facts) | {"taken_at": facts.taken_at and facts.taken_at.isoformat()}
+            return {"outcome": name, "key": key, "facts": told, "stat": _stat(stat), "note": note}, b""
+        case ThumbnailMade(jpeg=jpeg):
+            return {"outcome": name, "key": key}, jpeg
+        case Failed(error=error):
+            return {"outcome": name, "key": key, "error": type(error).__name__, "reason": str(error)}, b""
+
+
+def outcome_from(head: Head, body: bytearray) -> Outcome:
+    """What :func:`outcome_message` said. Raises ValueError, KeyError or TypeError where it is nonsense."""
+    return _READERS[head["outcome"]](head["key"], head, body)
+
+
+def _stat(stat: FileStat | Identity) -> list[int]:
+    return [stat.size_bytes, stat.mtime_ns, stat.inode]
+
+
+def _frame(key: int, head: Head, body: bytearray) -> Outcome:
+    span = Span(*head["span"]) if head["span"] is not None else None
+    return DecodedFrame(key, Frame(np.frombuffer(body, np.uint8).reshape(head["shape"]), head["time_seconds"], span))
+
+
+def _finished(key: int, head: Head, body: bytearray) -> Outcome:
+    told = head["facts"]
+    taken_at = datetime.fromisoformat(told["taken_at"]) if told["taken_at"] else None
+    facts = MediaFacts(**told | {"kind": MediaKind(told["kind"]), "taken_at": taken_at})
+    return Finished(key, facts, FileStat(*head["stat"]), head["note"])
+
+
+def _failed(key: int, head: Head, body: bytearray) -> Outcome:
+    kind = getattr(errors, head["error"])
+    if not (isinstance(kind, type) and issubclass(kind, MediaError)):
+        raise ValueError(f"{head['error']!r} is no media error")
+    return Failed(key, kind(head["reason"]))
+
+
+_READERS: Mapping[str, Callable[[int, Head, bytearray], Outcome]] = {
+    "Identified": lambda key, head, body: Identified(key, Identity(bytes(body), *head["stat"])),
+    "DecodedFrame": _frame,
+    "Finished": _finished,
+    "ThumbnailMade": lambda key, head, body: ThumbnailMade(key, bytes(body)),
+    "Failed": _failed,
+}
