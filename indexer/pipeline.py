@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.errors import BadMediaError
 from retrieval.experts.appearance import Appearance, top_classes
-from retrieval.media.worker import DecodedFrame, Finished
+from retrieval.media.tasks import DecodedFrame, Finished
 from retrieval.spaces.space import Space
 from retrieval.store.intake import MediaRecord, SegmentRecord
 from retrieval.types import FeatureTrack, Float32Array, Frame

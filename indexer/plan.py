@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,52 +25,35 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with one file."""
+    """What is to be done with one file; ``asset_id`` is known to LINK and EMBED."""
 
     kind: VerdictKind
-    content_hash: bytes
     asset_id: int | None = None
 
 
 class Plan:
-    """Asked from the workers' reader threads while the run goes on, hence the lock."""
+    """Knows which contents are being decoded, and which files wait for them."""
 
     def __init__(self, intake: Intake, space: SpaceRow, expert: tuple[str, str]) -> None:
         """``expert`` is the (name, version) of the tracks that ``space`` can be computed from."""
         self._intake = intake
         self._space = space
         self._expert = expert
-        self._lock = threading.Lock()
-        self._verdicts: dict[int, Verdict] = {}
         self._waiting: dict[bytes, list[int]] = {}
 
-    def decide(self, file_id: int, content_hash: bytes) -> bool:
-        """Whether the file is to be decoded; the whole verdict is kept until :meth:`take`."""
-        with self._lock:
-            verdict = self._judge(file_id, content_hash)
-            self._verdicts[file_id] = verdict
-            return verdict.kind is VerdictKind.DECODE
-
-    def _judge(self, file_id: int, content_hash: bytes) -> Verdict:
+    def judge(self, file_id: int, content_hash: bytes) -> Verdict:
+        """What is to be done with a file of this content. A file told to WAIT comes back from :meth:`release`."""
         if content_hash in self._waiting:
             self._waiting[content_hash].append(file_id)
-            return Verdict(VerdictKind.WAIT, content_hash)
-        known = self._intake.assets_by_hash([content_hash], self._space).get(content_hash)
-        if known is not None:
-            asset_id, finished = known
-            if finished:
-                return Verdict(VerdictKind.LINK, content_hash, asset_id)
-            if self._intake.read_track(asset_id, *self._expert) is not None:
-                return Verdict(VerdictKind.EMBED, content_hash, asset_id)
+            return Verdict(VerdictKind.WAIT)
+        known = self._intake.asset_by_hash(content_hash, self._space)
+        if known is not None and known.is_finished:
+            return Verdict(VerdictKind.LINK, known.id)
+        if known is not None and self._intake.read_track(known.id, *self._expert) is not None:
+            return Verdict(VerdictKind.EMBED, known.id)
         self._waiting[content_hash] = []
-        return Verdict(VerdictKind.DECODE, content_hash)
-
-    def take(self, file_id: int) -> Verdict | None:
-        """The verdict on a file, handed over once; None if its content was never known."""
-        with self._lock:
-            return self._verdicts.pop(file_id, None)
+        return Verdict(VerdictKind.DECODE)
 
     def release(self, content_hash: bytes) -> list[int]:
-        """The decoding of a content has ended, and its result is committed: the files that waited for it."""
-        with self._lock:
-            return self._waiting.pop(content_hash, [])
+        """The decoding of a content has ended and its end is committed: the files that waited for it."""
+        return self._waiting.pop(content_hash, [])

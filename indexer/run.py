@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 
 from indexer.report import IndexReport, ProgressCallback
 from indexer.survey import Survey
 from indexer.work import Work
 from retrieval.errors import LibraryError
-from retrieval.media.worker import decoder_versions
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.registry import get_space
 from retrieval.store.catalog import Catalog
@@ -85,4 +85,5 @@ def index(
 def _tried_with(settings: Settings) -> str:
     """A permanent failure holds until this changes."""
     limits = settings.limits
-    return f"{decoder_versions()}; {limits.pixels} pixels; {limits.duration_seconds:.0f} s; {limits.memory_bytes} bytes"
+    decoders = ", ".join(f"{name} {version(name)}" for name in ("pillow", "av"))
+    return f"{decoders}; {limits.pixels} pixels; {limits.duration_seconds:.0f} s; {limits.memory_bytes} bytes"

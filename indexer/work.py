@@ -1,23 +1,26 @@
-"""The work of a run: decode what is wanted, encode it in shared batches, commit it before it counts as done."""
+"""The work of a run: identify, decode what is wanted, encode it in shared batches, and commit it."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
 from indexer.pipeline import FrameEncoder, FrameRow, record_of
-from indexer.plan import Plan, Verdict, VerdictKind
+from indexer.plan import Plan, VerdictKind
 from indexer.report import IndexReport, Progress, ProgressCallback
-from retrieval.errors import BadMediaError
+from retrieval.errors import BadMediaError, MediaError, TransientMediaError
 from retrieval.experts.appearance import Appearance
-from retrieval.media.worker import DecodedFrame, DecodeTask, Failed, Finished, MediaWorkers, Unwanted
+from retrieval.media.files import Identity
+from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed, Finished, Identified, IdentifyTask, Outcome
+from retrieval.media.worker import MediaWorkers
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import SpaceRow
-from retrieval.store.intake import FailureRecord, Intake, MediaRecord
+from retrieval.store.intake import FailureRecord, Intake, MediaRecord, PendingFile
 from retrieval.types import MediaKind
 
 __all__ = ["Work"]
@@ -28,7 +31,11 @@ _SECONDS_BETWEEN_PROGRESS = 0.1
 
 
 class Work:
-    """Works on a list of files; the report counts what came of it."""
+    """Works on a list of files; the report counts what came of it.
+
+    A file passes through: waiting -> identified -> (linked | embedded from tracks | waiting for a twin | decoded) ->
+    encoded -> committed. Nothing is counted before it is committed or recorded as failed.
+    """
 
     def __init__(
         self,
@@ -50,57 +57,152 @@ class Work:
         self._appearance = Appearance()
         self._encoder = FrameEncoder(self._appearance, settings.index.batch_size)
         self._plan = Plan(intake, space_row, (self._appearance.name, self._appearance.version))
+        self._wanted: deque[PendingFile] = deque()
+        self._files: dict[int, PendingFile] = {}
+        self._identities: dict[int, Identity] = {}
         self._records: list[MediaRecord] = []
         self._failures: list[FailureRecord] = []
-        self._hashes: dict[int, bytes] = {}
         self._done = 0
         self._total = 0
         self._started = self._last_commit = time.monotonic()
         self._last_progress = 0.0
 
     def run(self, file_ids: Sequence[int]) -> None:
-        """Work on every file; on Ctrl-C, commit the files that are finished and raise it again."""
+        """Work on every file. On Ctrl-C, what is finished is committed before the interrupt goes on."""
         self._total = len(file_ids)
+        if not file_ids:
+            return
         try:
             self._run_workers(file_ids)
         finally:
             self._commit()
-            self._tell(force=True)
+            self._tell(None, force=True)
 
     def _run_workers(self, file_ids: Sequence[int]) -> None:
         settings = self._settings
+        waiting = self._waiting(file_ids)
         with MediaWorkers(settings.limits, settings.sampling, processes=settings.index.workers) as workers:
-            for outcome in workers.map(self._tasks(file_ids), wanted=self._plan.decide):
-                match outcome:
-                    case DecodedFrame() | Finished():
-                        self._keep(self._encoder.add(outcome))
-                        self._tell(outcome)
-                    case Unwanted():
-                        self._settle(outcome.key)
-                    case Failed():
-                        self._fail(outcome)
-                self._commit_if_due()
+            rounds = True
+            while rounds:
+                for outcome in workers.map(self._tasks(waiting)):
+                    self._take(outcome)
+                    self._commit_if_due()
+                # Files that were identified last may be wanted still.
+                rounds = bool(self._wanted)
             self._keep(self._encoder.flush())
 
-    def _tasks(self, file_ids: Sequence[int]) -> Iterator[DecodeTask]:
+    # -- tasks -----------------------------------------------------------------------------------------------
+
+    def _waiting(self, file_ids: Sequence[int]) -> Iterator[PendingFile]:
         remaining = iter(file_ids)
         while chunk := list(islice(remaining, _FILES_PER_LOOK)):
-            for file in self._intake.files(chunk):
-                yield DecodeTask(file.id, file.path, MediaKind(file.kind))
+            yield from self._intake.files(chunk)
 
-    # -- a file's end ----------------------------------------------------------------------------------------
+    def _tasks(self, waiting: Iterator[PendingFile]) -> Iterator[IdentifyTask | DecodeTask]:
+        """Decode what is known to be wanted; identify more while nothing is.
+
+        Ends when nothing is known to be wanted *now*: what is being identified may call for another round.
+        """
+        while True:
+            if self._wanted:
+                file = self._wanted.popleft()
+                yield DecodeTask(file.id, file.path, MediaKind(file.kind))
+            elif (found := next(waiting, None)) is not None:
+                self._files[found.id] = found
+                yield IdentifyTask(found.id, found.path)
+            else:
+                return
+
+    # -- outcomes --------------------------------------------------------------------------------------------
+
+    def _take(self, outcome: Outcome) -> None:
+        match outcome:
+            case Identified():
+                self._settle(outcome.key, outcome.identity)
+            case DecodedFrame():
+                self._keep(self._encoder.add(outcome))
+            case Finished():
+                self._finish(outcome)
+            case Failed():
+                self._fail(outcome.key, "decode" if outcome.key in self._identities else "identify", outcome.error)
+        self._tell(outcome)
+
+    def _settle(self, file_id: int, identity: Identity) -> None:
+        """The content of a file is known: link it, embed it from what is kept, let it wait, or decode it."""
+        verdict = self._plan.judge(file_id, identity.content_hash)
+        self._identities[file_id] = identity
+        if verdict.kind is VerdictKind.DECODE:
+            self._wanted.append(self._files[file_id])
+        elif verdict.asset_id is not None:
+            if verdict.kind is VerdictKind.EMBED:
+                self._embed_from_tracks(verdict.asset_id)
+            self._link([file_id], verdict.asset_id)
+
+    def _embed_from_tracks(self, asset_id: int) -> None:
+        track = self._intake.read_track(asset_id, self._appearance.name, self._appearance.version)
+        assert track is not None, asset_id  # the plan saw it
+        features = track.features.astype(np.float32)
+        vectors = self._space.embed_segments(features, self._appearance.logits_of(features))
+        self._intake.embed(self._space_row, asset_id, vectors)
+
+    def _link(self, file_ids: Sequence[int], asset_id: int) -> None:
+        if file_ids:
+            self._intake.link([(file_id, asset_id) for file_id in file_ids])
+        for file_id in file_ids:
+            self._forget(file_id)
+        self._report.copied += len(file_ids)
+
+    def _finish(self, end: Finished) -> None:
+        identity = self._identities[end.key]
+        at_identification = (identity.size_bytes, identity.mtime_ns, identity.inode)
+        if (end.stat.size_bytes, end.stat.mtime_ns, end.stat.inode) != at_identification:
+            error = TransientMediaError("the file changed while it was read; it is tried again at the next run")
+            self._fail(end.key, "decode", error)
+            return
+        self._keep(self._encoder.add(end))
 
     def _keep(self, finished: Iterator[tuple[Finished, list[FrameRow]]]) -> None:
         for end, rows in finished:
-            verdict = self._plan.take(end.key)
-            assert verdict is not None, end.key
+            content_hash = self._identities[end.key].content_hash
             try:
-                record = record_of(end, verdict.content_hash, rows, self._appearance, self._space)
+                self._records.append(record_of(end, content_hash, rows, self._appearance, self._space))
             except BadMediaError as error:
-                self._record_failure(end.key, verdict, "encode", str(error), permanent=True)
-                continue
-            self._records.append(record)
+                self._fail(end.key, "encode", error)
+
+    def _fail(self, file_id: int, stage: str, error: MediaError) -> None:
+        self._encoder.drop(file_id)
+        permanent = not isinstance(error, TransientMediaError)
+        identity = self._identities.get(file_id)
+        twins = self._plan.release(identity.content_hash) if identity else []
+        for failed in (file_id, *twins):
+            self._failures.append(FailureRecord(failed, stage, str(error), permanent, self._tried_with))
+
+    def _forget(self, file_id: int) -> None:
+        self._files.pop(file_id, None)
+        self._identities.pop(file_id, None)
+        self._done += 1
+
+    # -- commits and progress --------------------------------------------------------------------------------
+
+    def _commit_if_due(self) -> None:
+        waited = time.monotonic() - self._last_commit
+        if len(self._records) >= _RECORDS_PER_COMMIT or waited >= self._settings.index.commit_seconds:
+            self._commit()
+
+    def _commit(self) -> None:
+        self._last_commit = time.monotonic()
+        records, self._records = self._records, []
+        failures, self._failures = self._failures, []
+        if not records and not failures:
+            return
+        asset_ids = self._intake.write(self._space_row, records, failures)
+        for record, asset_id in zip(records, asset_ids, strict=True):
             self._count(record)
+            self._forget(record.file_id)
+            self._link(self._plan.release(record.content_hash), asset_id)
+        for failure in failures:
+            self._report.failed += 1
+            self._forget(failure.file_id)
 
     def _count(self, record: MediaRecord) -> None:
         self._report.indexed += 1
@@ -112,69 +214,12 @@ class Work:
                 self._report.video_seconds += record.facts.duration_seconds or 0.0
             case MediaKind.SOUND:
                 self._report.sounds += 1
-        self._done += 1
 
-    def _settle(self, file_id: int) -> None:
-        """A file whose content needs no decoding."""
-        verdict = self._plan.take(file_id)
-        assert verdict is not None, file_id
-        match verdict.kind:
-            case VerdictKind.LINK:
-                assert verdict.asset_id is not None
-                self._link([file_id], verdict.asset_id)
-            case VerdictKind.EMBED:
-                assert verdict.asset_id is not None
-                self._embed_from_tracks(file_id, verdict.asset_id)
-            case _:
-                pass  # it waits for another file's end
-
-    def _link(self, file_ids: Sequence[int], asset_id: int) -> None:
-        self._intake.link([(file_id, asset_id) for file_id in file_ids])
-        self._report.copied += len(file_ids)
-        self._done += len(file_ids)
-
-    def _embed_from_tracks(self, file_id: int, asset_id: int) -> None:
-        track = self._intake.read_track(asset_id, self._appearance.name, self._appearance.version)
-        assert track is not None, asset_id
-        features = track.features.astype(np.float32)
-        embeddings = self._space.embed_segments(features, self._appearance.classify(features))
-        self._intake.embed(self._space_row, asset_id, embeddings)
-        self._link([file_id], asset_id)
-
-    def _fail(self, outcome: Failed) -> None:
-        self._encoder.drop(outcome.key)
-        verdict = self._plan.take(outcome.key)
-        self._record_failure(outcome.key, verdict, "decode", outcome.reason, permanent=outcome.permanent)
-
-    def _record_failure(self, key: int, verdict: Verdict | None, stage: str, reason: str, *, permanent: bool) -> None:
-        same_content = self._plan.release(verdict.content_hash) if verdict else []
-        for file_id in (key, *same_content):
-            self._failures.append(FailureRecord(file_id, stage, reason, permanent, self._tried_with))
-            self._report.failed += 1
-            self._done += 1
-
-    # -- commits and progress --------------------------------------------------------------------------------
-
-    def _commit_if_due(self) -> None:
-        waited = time.monotonic() - self._last_commit
-        if len(self._records) >= _RECORDS_PER_COMMIT or waited >= self._settings.index.commit_seconds:
-            self._commit()
-
-    def _commit(self) -> None:
-        self._last_commit = time.monotonic()
-        if not self._records and not self._failures:
-            return
-        assets = self._intake.write(self._space_row, self._records, self._failures)
-        records, self._records, self._failures = self._records, [], []
-        for record, asset_id in zip(records, assets, strict=True):
-            self._link(self._plan.release(record.content_hash), asset_id)
-
-    def _tell(self, outcome: DecodedFrame | Finished | None = None, *, force: bool = False) -> None:
+    def _tell(self, outcome: Outcome | None, *, force: bool = False) -> None:
         now = time.monotonic()
         if self._progress is None or (not force and now - self._last_progress < _SECONDS_BETWEEN_PROGRESS):
             return
         self._last_progress = now
-        at_seconds = outcome.frame.time_seconds if isinstance(outcome, DecodedFrame) else None
         self._progress(
             Progress(
                 self._done,
@@ -183,6 +228,6 @@ class Work:
                 self._report.video_seconds,
                 self._report.failed,
                 now - self._started,
-                at_seconds,
+                outcome.frame.time_seconds if isinstance(outcome, DecodedFrame) else None,
             )
         )

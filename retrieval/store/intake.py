@@ -17,7 +17,16 @@ from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Root
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
-__all__ = ["FailureRecord", "FoundFile", "Intake", "KnownFile", "MediaRecord", "PendingFile", "SegmentRecord"]
+__all__ = [
+    "FailureRecord",
+    "FoundFile",
+    "Intake",
+    "KnownAsset",
+    "KnownFile",
+    "MediaRecord",
+    "PendingFile",
+    "SegmentRecord",
+]
 
 _PATHS_PER_QUERY = 500
 
@@ -64,6 +73,14 @@ class PendingFile:
     modified_ns: int
     inode: str
     asset_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAsset:
+    """Content that the catalog knows."""
+
+    id: int
+    is_finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +220,12 @@ class Intake:
             rows = {row.id: PendingFile(*row) for row in connection.execute(select(*columns).where(File.id.in_(ids)))}
         return [rows[file_id] for file_id in ids if file_id in rows]
 
-    def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow) -> dict[bytes, tuple[int, bool]]:
-        """For each content that is known: its asset's id, and whether it is finished in ``space``."""
+    def asset_by_hash(self, content_hash: bytes, space: SpaceRow) -> KnownAsset | None:
+        """The asset of a content that was seen before, and whether it is finished in ``space``."""
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
-        statement = select(Asset.content_hash, Asset.id, finished).where(Asset.content_hash.in_(hashes))
         with self._engine.connect() as connection:
-            return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}
+            row = connection.execute(select(Asset.id, finished).where(Asset.content_hash == content_hash)).one_or_none()
+        return None if row is None else KnownAsset(row[0], row[1])
 
     def read_track(self, asset_id: int, expert: str, version: str) -> FeatureTrack | None:
         """The kept track of an asset, or None when that expert at that version has not seen it."""
