@@ -22,7 +22,14 @@ from retrieval.types import Float32Array
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["OnnxPictureTower", "PictureTower", "TorchPictureTower", "load_picture_tower", "read_weights"]
+__all__ = [
+    "OnnxPictureTower",
+    "PictureTower",
+    "TorchPictureTower",
+    "load_picture_tower",
+    "read_classifier",
+    "read_weights",
+]
 
 
 class PictureTower(Protocol):
@@ -38,6 +45,16 @@ def read_weights() -> dict[str, NDArray[Any]]:
         WeightsError: they are not installed, or differ from the published ones.
     """
     return read_torch_pickle(LITE0_WEIGHTS.read(), LITE0_WEIGHTS.path)
+
+
+def read_classifier() -> tuple[Float32Array, Float32Array]:
+    """The last layer alone: weight [1000, 1280] and bias [1000], logits = features · weightᵀ + bias.
+
+    Raises:
+        WeightsError: the weights are not installed, or differ from the published ones.
+    """
+    published = read_weights()
+    return published["_fc.weight"].astype(np.float32), published["_fc.bias"].astype(np.float32)
 
 
 class OnnxPictureTower:

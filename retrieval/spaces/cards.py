@@ -31,13 +31,10 @@ class ModelCard:
     size_bytes: int
     languages: tuple[str, ...]
     """ISO 639-1 codes of the languages that it reads; none where it reads no text."""
-    path: Path | None
-    """Where the weights lie on this machine."""
-
-    @property
-    def available(self) -> bool:
-        """Whether the weights are on this machine. Their digest is another matter: see :meth:`verify`."""
-        return self.path is not None
+    available: bool
+    """Whether the weights are on this machine. Their digest is another matter: see :meth:`verify`."""
+    path: str | None
+    """Where they lie on this machine."""
 
     def verify(self) -> None:
         """Reads the weights and compares their digest.
@@ -48,7 +45,7 @@ class ModelCard:
         if self.path is None:
             raise WeightsError(f"{self.name} is not on this machine: expected {self.source}, found no file; install it")
         try:
-            found = hashlib.sha256(self.path.read_bytes()).hexdigest()
+            found = hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
         except OSError as error:
             raise WeightsError(
                 f"{self.path} can't be read: expected a readable file, found: {error.strerror}; check its permissions"
@@ -77,6 +74,7 @@ def model_cards() -> list[ModelCard]:
 
 
 def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, languages: tuple[str, ...] = ()) -> ModelCard:
+    path = file.find()
     return ModelCard(
         name=name,
         task=task,
@@ -86,7 +84,8 @@ def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, langua
         licence="Apache-2.0",
         size_bytes=file.size_bytes,
         languages=languages,
-        path=file.find(),
+        available=path is not None,
+        path=str(path) if path else None,
     )
 
 
@@ -101,5 +100,6 @@ def _starter_card(heads: Path) -> ModelCard:
         licence="Apache-2.0",
         size_bytes=heads.stat().st_size if here else 0,
         languages=StarterSpace.languages,
-        path=heads if here else None,
+        available=here,
+        path=str(heads) if here else None,
     )

@@ -37,6 +37,22 @@ def test_any_number_of_pictures_is_encoded_in_order(appearance: Appearance, pixe
     np.testing.assert_allclose(output.features[[18]], appearance.encode(pixels[18:]).features, atol=1e-5)
 
 
+def test_kept_features_are_classified_without_the_pictures(
+    appearance: Appearance, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = appearance.encode(pixels[:3])
+    monkeypatch.setattr("retrieval.experts.appearance.load_picture_tower", None)
+
+    np.testing.assert_allclose(Appearance().classify(output.features), output.logits, atol=1e-4)
+    kept = output.features.astype(np.float16)
+    np.testing.assert_allclose(Appearance().classify(kept), output.logits, atol=0.01)
+
+
+def test_features_of_another_width_are_refused(appearance: Appearance) -> None:
+    with pytest.raises(ValueError, match=r"features must be \[n, 1280\], got \(3, 512\)"):
+        appearance.classify(np.zeros((3, 512), np.float32))
+
+
 def test_no_pictures_give_no_rows(appearance: Appearance) -> None:
     output = appearance.encode(np.empty((0, 224, 224, 3), np.uint8))
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import WeightsError
+from retrieval.spaces.cards import ModelCard, model_cards
+
+
+@pytest.fixture(scope="module")
+def cards() -> dict[str, ModelCard]:
+    return {card.name: card for card in model_cards()}
+
+
+def test_every_model_has_a_card_and_is_here(cards: dict[str, ModelCard]) -> None:
+    assert list(cards) == ["efficientnet-lite0", "all-MiniLM-L6-v2", "starter"]
+    for card in cards.values():
+        assert card.available
+        assert card.path is not None
+        assert Path(card.path).stat().st_size == card.size_bytes
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "all-MiniLM-L6-v2", "starter"])
+def test_weights_are_verified_on_request(name: str, cards: dict[str, ModelCard]) -> None:
+    cards[name].verify()
+
+
+def test_other_weights_are_refused(cards: dict[str, ModelCard], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+
+    with pytest.raises(WeightsError, match="is not starter: expected sha256"):
+        replace(cards["starter"], path=str(other)).verify()
+    with pytest.raises(WeightsError, match="can't be read"):
+        replace(cards["starter"], path=str(tmp_path)).verify()
+
+
+def test_cards_are_plain_values(cards: dict[str, ModelCard]) -> None:
+    for card in cards.values():
+        assert json.loads(json.dumps(asdict(card)))["name"] == card.name
+
+
+def test_verifying_an_absent_model_says_what_to_install(cards: dict[str, ModelCard]) -> None:
+    absent = replace(cards["starter"], available=False, path=None)
+
+    with pytest.raises(WeightsError, match="starter is not on this machine: expected vidi"):
+        absent.verify()
