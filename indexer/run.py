@@ -11,11 +11,12 @@ from indexer.report import IndexReport, ProgressCallback
 from indexer.survey import Survey
 from indexer.work import Work
 from retrieval.errors import LibraryError
+from retrieval.paths import display_of
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.registry import get_space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import update_index
-from retrieval.store.intake import Intake, display_of
+from retrieval.store.intake import Intake
 
 __all__ = ["index"]
 

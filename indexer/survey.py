@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from indexer.report import IndexReport
 from indexer.scan import Notice, scan
-from retrieval.store.intake import FoundFile, Intake, KnownFile, display_of
+from retrieval.paths import display_of
+from retrieval.store.intake import FoundFile, Intake, KnownFile
 
 __all__ = ["MISSING_SHARE_MOST", "Survey"]
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
+from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Root, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
@@ -114,12 +115,6 @@ class FailureRecord:
     reason: str
     permanent: bool
     tried_with: str
-
-
-def display_of(path: bytes) -> str:
-    """A readable form of a path: bytes that are not UTF-8, and control characters, are shown escaped."""
-    text = path.decode("utf-8", "backslashreplace")
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class Intake:

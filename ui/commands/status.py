@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from retrieval.paths import display_of
 from ui.wording import megabytes, plural
 
 if TYPE_CHECKING:
@@ -31,3 +32,33 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_failures(status) if arguments.failed else _summary(status)))
     return 0
+
+
+def _summary(status: LibraryStatus) -> list[str]:
+    census = status.census
+    kinds = ", ".join(plural(count, kind.value) for kind, count in census.assets.items() if count) or "nothing yet"
+    lines = [
+        f"Library  {status.library}  ({megabytes(status.size_bytes)})",
+        f"Content  {kinds}",
+        f"Files    {census.files_present:,} present, {census.files_missing:,} missing, "
+        f"{census.files_waiting:,} waiting to be indexed, {len(census.failures):,} failed",
+    ]
+    for space in census.spaces:
+        lines.append(
+            f"Space    {space.name} ({space.version}): {plural(space.assets, 'asset')}, "
+            f"{plural(space.vectors, 'vector')}"
+        )
+    if status.sounds_awaiting:
+        lines.append(f"{plural(status.sounds_awaiting, 'sound')} can't be searched yet: an audio expert is awaited.")
+    if census.failures:
+        lines.append("See why files failed with `vidi status --failed`.")
+    return lines
+
+
+def _failures(status: LibraryStatus) -> list[str]:
+    lines = [
+        f"{display_of(failure.path)}\n    {failure.reason}"
+        + ("" if failure.permanent else " (tried again at the next run)")
+        for failure in status.census.failures
+    ]
+    return lines or ["No file has failed."]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
+from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.intake import FailureRecord, FoundFile, Intake, MediaRecord, SegmentRecord, display_of
+from retrieval.store.intake import FailureRecord, FoundFile, Intake, MediaRecord, SegmentRecord
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Track
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind
 
