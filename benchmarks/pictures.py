@@ -1,0 +1,128 @@
+"""Pictures end to end against the floor: what decoding and encoding cost alone, and what a whole run costs.
+
+On a CPU, where both share the cores, no run can be faster than 1 / (1/D + 1/E) for D pictures decoded and E encoded
+per second alone, each at its best setting. All are measured in turn, round by round, in one process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.machine import spread
+from benchmarks.media import make_pictures
+from indexer import index
+from retrieval.experts.appearance import Appearance
+from retrieval.media.picture import decode_picture
+from retrieval.models.efficientnet_lite import efficientnet_lite0
+from retrieval.models.picture_tower import TorchPictureTower, read_weights
+from retrieval.settings import IndexSettings, MediaLimits, Settings
+
+__all__ = ["measure_encoders", "measure_pictures"]
+
+BATCHES = (8, 16, 32)
+
+
+def _decode(path: Path) -> NDArray[np.uint8]:
+    return decode_picture(path, 224, MediaLimits())[1].pixels
+
+
+def _decode_quietly(path: Path) -> None:
+    _decode(path)
+
+
+def _rate(count: int, work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - began)
+
+
+def measure_pictures(folder: Path, *, count: int = 1000, rounds: int = 3) -> dict[str, Any]:
+    """D, E and whole runs over ``count`` 2-megapixel JPEGs, ``rounds`` times in turn."""
+    paths = make_pictures(folder, count)
+    cores = os.cpu_count() or 1
+    pixels = np.stack([_decode(path) for path in paths[:32]])
+    appearance = Appearance()
+    appearance.encode(pixels)
+    decoded: list[float] = []
+    encoded: list[float] = []
+    whole: list[float] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, mp_context=context) as processes, ThreadPoolExecutor(cores) as threads:
+        for pool in (processes, threads):
+            list(pool.map(_decode_quietly, paths[:64]))
+        for _ in range(rounds):
+            subset = paths[: count // 2]
+            by_processes = _rate(
+                len(subset), lambda part=subset: list(processes.map(_decode_quietly, part, chunksize=8))
+            )
+            by_threads = _rate(len(subset), lambda part=subset: list(threads.map(_decode_quietly, part)))
+            decoded.append(max(by_processes, by_threads))
+            encoded.append(_rate(32 * 12, lambda: [appearance.encode(pixels) for _ in range(12)]))
+            whole.append(_rate(count, lambda: _index(folder)))
+    floor = [1 / (1 / d + 1 / e) for d, e in zip(decoded, encoded, strict=True)]
+    return {
+        "pictures": count,
+        "mean_bytes": sum(path.stat().st_size for path in paths) // count,
+        "decoded_per_second": spread(decoded),
+        "encoded_per_second": spread(encoded),
+        "end_to_end_per_second": spread(whole),
+        "floor_per_second": spread(floor),
+        "share_of_floor": spread([w / f for w, f in zip(whole, floor, strict=True)]),
+        "asked": 0.85,
+    }
+
+
+def _index(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as library:
+        report = index([folder], library, settings=Settings(index=IndexSettings()))
+        assert report.failed == 0, report
+
+
+def measure_encoders(folder: Path, *, rounds: int = 3) -> dict[str, Any]:
+    """The picture tower on ONNX Runtime against eager torch, default and channels-last, each at its best batch."""
+    import timm
+    import torch
+
+    pixels = np.stack([_decode(path) for path in make_pictures(folder, 32)])
+    appearance = Appearance()
+    channels_last = TorchPictureTower(read_weights(), device="cpu")
+    eager = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    config = efficientnet_lite0()
+
+    def run_eager(batch: NDArray[np.uint8]) -> None:
+        with torch.inference_mode():
+            x = torch.from_numpy(batch).permute(0, 3, 1, 2).contiguous().float()
+            eager((x - config.pixel_mean) / config.pixel_scale)
+
+    runners: dict[str, Callable[[NDArray[np.uint8]], object]] = {
+        "onnxruntime": appearance.encode,
+        "torch_eager": run_eager,
+        "torch_channels_last": channels_last,
+    }
+    rates: dict[str, list[float]] = {name: [] for name in runners}
+    for runner in runners.values():
+        runner(pixels[:8])
+    for _ in range(rounds):
+        for name, runner in runners.items():
+            rates[name].append(max(_batched_rate(runner, pixels, batch) for batch in BATCHES))
+    onnx = np.array(rates["onnxruntime"])
+    return {name: spread(values) for name, values in rates.items()} | {
+        "over_eager": spread((onnx / rates["torch_eager"]).tolist()),
+        "over_channels_last": spread((onnx / rates["torch_channels_last"]).tolist()),
+        "asked": {"over_eager": 5, "over_channels_last": 3},
+    }
+
+
+def _batched_rate(runner: Callable[[NDArray[np.uint8]], object], pixels: NDArray[np.uint8], batch: int) -> float:
+    starts = [start % len(pixels) for start in range(0, 64, batch)]
+    return _rate(64, lambda: [runner(pixels[start : start + batch]) for start in starts])

@@ -1,0 +1,56 @@
+"""Measures every figure and writes it as JSON: `make bench`, or `python -m benchmarks.run --only pictures`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.library import measure_library
+from benchmarks.machine import describe_machine
+from benchmarks.pictures import measure_encoders, measure_pictures
+from benchmarks.video import measure_video
+
+__all__ = ["RESULTS", "main"]
+
+RESULTS = Path(__file__).parent / "results"
+
+BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "pictures": lambda folder: measure_pictures(folder / "large"),
+    "encoders": lambda folder: measure_encoders(folder / "large"),
+    "video": lambda folder: measure_video(folder / "video"),
+    "library": lambda folder: measure_library(folder),
+}
+
+
+def main() -> None:
+    """Run the chosen benchmarks, each into a file of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="measure just this (may be repeated)")
+    parser.add_argument("--media", type=Path, help="keep the made media here, for the next time")
+    parser.add_argument("--captions", type=Path, help="a folder with train.csv and dev.csv: adds the starter's figures")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.media or Path(temporary)
+        for name in arguments.only or BENCHMARKS:
+            _write(name, BENCHMARKS[name](folder))
+    if arguments.captions and not arguments.only:
+        from benchmarks.starter import measure_starter  # torch: only where it is asked for
+
+        _write("starter", measure_starter(arguments.captions))
+
+
+def _write(name: str, figures: dict[str, Any]) -> None:
+    measured = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine()}
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(measured | {"figures": figures}, indent=2) + "\n"
+    (RESULTS / f"{name}.json").write_text(text)
+    print(name, json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
