@@ -55,6 +55,7 @@ def take_census(catalog: Catalog) -> Census:
         .where(File.present)
         .group_by(Asset.kind)
     )
+    by_presence = select(File.present, func.count()).group_by(File.present)
     failed = exists().where(Failure.file_id == File.id)
     failures = (
         select(File.path, Failure.stage, Failure.reason, Failure.permanent)
@@ -63,8 +64,8 @@ def take_census(catalog: Catalog) -> Census:
         .order_by(File.path)
     )
     with catalog.engine.connect() as connection:
-        counted = dict(connection.execute(by_kind).tuples())
-        present = dict(connection.execute(select(File.present, func.count()).group_by(File.present)).tuples())
+        counted = {row[0]: row[1] for row in connection.execute(by_kind)}
+        present = {row[0]: row[1] for row in connection.execute(by_presence)}
         waiting = select(func.count()).where(File.present, File.asset_id.is_(None), ~failed)
         return Census(
             assets={kind: counted.get(kind.value, 0) for kind in MediaKind},

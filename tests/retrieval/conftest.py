@@ -74,7 +74,7 @@ class LibraryBuilder:
     ) -> list[int]:
         """Segments of ``asset`` with ``vectors`` ``[n, dim]``, and their vector ids; no spans for a picture."""
         rows = np.asarray(vectors, dtype="<f2")
-        segmentation = self._insert(Segmentation, asset_id=asset, method="test", version=space.version)
+        segmentation = self._insert(Segmentation, asset_id=asset, method=space.name, version=space.version)
         ids = []
         for position, vector in enumerate(rows):
             start, end = spans[position] if spans else (None, None)

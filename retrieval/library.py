@@ -1,0 +1,189 @@
+"""The library as a person's program sees it: search it, ask what it holds, rebuild its index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from retrieval.search.filters import make_filter
+from retrieval.search.picture_query import embed_pictures
+from retrieval.search.query import By, Query
+from retrieval.search.results import SearchResult
+from retrieval.search.searcher import EmbedPictures, Searcher
+from retrieval.settings import library_path
+from retrieval.spaces.registry import get_space
+from retrieval.spaces.space import Space
+from retrieval.store.catalog import Catalog
+from retrieval.store.census import Census, take_census
+from retrieval.store.faiss_index import Notice, rebuild_index
+from retrieval.store.lookup import Lookup
+from retrieval.types import MediaKind
+
+__all__ = ["Library", "LibraryStatus"]
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """What a library holds at one moment, and the room that its folder takes on disk."""
+
+    library: Path
+    census: Census
+    size_bytes: int
+
+    @property
+    def sounds_awaiting(self) -> int:
+        """Sound-only contents: catalogued, and waiting for an audio expert."""
+        return self.census.assets[MediaKind.SOUND]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `vidi status --json` prints it."""
+        census = self.census
+        return {
+            "library": os.fsencode(self.library).decode("utf-8", "backslashreplace"),
+            "size_bytes": self.size_bytes,
+            "assets": {kind.value: count for kind, count in census.assets.items()},
+            "files": {
+                "present": census.files_present,
+                "missing": census.files_missing,
+                "waiting": census.files_waiting,
+                "failed": len(census.failures),
+            },
+            "sounds_awaiting_audio_expert": self.sounds_awaiting,
+            "spaces": [
+                {"name": space.name, "version": space.version, "assets": space.assets, "vectors": space.vectors}
+                for space in census.spaces
+            ],
+            "failures": [
+                {
+                    "path": failure.path.decode("utf-8", "backslashreplace"),
+                    "stage": failure.stage,
+                    "reason": failure.reason,
+                    "permanent": failure.permanent,
+                }
+                for failure in census.failures
+            ],
+        }
+
+
+class Library:
+    """An open library. A context manager; its methods may be called from several threads.
+
+    Example:
+        >>> with Library() as library:  # doctest: +SKIP
+        ...     for hit in library.search("a dog leaps for a frisbee").hits:
+        ...         print(hit.path, hit.score, hit.start_seconds)
+    """
+
+    def __init__(
+        self,
+        path: PathLike | None = None,
+        *,
+        notice: Notice = lambda line: None,
+        spaces: Callable[[str], Space] = get_space,
+        embed_pictures: EmbedPictures = embed_pictures,
+    ) -> None:
+        """Open the library at ``path`` (by default ``VIDI_LIBRARY``, else the platform's folder).
+
+        ``notice`` is told in one line of what a person should know, such as that an index had to be rebuilt.
+        ``spaces`` and ``embed_pictures`` take the place of the models that come with vidi.
+
+        Raises:
+            LibraryError: there is none there, or it can't be used.
+            CatalogVersionError: a newer vidi wrote it.
+        """
+        self._catalog = Catalog(library_path(path))
+        self._notice = notice
+        self._searcher = Searcher(self._catalog, embed_pictures, spaces=spaces, notice=notice)
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the catalog."""
+        self._catalog.close()
+
+    @property
+    def path(self) -> Path:
+        """The library's folder."""
+        return self._catalog.library
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        image: PathLike | Sequence[PathLike] | None = None,
+        kind: str | None = None,
+        under: PathLike | None = None,
+        after: str | datetime | None = None,
+        before: str | datetime | None = None,
+        space: str | None = None,
+        by: str = By.FUSED,
+        top: int = 20,
+        offset: int = 0,
+        anyway: bool = False,
+    ) -> SearchResult:
+        """Pictures and moments of video that fit ``query``, the pictures ``image``, or both, best first.
+
+        Args:
+            query: what to find, in plain words.
+            image: a picture, or several, to find more like.
+            kind: ``picture`` or ``video``.
+            under: only files in this folder and below, or this file.
+            after: only what was taken at this time or later: 2024, 2024-06, 2024-06-01, 2024-06-01T18:30.
+            before: only what was taken before this time.
+            space: the space to search in; by default the library's own.
+            by: the evidence to rank by: ``fused``, ``space`` or ``frames``.
+            top: at most so many hits.
+            offset: pass over so many of the best first.
+            anyway: also show the nearest when they don't fit.
+
+        Raises:
+            QueryError: the query can't be answered as it is written.
+            UnknownSpaceError: no space is called ``space``.
+            LibraryError: nothing is indexed, or the catalog can't be read.
+        """
+        wanted = make_filter(kind, under, after, before)
+        images = tuple(map(Path, [image] if isinstance(image, str | os.PathLike) else image or ()))
+        return self._searcher.search(Query(query, images, wanted, space, By.parse(by), top, offset, anyway))
+
+    def status(self) -> LibraryStatus:
+        """What the library holds now."""
+        return LibraryStatus(self.path, take_census(self._catalog), _size_of(self.path))
+
+    def rebuild(self) -> dict[str, int]:
+        """Make every vector index again from the catalog; how many vectors each space has.
+
+        Raises:
+            LibraryBusyError: another process is writing to the library.
+            LibraryError: the library can't be written.
+        """
+        rebuilt: dict[str, int] = {}
+        with self._catalog.lock():
+            for use in reversed(Lookup(self._catalog).spaces()):
+                # The newest version of a name comes last, and its count is the one that is told.
+                rebuilt[use.space.name] = len(rebuild_index(self._catalog, use.space, self._notice))
+        return rebuilt
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes of all files below ``folder``; one that vanishes meanwhile counts as nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size
+            except OSError:
+                continue
+    return total
