@@ -1,0 +1,114 @@
+"""A library that needs no model: pictures and a video of plain colours, found by the names of the colours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from retrieval.media.files import identify
+from retrieval.store.catalog import Catalog
+from retrieval.store.intake import FoundFile, Intake, MediaRecord, SegmentRecord
+from retrieval.types import Float32Array, MediaFacts, MediaKind
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 60, 220)}
+VIDEO_SECONDS_A_COLOUR = 4
+_RATE = 12
+
+
+class ColourSpace:
+    """Knows three words. A text is the sum of those that it names; any other is far from everything."""
+
+    name, version, dim, normalized = "starter", "colours", 4, True
+    needs: tuple[str, ...] = ()
+    languages = ("en",)
+
+    def embed_text(self, texts: Sequence[str]) -> Float32Array:
+        rows = np.array([[*(name in text.lower() for name in COLOURS), False] for text in texts], np.float32)
+        rows[~rows.any(axis=1), 3] = 1
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+    def is_cut(self, text: str) -> bool:
+        return False
+
+    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
+        raise NotImplementedError
+
+    def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        return np.clip(scores, 0.01, 0.97).astype(np.float32)
+
+
+def embed_pictures(_space: object, paths: Sequence[Path]) -> Float32Array:
+    """By the brightest channel of each picture."""
+    rows = []
+    for path in paths:
+        with Image.open(path) as picture:
+            mean = np.asarray(picture.convert("RGB")).reshape(-1, 3).mean(axis=0)
+        rows.append(np.append(mean == mean.max(), False))
+    return np.stack(rows).astype(np.float32)
+
+
+def vector_of(colour: str) -> Float32Array:
+    return ColourSpace().embed_text([colour])[0]
+
+
+def write_picture(path: Path, colour: str, size: tuple[int, int] = (640, 480)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("RGB", size, COLOURS[colour])
+    picture.paste((250, 250, 250), (20, 20, 20 + len(path.name), 60))  # so that no two files are one asset
+    picture.save(path)
+    return path
+
+
+def write_video(path: Path, codec: str = "libvpx") -> Path:
+    """Red, then green, then blue; each for ``VIDEO_SECONDS_A_COLOUR``."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, rate=_RATE)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.gop_size = _RATE
+        for colour in COLOURS.values():
+            pixels = np.full((240, 320, 3), colour, np.uint8)
+            for _ in range(VIDEO_SECONDS_A_COLOUR * _RATE):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        container.mux(stream.encode())
+    return path
+
+
+class ColourLibrary:
+    """Fills a library as an index run would, with vectors that the test chooses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._catalog = Catalog(folder, create=True)
+        space = ColourSpace()
+        self._space = self._catalog.space(space.name, space.version, space.dim, normalized=True)
+        self._intake = Intake(self._catalog, ("frames", "1"))
+
+    def close(self) -> None:
+        self._catalog.close()
+
+    def add_picture(self, path: Path, colour: str) -> int:
+        """The asset's id."""
+        return self._add(path, MediaKind.PICTURE, [SegmentRecord()], [vector_of(colour)])
+
+    def add_video(self, path: Path) -> int:
+        """The asset's id; a segment for each colour."""
+        length = VIDEO_SECONDS_A_COLOUR
+        segments = [SegmentRecord(n * length, (n + 1) * length, n * length) for n in range(len(COLOURS))]
+        return self._add(path, MediaKind.VIDEO, segments, list(map(vector_of, COLOURS)))
+
+    def _add(
+        self, path: Path, kind: MediaKind, segments: list[SegmentRecord], vectors: list[Float32Array]
+    ) -> int:
+        raw = os.fsencode(path)
+        facts = os.stat(raw)
+        found = FoundFile(raw, kind.value, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        self._intake.take_in([found], [], [])
+        file_id = self._intake.known([raw])[raw].id
+        identity = identify(raw)
+        record = MediaRecord(file_id, identity.content_hash, MediaFacts(kind), segments, np.stack(vectors), {})
+        return self._intake.write(self._space, [record], [])[0]

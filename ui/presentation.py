@@ -1,0 +1,117 @@
+"""What people are shown of an answer: pure functions from results to rows and sentences.
+
+The command line and the page both draw from here, so that they say the same things in the same words.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.search.results import Hit, SearchResult
+from retrieval.store.intake import display_of
+from retrieval.types import MediaKind
+from ui.wording import plural, span
+
+__all__ = ["MomentRow", "Row", "chance", "headline", "readable", "result_lines", "rows_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRow:
+    """A moment of a video, ``[start_seconds, end_seconds)``."""
+
+    label: str
+    """``0:07–0:12``."""
+    chance: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One hit as it is shown."""
+
+    path: Path
+    name: str
+    folder: str
+    kind: MediaKind
+    chance: str
+    """``92 %``: the calibrated chance that it fits."""
+    fits: bool
+    moments: tuple[MomentRow, ...]
+    """Best first; none for a picture."""
+    copies: tuple[str, ...]
+    """Where else the same content lies."""
+
+    @property
+    def moment(self) -> MomentRow | None:
+        """The best moment; None for a picture."""
+        return self.moments[0] if self.moments else None
+
+    @property
+    def full_path(self) -> str:
+        """The path in its readable form."""
+        return os.path.join(self.folder, self.name)
+
+
+def rows_of(hits: Sequence[Hit]) -> list[Row]:
+    """The rows of ``hits``, in their order."""
+    return [_row(hit) for hit in hits]
+
+
+def _row(hit: Hit) -> Row:
+    moments = (
+        MomentRow(
+            span(moment.start_seconds, moment.end_seconds),
+            chance(moment.score),
+            moment.start_seconds,
+            moment.end_seconds,
+        )
+        for moment in hit.moments
+    )
+    return Row(
+        path=hit.path,
+        name=readable(hit.path.name),
+        folder=readable(hit.path.parent),
+        kind=hit.kind,
+        chance=chance(hit.score),
+        fits=hit.fits,
+        moments=tuple(moments),
+        copies=tuple(readable(copy) for copy in hit.copies),
+    )
+
+
+def chance(score: float) -> str:
+    """A chance from 0 to 1 in percent: ``92 %``; never ``0 %`` or ``100 %``, since nothing here is certain."""
+    percent = round(score * 100)
+    return "under 1 %" if percent < 1 else "over 99 %" if percent > 99 else f"{percent} %"
+
+
+def readable(path: str | os.PathLike[str]) -> str:
+    """A path in one printable line: bytes that are not UTF-8, and control characters, are shown escaped."""
+    return display_of(os.fsencode(path))
+
+
+def headline(result: SearchResult, count: int) -> str:
+    """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
+    if result.fits:
+        return f"{plural(count, 'result')}, best first, with the chance that each fits."
+    if count:
+        return f"Nothing fits. {'This is' if count == 1 else f'These {count} are'} the nearest."
+    return "Nothing fits."
+
+
+def result_lines(result: SearchResult) -> list[str]:
+    """An answer for a terminal: the best first, one to a line, with where else it lies below it."""
+    rows = rows_of(result.hits)
+    width = max((len(row.chance) for row in rows), default=0)
+    lines = [headline(result, len(rows)), *result.notices]
+    for row in rows:
+        moment = f"  at {row.moment.label}" if row.moment else ""
+        lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")
+        lines += [f"{'':{width}}  also {copy}" for copy in row.copies]
+    if not rows:
+        lines.append("Try other words, or add --anyway to see the nearest.")
+    return lines
