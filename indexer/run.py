@@ -17,6 +17,7 @@ from retrieval.spaces.registry import get_space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import update_index
 from retrieval.store.intake import Intake
+from retrieval.store.sweep import sweep_orphans
 
 __all__ = ["index"]
 
@@ -64,6 +65,7 @@ def index(
 
     with Catalog(library_path(library), create=True) as catalog, catalog.lock():
         row = catalog.space(chosen.name, chosen.version, chosen.dim, normalized=chosen.normalized)
+        sweep_orphans(catalog)
         intake = Intake(catalog, SEGMENTATION)
         intake.add_roots(root for root in roots if os.path.lexists(root))
         tried_with = _tried_with(settings := settings or Settings())

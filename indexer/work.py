@@ -142,7 +142,7 @@ class Work:
         track = self._intake.read_track(asset_id, self._appearance.name, self._appearance.version)
         assert track is not None, asset_id  # the plan saw it
         features = track.features.astype(np.float32)
-        vectors = self._space.embed_segments(features, self._appearance.logits_of(features))
+        vectors = self._space.embed_segments(features, self._appearance.classify(features))
         self._intake.embed(self._space_row, asset_id, vectors)
 
     def _link(self, file_ids: Sequence[int], asset_id: int) -> None:

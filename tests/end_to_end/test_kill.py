@@ -1,0 +1,137 @@
+"""Killed at any instant, a run loses nothing that it had committed, and the next one ends as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from indexer import index
+from retrieval.spaces.registry import get_space
+from retrieval.store.catalog import Catalog
+from retrieval.store.faiss_index import open_index
+from retrieval.store.schema import Asset, Embedding, Failure, File, Segment, Segmentation, Space
+
+ROOT = Path(__file__).parents[2]
+Key = tuple[bytes, int, str]
+
+
+def _contents(library: Path) -> tuple[dict[Key, np.ndarray], set[tuple[str, str]]]:
+    """Vectors by (content, position, space), each once; and (file, reason) of every failure."""
+    keys = select(Asset.content_hash, Segment.position, Space.version, Embedding.vector).select_from(Embedding)
+    keys = keys.join(Segment, Segment.id == Embedding.segment_id).join(
+        Segmentation, Segmentation.id == Segment.segmentation_id
+    )
+    keys = keys.join(Asset, Asset.id == Segmentation.asset_id).join(Space, Space.id == Embedding.space_id)
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        rows = connection.execute(keys).all()
+        failures = connection.execute(select(File.display, Failure.reason).join(Failure)).tuples().all()
+    vectors = {(row[0], row[1], row[2]): np.frombuffer(row[3], dtype="<f2").astype(np.float32) for row in rows}
+    assert len(vectors) == len(rows), "a vector was kept twice"
+    assert len(set(failures)) == len(failures)
+    return vectors, set(failures)
+
+
+def _kill_after(seconds: float, library: Path, tree: Path) -> bool:
+    """Run the index command and kill it, and nothing else, after so long. False if it was done before."""
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def _assert_faiss_equals_brute_force(library: Path) -> None:
+    space = get_space("starter")
+    with Catalog(library) as catalog:
+        row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
+        with catalog.engine.connect() as connection:
+            pairs = connection.execute(
+                select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == row.id)
+            ).all()
+        ids = np.array([vector_id for vector_id, _ in pairs])
+        vectors = np.stack([np.frombuffer(vector, dtype="<f2") for _, vector in pairs]).astype(np.float32)
+        queries = np.random.default_rng(0).normal(size=(20, space.dim)).astype(np.float32)
+        found = open_index(catalog, row).search(queries, 5)
+        products = queries @ vectors.T
+        expected = ids[np.argsort(-products, axis=1, kind="stable")[:, :5]]
+    np.testing.assert_array_equal(found[1], expected)
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(3, id="three-kills"), pytest.param(20, id="twenty-kills", marks=pytest.mark.long)],
+)
+def test_kills_at_random_moments_change_nothing(tree: Path, tmp_path: Path, kills: int) -> None:
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    began = time.monotonic()
+    index([tree], undisturbed)
+    usual = time.monotonic() - began + 1.5  # a new process imports for about so long
+    moments = random.Random(20)
+    killed = sum(_kill_after(moments.uniform(0.2, usual), disturbed, tree) for _ in range(kills))
+    assert killed > 0
+    index([tree], disturbed)
+    expected, expected_failures = _contents(undisturbed)
+    found, found_failures = _contents(disturbed)
+    assert found.keys() == expected.keys()
+    assert found_failures == expected_failures
+    for key, vector in expected.items():
+        assert float(vector @ found[key]) / float(np.linalg.norm(vector) * np.linalg.norm(found[key])) > 0.9999
+    _assert_faiss_equals_brute_force(disturbed)
+
+
+def test_workers_die_with_a_killed_run(tree: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(tmp_path / "library"), "index", str(tree)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    children: set[int] = set()
+    deadline = time.monotonic() + 30
+    while not children and time.monotonic() < deadline and process.poll() is None:
+        children = {int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
+        for thread in Path(f"/proc/{process.pid}/task").iterdir():
+            children |= {int(pid) for pid in (thread / "children").read_text().split()}
+        time.sleep(0.02)
+    assert children
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(os.path.exists(f"/proc/{pid}") for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]
+
+
+def test_two_runs_at_once_one_is_told_to_wait(tree: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree)]
+    runs = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    ends = [(run.communicate(timeout=120), run.returncode) for run in runs]
+    assert sorted(code for _, code in ends) == [0, 1]
+    (refused,) = [errors for (_, errors), code in ends if code == 1]
+    assert "another vidi is writing" in refused
+    assert "Traceback" not in refused
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(tree: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in errors
+    index([tree], library)
+    assert len(_contents(library)[1]) == 4
