@@ -24,7 +24,6 @@ def sweep_orphans(catalog: Catalog) -> int:
 def _unfinished(library: Path) -> Iterator[Path]:
     for folder in (library, library / "vectors", *(library / "tracks").glob("*")):
         yield from folder.glob("*.part")
-        yield from folder.glob(".*.part")
 
 
 def _unspoken_tracks(catalog: Catalog) -> Iterator[Path]:
