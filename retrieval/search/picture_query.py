@@ -29,6 +29,8 @@ def embed_pictures(space: Space, paths: Sequence[Path]) -> Float32Array:
     for path in paths:
         if kind_of(path) in (MediaKind.VIDEO, MediaKind.SOUND):
             raise QueryError(f"{path} is a {kind_of(path)}, expected a picture to search with")
+        if not path.exists():
+            raise QueryError(f"there is no picture at {path}; give the path of one to search with")
     vectors = np.empty((len(paths), space.dim), np.float32)
     for outcome in embed_media(paths, space, Settings(), processes=1):
         if isinstance(outcome, UnreadableMedia):
