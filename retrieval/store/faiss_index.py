@@ -91,8 +91,11 @@ class CatalogIndex:
             return False
         return True
 
-    def read_file(self) -> None:
-        """Take over the saved index if it is whole and true to the catalog; say why when it is not."""
+    def read_file(self, *, may_be_new: bool = False) -> None:
+        """Take over the saved index if it is whole and true to the catalog; say why when it is not.
+
+        With ``may_be_new`` its absence is no news: the first run of a library has none.
+        """
         try:
             with open_index_file(self._path) as (stamp, file), self._catalog.engine.connect() as connection:
                 self._check_stamp(connection, stamp)
@@ -100,7 +103,8 @@ class CatalogIndex:
             if (len(index), index.dim) != (stamp.count, stamp.dim):
                 raise IndexFileError(f"{self._path} does not hold what its stamp says")
         except FileNotFoundError:
-            self._say("missing")
+            if not may_be_new:
+                self._say("missing")
         except (IndexFileError, OSError) as error:
             self._say(str(error))
         else:
@@ -190,7 +194,9 @@ def update_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line
 
     A disk that is full costs nothing but time, so it is a notice: the next opening adds the same rows again.
     """
-    index = open_index(catalog, space, notice=notice)
+    index = CatalogIndex(catalog, space, notice)
+    index.read_file(may_be_new=True)
+    index.refresh()
     if index.unsaved:
         try:
             index.save()
