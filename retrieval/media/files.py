@@ -18,6 +18,7 @@ __all__ = ["FileStat", "Identity", "MediaPath", "OpenMedia", "identify", "open_m
 MediaPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 CHUNK_BYTES = 1 << 20
+NOT_A_FILE = "not a regular file but a folder, pipe or device; expected a file with content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def open_media(path: MediaPath) -> Iterator[OpenMedia]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             yield OpenMedia(file, _checked_stat(os.fstat(descriptor)))
+    except IsADirectoryError as exc:
+        raise BadMediaError(NOT_A_FILE) from exc
     except FileNotFoundError as exc:
         raise TransientMediaError("the file vanished before it could be read; index again if it returns") from exc
     except PermissionError as exc:
@@ -74,7 +77,7 @@ def open_media(path: MediaPath) -> Iterator[OpenMedia]:
 
 def _checked_stat(found: os.stat_result) -> FileStat:
     if not stat.S_ISREG(found.st_mode):
-        raise BadMediaError("not a regular file but a folder, pipe or device; expected a file with content")
+        raise BadMediaError(NOT_A_FILE)
     if found.st_size == 0:
         raise BadMediaError("the file is empty (0 bytes); copy it again from its source")
     return FileStat(found.st_size, found.st_mtime_ns, found.st_ino)

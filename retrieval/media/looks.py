@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
-from retrieval.media.shots import Signature, is_cut, signature
+from retrieval.media.shots import ShotDetector, Signature, may_cut, signature
 from retrieval.media.timeline import Stretch, Timeline
 
 __all__ = ["Look", "Looker", "scaled"]
@@ -29,6 +29,8 @@ SHORTEST_SHOT_SECONDS = 0.3
 """A cut sooner after the last one (a flash, a transition) is put off to this long after it."""
 SIGNATURE_SIZE = (64, 36)
 """Width and height of the frames on which cuts are found."""
+DENSE_SHARE = 0.125
+"""Frames closer than this share of the interval follow closely."""
 COLORSPACE_UNSPECIFIED = 2
 HIGH_DEFINITION_LINES = 720
 
@@ -95,7 +97,7 @@ class Looker:
         self._interval = interval_seconds
         self._on_progress = on_progress
         self._small, self._full = VideoReformatter(), VideoReformatter()
-        self._last_signature: Signature | None = None
+        self._shots = ShotDetector()
         self._last_look = self._last_cut = float("-inf")
         self._due = float("-inf")
         self._owes_cut = False
@@ -134,16 +136,15 @@ class Looker:
 
     def _is_enough(self, following: Stretch | None, next_key: _Seen | None) -> bool:
         """Whether nothing that is needed lies between the last frame seen and the next key frame."""
-        if following is None or next_key is None or self._last_signature is None or self._owes_cut:
+        if following is None or next_key is None or self._shots.last is None or self._owes_cut:
             return False
         left = next_key.time_seconds - self._last_look
-        return left <= 1.5 * self._interval and not is_cut(self._last_signature, next_key.signature)
+        return left <= 1.5 * self._interval and not may_cut(self._shots.last, next_key.signature)
 
     def _considered(self, seen: _Seen, is_wanted: bool) -> Iterator[Look]:
         now = seen.time_seconds
-        if self._last_signature is not None and is_cut(self._last_signature, seen.signature):
+        if self._shots.starts_shot(now, seen.signature):
             self._owes_cut = True
-        self._last_signature = seen.signature
         starts_shot = self._owes_cut and now >= self._last_cut + SHORTEST_SHOT_SECONDS
         if not (is_wanted or starts_shot):
             return
@@ -164,10 +165,15 @@ class Looker:
         return self._seen(frames[0]) if frames else None
 
     def _frames(self, part: Stretch, is_last: bool) -> Iterator[_Seen]:
-        """A part's frames, less those that no other refers to. ``is_last``: the next part stands on its own."""
+        """A part's frames, less (where they follow closely) those that no other refers to.
+
+        ``is_last``: the next part stands on its own.
+        """
         if part.starts_at_key:
             self._decoder.flush_buffers()
-        self._decoder.skip_frame = "NONREF"
+        # Where frames stand for long, as in a recorded screen, each is wanted.
+        is_dense = self._timeline.seconds(part.longest_gap()) <= self._interval * DENSE_SHARE
+        self._decoder.skip_frame = "NONREF" if is_dense else "DEFAULT"
         for packet in part.packets:
             yield from map(self._seen, self._decoded(packet))
         if is_last:

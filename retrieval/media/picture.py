@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import (  # these register themselves; left to find its formats, Pillow would load all that it knows
+    BmpImagePlugin,  # noqa: F401 - see above, as for those that follow
+    GifImagePlugin,  # noqa: F401
+    Image,
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
 
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
 from retrieval.media.exif import Shot, orientation_of, read_shot
@@ -22,7 +31,7 @@ from retrieval.types import Frame, MediaFacts, MediaKind
 
 __all__ = ["decode_open_picture", "decode_picture", "encode_thumbnail", "fitted", "thumbnail"]
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB")
 """Only these are tried: Pillow knows formats (EPS, for one) that call other programs."""
 REDUCING_GAP = 2.0
 """Pictures far larger than needed are first shrunk by whole factors, down to twice the size wanted."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import av.container
 import av.error
 from av.packet import Packet
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from retrieval.errors import MediaLimitError
 
@@ -36,12 +38,13 @@ class Timeline:
         self._container = container
         self._stream = stream
         self._unit = stream.time_base or Fraction(1, 1000)
-        rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
+        rate = (stream.average_rate or stream.guessed_rate) if isinstance(stream, VideoStream) else None
+        rate = rate or USUAL_RATE
         self._step = max(1, round(1 / (rate * self._unit)))
         self._longest_hold = max(self._step, int(longest_hold_seconds / self._unit))
         self._limit_seconds = limit_seconds
         self._shift: int | None = None
-        self._last_key = 0
+        self._latest: int | None = None
         self._end = 0
         self.is_cut_short = False
 
@@ -77,11 +80,12 @@ class Timeline:
         if self._shift is None:
             self._shift = self._first_shift(told or 0)
         stamp = self._end if told is None else told + self._shift
-        if packet.is_keyframe:
-            if stamp < self._last_key:  # the clock was set back, as where recordings were joined: go on from here
-                self._shift += self._end - stamp
-                stamp = self._end
-            self._last_key = stamp
+        if packet.is_keyframe and self._latest is not None and stamp <= self._latest:
+            # A key frame comes after all that was read before it; if not, the clock was set back, as where recordings
+            # were joined: go on from here.
+            self._shift += self._end - stamp
+            stamp = self._end
+        self._latest = stamp if self._latest is None else max(self._latest, stamp)
         if packet.pts is not None or told is None:
             packet.pts = stamp
         packet.dts = None if packet.dts is None else packet.dts + self._shift
@@ -109,6 +113,11 @@ class Stretch:
     def add(self, packet: Packet[Stream]) -> None:
         self.packets.append(packet)
         self.size_bytes += packet.size
+
+    def longest_gap(self) -> int:
+        """The longest time between two of its frames, in units of the stream."""
+        stamps = sorted(packet.pts if packet.pts is not None else packet.dts or 0 for packet in self.packets)
+        return max((later - earlier for earlier, later in pairwise(stamps)), default=0)
 
     @property
     def is_full(self) -> bool:

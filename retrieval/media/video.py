@@ -23,6 +23,8 @@ from retrieval.types import Frame, MediaFacts, MediaKind
 
 __all__ = ["VideoSummary", "probe_video", "sample_open_video", "sample_video", "video_thumbnail"]
 
+MOST_THREADS = 4
+"""Threads of one codec: each holds frames of its own in memory."""
 HEADER_SLACK = 1.05
 """A header may promise this many times what the data hold (and two seconds) before it is worth a word."""
 
@@ -103,8 +105,9 @@ def video_thumbnail(path: MediaPath, time_seconds: float, longest_side: int, lim
 
 
 def _prepare(stream: VideoStream, limits: MediaLimits) -> None:
-    # One thread: as many videos are decoded at once as there are cores, and threads of one codec only add memory.
-    stream.thread_count = 1
+    # Several threads cost no more processor time than one, and use the cores that a lone video would leave idle.
+    stream.thread_count = min(os.cpu_count() or 1, MOST_THREADS)
+    stream.thread_type = "FRAME"
     stream.codec_context.options = {"max_pixels": str(limits.pixels)}  # a stream may grow after its header
 
 
@@ -144,7 +147,7 @@ def _facts(source: OpenContainer, frame: VideoFrame | None, duration_seconds: fl
         camera=shot.camera,
     )
     if source.video is None:
-        return replace(facts, codec=source.container.streams.audio[0].codec_context.name)
+        return replace(facts, codec=source.container.streams.audio[0].codec.canonical_name)
     width, height = (0, 0) if frame is None else _shape(frame, source.video)
     if frame is not None and orientation(frame)[0] % 2:
         width, height = height, width
@@ -155,7 +158,7 @@ def _facts(source: OpenContainer, frame: VideoFrame | None, duration_seconds: fl
         width=width or None,
         height=height or None,
         frame_rate=float(rate) if rate else None,
-        codec=source.video.codec_context.name,
+        codec=source.video.codec.canonical_name,
     )
 
 
@@ -163,7 +166,8 @@ def _promised_seconds(source: OpenContainer) -> float:
     stream = source.video if source.video is not None else source.container.streams.audio[0]
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    return (source.container.duration or 0) / 1e6
+    # Without a duration of the stream, that of the whole: Matroska counts it from 0, whenever the first frame comes.
+    return ((source.container.duration or 0) - (source.container.start_time or 0)) / 1e6
 
 
 def _summary(media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, damage: int) -> VideoSummary:
