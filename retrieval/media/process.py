@@ -8,8 +8,6 @@ import subprocess
 import sys
 import tempfile
 
-import psutil
-
 from retrieval.errors import TransientMediaError
 from retrieval.media import wire
 from retrieval.settings import MediaLimits, SamplingSettings
@@ -36,7 +34,6 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
         self._process = process
         self._channel = channel
-        self._usage = psutil.Process(process.pid)
 
     @classmethod
     def start(cls, limits: MediaLimits, sampling: SamplingSettings, niceness: int) -> WorkerProcess:
@@ -89,8 +86,10 @@ class WorkerProcess:
 
     def processor_seconds(self) -> float:
         """The time that processor cores spent on it so far; 0 when it is gone."""
+        import psutil  # here, since each worker imports this package and would pay for it at its start
+
         try:
-            used = self._usage.cpu_times()
+            used = psutil.Process(self._process.pid).cpu_times()
         except psutil.Error:
             return 0.0
         return float(used.user + used.system)

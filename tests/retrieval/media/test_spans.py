@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,7 +76,7 @@ def test_spans_follow_each_other_whatever_comes(steps: list[tuple[float, int, bo
     found = spans(frames)
     assert found[0][0] == 0
     assert found[-1][1] == times[-1] + rest
-    assert all(left[1] == right[0] for left, right in zip(found, found[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(found))
     assert all(end - start <= SAMPLING.longest_span_seconds + 1e-9 for start, end in found)
     starts = {start for start, _ in found}
     assert all(one.time_seconds in starts for one in looks[1:] if one.is_cut)

@@ -5,6 +5,7 @@ import struct
 import tracemalloc
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def check_spans(frames: list[Frame], summary: VideoSummary, longest: float = 10.
     found = [frame.span for frame in frames if frame.span is not None]
     assert found[0].start_seconds == 0
     assert found[-1].end_seconds == summary.facts.duration_seconds
-    assert all(left.end_seconds == right.start_seconds for left, right in zip(found, found[1:], strict=False))
+    assert all(left.end_seconds == right.start_seconds for left, right in pairwise(found))
     assert all(span.end_seconds - span.start_seconds <= longest + 1e-9 for span in found)
     assert all(
         span.start_seconds <= (frame.time_seconds or 0) <= span.end_seconds

@@ -96,11 +96,11 @@ def test_a_foreign_error_is_not_made(ends: tuple[socket.socket, socket.socket]) 
 def test_the_end_of_the_other_side_is_told(ends: tuple[socket.socket, socket.socket]) -> None:
     ends[0].sendall(b"\0\0")
     ends[0].close()
-    with pytest.raises(wire.Closed, match="^$"):
+    with pytest.raises(wire.Closed, match=r"^$"):
         wire.receive(ends[1])
 
 
 def test_an_absurd_length_is_not_waited_for(ends: tuple[socket.socket, socket.socket]) -> None:
     ends[0].sendall(wire.LENGTHS.pack(2**32 - 1, 0))
-    with pytest.raises(wire.Closed, match="^$"):
+    with pytest.raises(wire.Closed, match=r"^$"):
         wire.receive(ends[1])
