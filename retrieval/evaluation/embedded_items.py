@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.errors import DatasetError
-from retrieval.search.media_vectors import MediaVectors, embed_media
+from retrieval.search.media_vectors import MediaVectors, UnreadableMedia, embed_media
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array, Span
@@ -70,7 +70,7 @@ def embed_items(
     unreadable = []
     for path, span in items:
         outcome = outcomes[path]
-        found = _within(outcome, span) if isinstance(outcome, MediaVectors) else outcome.reason
+        found = _within(outcome, span) if isinstance(outcome, MediaVectors) else _reason(path, outcome)
         vectors.append(None if isinstance(found, str) else found)
         if isinstance(found, str):
             unreadable.append(UnreadableItem(path, span, found))
@@ -80,6 +80,10 @@ def embed_items(
             f"paths are relative to the table's folder"
         )
     return EmbeddedItems(vectors, tuple(unreadable))
+
+
+def _reason(path: Path, outcome: UnreadableMedia) -> str:
+    return outcome.reason if path.exists() else "there is no such file"
 
 
 def _within(media: MediaVectors, span: Span | None) -> Float32Array | str:

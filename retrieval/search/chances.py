@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array
 
-__all__ = ["FITS_FROM", "image_chance", "text_chance"]
+__all__ = ["Chances", "ImageChances", "OwnThreshold", "TextChances"]
 
-FITS_FROM = 0.5
-"""A hit fits when it is likelier to than not."""
-
+_EVEN = 0.5
 _EVEN_COSINE = 0.6
 _COSINE_SCALE = 0.08
 
 
-def text_chance(space: Space, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
-    """The chances ``[n]`` that ``scores`` ``[n]`` fit a text, as the space's calibration says.
+class Chances(Protocol):
+    """What a score means for one query."""
 
-    ``query`` is ``[d]``; ``items`` is how many segments were compared.
+    @property
+    def fits_from(self) -> float:
+        """The chance, 0 to 1, from which a hit fits."""
+
+    def of(self, scores: Float32Array) -> Float32Array:
+        """The chances ``[n]``, 0 to 1, that ``scores`` ``[n]`` fit; higher scores never have lower chances."""
+
+
+@runtime_checkable
+class OwnThreshold(Protocol):
+    """A space whose calibration found the chance from which a hit fits; without one it is even odds."""
+
+    @property
+    def fits_from(self) -> float:
+        """That chance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextChances:
+    """For a text ``query`` ``[d]`` that was compared with ``items`` segments: what the space's calibration says."""
+
+    space: Space
+    query: Float32Array
+    items: int
+
+    @property
+    def fits_from(self) -> float:
+        """The space's own threshold, if it has one."""
+        return self.space.fits_from if isinstance(self.space, OwnThreshold) else _EVEN
+
+    def of(self, scores: Float32Array) -> Float32Array:
+        """The calibrated chances."""
+        return np.clip(self.space.chance(scores, self.query, self.items), 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChances:
+    """For a picture, or a picture and a text: a plain rule over cosines, the same for every space.
+
+    Even odds at a cosine of 0.6. Among pairs of 700 photographs of Flickr8k's dev set in the starter, about as many as
+    not are alike there (their captions' sentence vectors have a cosine above 0.5): 31 % at 0.52, 59 % at 0.62, 93 % at
+    0.72.
     """
-    return np.clip(space.chance(scores, query, items), 0.0, 1.0).astype(np.float32)
 
+    fits_from: float = _EVEN
 
-def image_chance(scores: Float32Array) -> Float32Array:
-    """The chances ``[n]`` that ``scores`` ``[n]``, cosines to a picture (or a picture and a text), fit.
-
-    A plain rule, not a calibration: even odds at a cosine of 0.6, which unlike pictures seldom reach, and near
-    certainty from 0.85, which only pictures of the same thing do.
-    """
-    return np.asarray(1.0 / (1.0 + np.exp((_EVEN_COSINE - scores) / _COSINE_SCALE)), np.float32)
+    def of(self, scores: Float32Array) -> Float32Array:
+        """The chances that the rule gives."""
+        return np.asarray(1.0 / (1.0 + np.exp((_EVEN_COSINE - scores) / _COSINE_SCALE)), np.float32)

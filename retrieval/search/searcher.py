@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.search.candidates import find_candidates
-from retrieval.search.chances import FITS_FROM, image_chance, text_chance
+from retrieval.search.chances import Chances, ImageChances, TextChances
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import Query
 from retrieval.search.ranking import find_moments
@@ -59,22 +59,18 @@ class Searcher:
         allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
 
-        def chance(scores: Float32Array) -> Float32Array:
-            if query.images:
-                return image_chance(scores)
-            return text_chance(opened.space, scores, vector, found.compared)
-
-        chances = chance(found.scores)
+        chances = ImageChances() if query.images else TextChances(opened.space, vector, found.compared)
+        likely = chances.of(found.scores)
         page = [
-            (asset, float(its_chance))
-            for asset, its_chance in zip(found.assets[query.offset :], chances[query.offset :], strict=True)
-            if query.anyway or its_chance >= FITS_FROM
+            (asset, float(chance))
+            for asset, chance in zip(found.assets[query.offset :], likely[query.offset :], strict=True)
+            if query.anyway or chance >= chances.fits_from
         ]
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(chances.max(initial=0.0) >= FITS_FROM),
-            hits=tuple(self._hits(opened, vector, page, chance)),
+            fits=bool(likely.max(initial=0.0) >= chances.fits_from),
+            hits=tuple(self._hits(opened, vector, page, chances)),
             notices=tuple(_notices(opened.space, query)),
         )
 
@@ -92,20 +88,20 @@ class Searcher:
         opened: OpenSpace,
         vector: Float32Array,
         page: Sequence[tuple[LiveAsset, float]],
-        chance: Callable[[Float32Array], Float32Array],
+        chances: Chances,
     ) -> Iterator[Hit]:
         ids = [asset.id for asset, _ in page]
         videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
         segments = self._lookup.segments(opened.row, videos)
         tracks = self._lookup.tracks(ids, CLASSES_EXPERT)
-        for asset, its_chance in page:
-            moments = _moments(segments.get(asset.id), vector, chance)
+        for asset, chance in page:
+            moments = _moments(segments.get(asset.id), vector, chances)
             yield Hit(
                 path=_path_of(asset.paths[0]),
                 copies=tuple(map(_path_of, asset.paths[1:])),
                 kind=asset.kind,
-                score=its_chance,
-                fits=its_chance >= FITS_FROM,
+                score=chance,
+                fits=chance >= chances.fits_from,
                 moments=moments,
                 tags=self._tags_of(tracks.get(asset.id), moments),
                 why=(Reason("frames", 1.0),),
@@ -115,12 +111,10 @@ class Searcher:
         return () if track is None else self._tags.of(track, moments[0] if moments else None)
 
 
-def _moments(
-    segments: AssetSegments | None, vector: Float32Array, chance: Callable[[Float32Array], Float32Array]
-) -> tuple[Moment, ...]:
+def _moments(segments: AssetSegments | None, vector: Float32Array, chances: Chances) -> tuple[Moment, ...]:
     if segments is None or segments.times is None:
         return ()
-    return tuple(find_moments(segments.times, chance(segments.vectors @ vector)))
+    return tuple(find_moments(segments.times, chances.of(segments.vectors @ vector)))
 
 
 def _notices(space: Space, query: Query) -> Iterator[str]:

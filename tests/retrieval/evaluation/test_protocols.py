@@ -57,6 +57,7 @@ def media(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def captions(folder: Path, *rows: str, header: str = "path,caption") -> Path:
     table = folder / "captions.csv"
     table.write_text("\n".join([header, *rows]) + "\n")
+    (folder / "bad.jpg").touch()
     return table
 
 
@@ -105,7 +106,7 @@ def test_what_can_not_be_read_is_listed_and_last(tmp_path: Path) -> None:
 def test_when_nothing_can_be_read_it_says_why(tmp_path: Path) -> None:
     table = captions(tmp_path, "a.jpg,red", "b.jpg,blue")
     with pytest.raises(
-        DatasetError, match=r"none of the 2 items of .* can be used, the first because: the file is empty"
+        DatasetError, match=r"none of the 2 items of .* can be used, the first because: there is no such file"
     ):
         evaluate_retrieval(table, ColourSpace())
 
@@ -132,12 +133,12 @@ def labels(folder: Path, *rows: str) -> Path:
 
 
 def test_zero_shot_chooses_among_the_labels_as_written(tmp_path: Path) -> None:
-    table = labels(tmp_path, "red.jpg,red", "green.jpg,green", "blue.jpg,red", "bad.jpg,blue")
+    table = labels(tmp_path, "red.jpg,red", "green.jpg,green", "blue.jpg,red", "absent.jpg,blue")
     figures = evaluate_tags(table, ColourSpace()).to_json()
     assert figures["top1"] == 50
     assert figures["top5"] == 75
     assert (figures["items"], figures["classes"], figures["unmatched"]) == (4, 3, [])
-    assert figures["unreadable"][0]["reason"] == "the file is empty"
+    assert figures["unreadable"][0]["reason"] == "there is no such file"
 
 
 def test_any_of_an_items_labels_is_right(tmp_path: Path) -> None:

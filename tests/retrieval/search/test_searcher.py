@@ -67,6 +67,13 @@ def test_what_fits_nothing_says_so_and_shows_the_nearest_on_demand(filled: Any, 
     assert not any(hit.fits for hit in anyway.hits)
 
 
+def test_the_spaces_own_threshold_decides_what_fits(filled: Any, make_searcher: MakeSearcher, space: Any) -> None:
+    space.fits_from = 0.85
+    assert names(make_searcher().search(Query("1 0 0 0"))) == ["best.jpg"]
+    space.fits_from = 0.95
+    assert not make_searcher().search(Query("1 0 0 0")).fits
+
+
 def test_pages_follow_one_another(filled: Any, make_searcher: MakeSearcher) -> None:
     searcher = make_searcher()
     pages = [searcher.search(Query("1 0 0 0", top=1, offset=offset, anyway=True)) for offset in range(5)]
