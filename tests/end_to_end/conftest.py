@@ -15,7 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ui.sample_media import sample_media
+
 Vidi = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SHOTS = ("chelsea.png", "coffee.png", "rocket.jpg")
+"""What the video of the tree shows, three seconds each: a cat, a cup of coffee, a rocket."""
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 70, 220), "white": (240, 240, 240)}
 
@@ -33,6 +38,12 @@ def picture(seed: int) -> Image.Image:
         colour = list(COLOURS.values())[int(generator.integers(0, 4))]
         (draw.ellipse if generator.random() < 0.5 else draw.rectangle)(box, fill=colour)
     return image
+
+
+def photograph(name: str) -> Image.Image:
+    """A sample photograph, as the demo has it."""
+    (path,) = [path for path in sample_media()[0] if path.name == name]
+    return Image.open(path).convert("RGB")
 
 
 def write_video(path: Path, shots: list[NDArray[np.uint8]], seconds_each: int = 3, rate: int = 10) -> None:
@@ -53,7 +64,7 @@ def make_tree(folder: Path, pictures: int = 10) -> Path:
     for seed in range(pictures):
         picture(seed).save(folder / ("deeper" if seed % 2 else "") / f"{seed}.jpg", quality=90)
     (folder / "copy of 0.jpg").write_bytes((folder / "0.jpg").read_bytes())
-    write_video(folder / "shots.mp4", [np.asarray(picture(seed)) for seed in (101, 102, 103)])
+    write_video(folder / "shots.mp4", [np.asarray(photograph(name).resize((320, 240))) for name in SHOTS])
     (folder / "empty.jpg").touch()
     (folder / "text.jpg").write_text("this is not a picture")
     (folder / "cut.jpg").write_bytes((folder / "2.jpg").read_bytes()[:3000])
@@ -65,12 +76,6 @@ def make_tree(folder: Path, pictures: int = 10) -> Path:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One tree for tests that only read it."""
     return make_tree(tmp_path_factory.mktemp("media") / "tree")
-
-
-@pytest.fixture
-def draw() -> Callable[[int], Image.Image]:
-    """Draws the picture of a seed, as the tree has it."""
-    return picture
 
 
 @pytest.fixture

@@ -33,11 +33,11 @@ def _contents(library: Path) -> tuple[dict[Key, np.ndarray], set[tuple[str, str]
     keys = keys.join(Asset, Asset.id == Segmentation.asset_id).join(Space, Space.id == Embedding.space_id)
     with Catalog(library) as catalog, catalog.engine.connect() as connection:
         rows = connection.execute(keys).all()
-        failures = connection.execute(select(File.display, Failure.reason).join(Failure)).tuples().all()
+        failures = connection.execute(select(File.display, Failure.reason).join(Failure)).all()
     vectors = {(row[0], row[1], row[2]): np.frombuffer(row[3], dtype="<f2").astype(np.float32) for row in rows}
     assert len(vectors) == len(rows), "a vector was kept twice"
     assert len(set(failures)) == len(failures)
-    return vectors, set(failures)
+    return vectors, {(row[0], row[1]) for row in failures}
 
 
 def _kill_after(seconds: float, library: Path, tree: Path) -> bool:
