@@ -25,6 +25,8 @@ HUES = 180
 STANDS_OUT = 2.0
 """How many times the usual difference of neighbouring frames a cut must be."""
 RECENT = 4
+OTHER_COLORS = 0.3
+"""The share of pixels whose colour must be gone for two frames far apart to be of different shots."""
 NEIGHBOURS_SECONDS = 0.25
 """Frames further apart tell nothing of how fast the picture moves."""
 
@@ -44,8 +46,23 @@ def difference(before: Signature, after: Signature) -> float:
 
 
 def may_cut(before: Signature, after: Signature) -> bool:
-    """Whether there may be a shot cut between two frames, near or far apart."""
-    return difference(before, after) >= CUT_THRESHOLD
+    """Whether there may be a shot cut between two frames far apart.
+
+    In that time a moving camera changes every pixel, but few of the colours in the picture: a cut changes both.
+    """
+    return difference(before, after) >= CUT_THRESHOLD and _colors_moved(before, after) >= OTHER_COLORS
+
+
+def _colors_moved(before: Signature, after: Signature) -> float:
+    """The share of pixels, 0 to 1, by which the colours of two frames differ, wherever they stand."""
+    moved = int(np.abs(_histogram(before) - _histogram(after)).sum())
+    return moved / (2 * before.shape[0] * before.shape[1])
+
+
+def _histogram(seen: Signature) -> NDArray[np.int64]:
+    hue, saturation, brightness = (seen[..., channel] for channel in range(3))
+    bins = hue // 30 * 32 + saturation // 64 * 8 + brightness // 32
+    return np.bincount(bins.ravel(), minlength=192)
 
 
 class ShotDetector:

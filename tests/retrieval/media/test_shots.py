@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scenedetect import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
-from retrieval.media.shots import ShotDetector, difference, signature
+from retrieval.media.shots import ShotDetector, difference, may_cut, signature
 
 
 def ours(frames: list[NDArray[np.uint8]]) -> list[int]:
@@ -55,3 +55,11 @@ def test_scores_are_those_of_pyscenedetect(make: Any) -> None:
     assert difference(signature(before), signature(after)) == pytest.approx(
         score[1], rel=0.35
     )  # hue goes the short way
+
+
+def test_a_pan_may_not_be_a_cut_and_another_scene_may(make: Any) -> None:
+    photo = np.asarray(make.photo(320, 96))
+    before, after, other = photo[:, :160], photo[:, 40:200], make.scene(2)
+    assert difference(signature(before), signature(after)) > 27
+    assert not may_cut(signature(before), signature(after))
+    assert may_cut(signature(before), signature(other))
