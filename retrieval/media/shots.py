@@ -55,8 +55,8 @@ def may_cut(before: Signature, after: Signature) -> bool:
 
 def _colors_moved(before: Signature, after: Signature) -> float:
     """The share of pixels, 0 to 1, by which the colours of two frames differ, wherever they stand."""
-    moved = int(np.abs(_histogram(before) - _histogram(after)).sum())
-    return moved / (2 * before.shape[0] * before.shape[1])
+    moved = np.abs(_histogram(before) - _histogram(after)).sum()
+    return float(moved / (2 * before.shape[0] * before.shape[1]))
 
 
 def _histogram(seen: Signature) -> NDArray[np.int64]:
