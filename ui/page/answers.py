@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Protocol
 
 from retrieval.errors import VidiError
@@ -20,6 +21,7 @@ from ui.presentation import headline, rows_of
 __all__ = ["PAGE_SIZE", "Answer", "Answers", "Question", "Searches"]
 
 PAGE_SIZE = 24
+_QUOTED_LETTERS = 120
 _INDEX_COMMAND = "vidi index ~/Pictures"
 _log = logging.getLogger(__name__)
 
@@ -120,7 +122,8 @@ def _nothing_indexed(census: Census) -> str:
 
 def _nothing_fits(result: SearchResult, question: Question) -> Answer:
     wanted = {"picture": "pictures", "video": "videos"}.get(question.kind or "", "pictures and videos")
-    asked = f"“{question.text.strip()}”" if question.text.strip() else "that picture"
+    words = shorten(question.text, _QUOTED_LETTERS, placeholder=" …")
+    asked = f"“{words}”" if words else "that picture"
     text = " ".join([f"None of your {wanted} seem to show {asked}.", *map(_sentence, result.notices)])
     return Answer("", notice("Nothing fits.", text), offers_nearest=not question.anyway)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from ui.page.answers import PAGE_SIZE, Answer, Answers, Question
 
@@ -36,6 +37,8 @@ def build_blocks(answers: Answers) -> gr.Blocks:
     with gr.Blocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
         _html("vidi-brand", "<h1>vidi</h1>")
         query, kind = _query_box(), _kind_choice()
+        for component in (query, kind):
+            component.async_move_resource_to_block_cache = _take_uploads_alone
         line, gallery = _html("vidi-line"), _html("vidi-gallery")
         nearest = gr.Button("Show the nearest anyway", visible=False, elem_id="vidi-nearest")
         more = gr.Button("Show more", visible=False, elem_id="vidi-more")
@@ -91,6 +94,18 @@ def _query_box() -> gr.MultimodalTextbox:
 
 def _kind_choice() -> gr.Radio:
     return gr.Radio(_KINDS, value="all", label="What to show", show_label=False, container=False, elem_id="vidi-kind")
+
+
+async def _take_uploads_alone(named: str | Path | None) -> str | None:
+    """In place of Gradio's own way with files in a call, which, in an app that is mounted, copies whatever file of
+    this machine a forged call names into the folder that it serves, or fetches the address that it gives.
+    """
+    if named is None:
+        return None
+    path = Path(named).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()):
+        raise gr.Error("only pictures that were dropped into the page are searched by", print_exception=False)
+    return str(path)
 
 
 def _question(query: dict[str, Any] | None, kind: str, top: int, anyway: bool) -> Question:

@@ -6,6 +6,7 @@ A page of another site can make a browser send requests to loopback. The Host ch
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Guard"]
 
+_log = logging.getLogger(__name__)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _DEFAULT_PORT = 80
 _GRADIO_PREFIXES = (
@@ -61,7 +63,10 @@ class Guard:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             refusal = self._refusal(scope["path"], Headers(scope=scope))
-            await (refusal or self._app)(scope, receive, _with_headers(send))
+            try:
+                await (refusal or self._app)(scope, receive, _with_headers(send))
+            except Exception as error:  # noqa: BLE001 the last border: the browser was told "Internal Server Error"
+                _log.error("answering %s failed: %s: %s", scope["path"], type(error).__name__, error)
         else:
             await send({"type": "websocket.close", "code": 1008})
 

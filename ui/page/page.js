@@ -9,12 +9,12 @@
   // -- searching when typing pauses, or a picture was added or removed -----------------------------------------
 
   let pause = 0;
-  let asked = null;
+  let asked = " "; // as before anything was typed
 
-  const state = () => {
-    const pictures = [...document.querySelectorAll("#vidi-query img")].map((image) => image.src);
-    return JSON.stringify([query()?.value.trim() ?? "", pictures]);
-  };
+  let picturesShown = "";
+
+  const pictures = () => [...document.querySelectorAll("#vidi-query img")].map((image) => image.src).join(" ");
+  const state = () => `${pictures()} ${query()?.value.trim() ?? ""}`;
 
   const ask = () => {
     clearTimeout(pause);
@@ -31,6 +31,14 @@
   document.addEventListener("input", (event) => {
     if (event.target === query()) askSoon();
   });
+
+  // Gradio tells no event of its own when a picture was uploaded or taken out: the page shows it.
+  new MutationObserver(() => {
+    const shown = pictures();
+    if (shown === picturesShown) return;
+    picturesShown = shown;
+    askSoon();
+  }).observe(document, { childList: true, subtree: true });
 
   // -- cards ---------------------------------------------------------------------------------------------------
 

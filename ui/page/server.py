@@ -27,7 +27,7 @@ DEFAULT_PORT = 7860
 _PORTS_TRIED = 100
 _THUMBNAIL_WORKERS_MOST = 2
 _UVICORN: dict[str, Any] = {
-    "log_level": "error",
+    "log_level": "critical",  # the guard tells what fails, in a line; a tab cut off at the end is no failure
     "access_log": False,
     "timeout_graceful_shutdown": 1,  # seconds: an open tab holds a connection that would never end by itself
     "ws": "none",

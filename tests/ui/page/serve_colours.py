@@ -1,4 +1,4 @@
-"""Serves a library of colours; run by the tests as a process of its own: FOLDER."""
+"""Serves a library of colours as a process of its own: ``python -m tests.ui.page.serve_colours FOLDER PORT``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from colours import ColourSpace, embed_pictures
-
 from retrieval.library import Library
+from tests.ui.page.colours import ColourSpace, embed_pictures
 from ui.page.server import bind, serve
 
 if __name__ == "__main__":
-    with bind("127.0.0.1", 0) as bound:
+    with bind("127.0.0.1", int(sys.argv[2])) as bound:
         serve(
             bound,
             Path(sys.argv[1]),

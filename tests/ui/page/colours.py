@@ -17,7 +17,7 @@ from retrieval.types import Float32Array, MediaFacts, MediaKind
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 60, 220)}
 VIDEO_SECONDS_A_COLOUR = 4
-_RATE = 12
+_RATE = 10
 
 
 class ColourSpace:
@@ -59,7 +59,7 @@ def vector_of(colour: str) -> Float32Array:
 def write_picture(path: Path, colour: str, size: tuple[int, int] = (640, 480)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.new("RGB", size, COLOURS[colour])
-    picture.paste((250, 250, 250), (20, 20, 20 + len(path.name), 60))  # so that no two files are one asset
+    picture.paste((250, 250, 250), (0, 0, len(path.name), 40))  # so that names of other lengths are other assets
     picture.save(path)
     return path
 
@@ -67,11 +67,11 @@ def write_picture(path: Path, colour: str, size: tuple[int, int] = (640, 480)) -
 def write_video(path: Path, codec: str = "libvpx") -> Path:
     """Red, then green, then blue; each for ``VIDEO_SECONDS_A_COLOUR``."""
     with av.open(path, "w") as container:
-        stream = container.add_stream(codec, rate=_RATE)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream = container.add_stream(codec, rate=_RATE, options={"deadline": "realtime", "cpu-used": "8"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
         stream.gop_size = _RATE
         for colour in COLOURS.values():
-            pixels = np.full((240, 320, 3), colour, np.uint8)
+            pixels = np.full((120, 160, 3), colour, np.uint8)
             for _ in range(VIDEO_SECONDS_A_COLOUR * _RATE):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
         container.mux(stream.encode())
@@ -101,14 +101,14 @@ class ColourLibrary:
         segments = [SegmentRecord(n * length, (n + 1) * length, n * length) for n in range(len(COLOURS))]
         return self._add(path, MediaKind.VIDEO, segments, list(map(vector_of, COLOURS)))
 
-    def _add(
-        self, path: Path, kind: MediaKind, segments: list[SegmentRecord], vectors: list[Float32Array]
-    ) -> int:
+    def find(self, path: Path) -> int:
+        """Take a file in as a scan does, unread; its id."""
         raw = os.fsencode(path)
         facts = os.stat(raw)
-        found = FoundFile(raw, kind.value, facts.st_size, facts.st_mtime_ns, facts.st_ino)
-        self._intake.take_in([found], [], [])
-        file_id = self._intake.known([raw])[raw].id
-        identity = identify(raw)
-        record = MediaRecord(file_id, identity.content_hash, MediaFacts(kind), segments, np.stack(vectors), {})
+        self._intake.take_in([FoundFile(raw, "picture", facts.st_size, facts.st_mtime_ns, facts.st_ino)], [], [])
+        return self._intake.known([raw])[raw].id
+
+    def _add(self, path: Path, kind: MediaKind, segments: list[SegmentRecord], vectors: list[Float32Array]) -> int:
+        content_hash = identify(path).content_hash
+        record = MediaRecord(self.find(path), content_hash, MediaFacts(kind), segments, np.stack(vectors), {})
         return self._intake.write(self._space, [record], [])[0]

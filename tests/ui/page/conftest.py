@@ -1,0 +1,105 @@
+"""A library of colours with one of each thing, and the page that serves it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from retrieval.store.catalog import Catalog
+from tests.ui.page.colours import ColourLibrary, write_picture, write_video
+
+ROOT = Path(__file__).parents[3]
+START_SECONDS = 120  # of a machine that is busy with other tests; three of an idle one
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Where the media lie, the library over them, and the numbers of their assets."""
+
+    media: Path
+    library: Path
+    assets: dict[str, int]
+
+
+@pytest.fixture(scope="session")
+def empty_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once: that takes a second. To be copied."""
+    folder = tmp_path_factory.mktemp("empty") / "library"
+    Catalog(folder, create=True).close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory: pytest.TempPathFactory, empty_library: Path) -> Collection:
+    """Not to be changed by a test; see ``own_collection``."""
+    folder = tmp_path_factory.mktemp("collection")
+    with pictures_in(folder, empty_library) as (library, assets):
+        for name, codec in (("three.webm", "libvpx"), ("three.avi", "mpeg4")):
+            assets[name] = library.add_video(write_video(folder / "media" / name, codec))
+    return Collection(folder / "media", folder / "library", assets)
+
+
+@pytest.fixture
+def own_collection(tmp_path: Path, empty_library: Path) -> Collection:
+    """Pictures alone, for a test that changes them."""
+    with pictures_in(tmp_path, empty_library) as (_, assets):
+        return Collection(tmp_path / "media", tmp_path / "library", assets)
+
+
+@contextmanager
+def pictures_in(folder: Path, empty_library: Path) -> Iterator[tuple[ColourLibrary, dict[str, int]]]:
+    """A library of pictures below ``folder``, one of them in two places; and the numbers of their assets."""
+    shutil.copytree(empty_library, folder / "library")
+    media = folder / "media"
+    library = ColourLibrary(folder / "library")
+    assets = {}
+    for name, colour in (("rose.png", "red"), ("<b>&'\".jpg", "red"), ("leaf.tif", "green"), ("sea.jpg", "blue")):
+        assets[name] = library.add_picture(write_picture(media / name, colour), colour)
+    shutil.copy2(media / "sea.jpg", media / "sea again.jpg")
+    library.add_picture(media / "sea again.jpg", "blue")
+    yield library, assets
+    library.close()
+
+
+@contextmanager
+def running(command: list[str], **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that prints the page's address, and that address; it is ended with the block."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    watchdog = threading.Timer(START_SECONDS, process.kill)
+    watchdog.start()
+    try:
+        assert process.stdout is not None
+        words = process.stdout.readline().split()
+        watchdog.cancel()
+        address = next((word for word in words if word.startswith("http")), None)
+        if address is None:
+            process.kill()
+            pytest.fail(f"the page did not start: {process.communicate()}")
+        yield process, address
+    finally:
+        watchdog.cancel()
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def page(collection: Collection) -> Iterator[str]:
+    """The address of the page over ``collection``."""
+    with running(["-m", "tests.ui.page.serve_colours", str(collection.library), "0"]) as (_, address):
+        yield address

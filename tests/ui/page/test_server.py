@@ -1,0 +1,202 @@
+"""The page as it runs: a process of its own, asked as a browser and as Gradio's client would."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+
+from retrieval.errors import UsageError, VidiError
+from tests.ui.page.conftest import Collection, running
+from ui.command_line import main
+from ui.page.server import bind, loopback_address
+
+
+@pytest.fixture(scope="session")
+def client(page: str) -> Iterator[Client]:
+    client = Client(page, verbose=False, analytics_enabled=False)
+    yield client
+    client.close()
+
+
+def ask(client: Client, text: str, kind: str = "all", files: Sequence[Path] = ()) -> tuple[str, str]:
+    """The line and the gallery."""
+    line, gallery = client.predict({"text": text, "files": list(map(handle_file, files))}, kind, api_name="/search")
+    return line, gallery
+
+
+def test_a_word_finds_pictures_and_moments(client: Client) -> None:
+    line, gallery = ask(client, "something red")
+    assert "4 results, best first" in line
+    assert [name in gallery for name in ("rose.png", "three.webm", "leaf.tif")] == [True, True, False]
+    assert "0:00–0:04" in gallery
+
+
+def test_the_moment_is_the_one_that_fits(client: Client, collection: Collection) -> None:
+    _, gallery = ask(client, "blue", "video")
+    assert "0:08–0:12" in gallery
+    assert f"/thumbnail/{collection.assets['three.webm']}?at=8.000&size=480" in gallery
+    assert "sea.jpg" not in gallery
+
+
+def test_a_copy_is_one_result(client: Client) -> None:
+    _, gallery = ask(client, "blue", "picture")
+    assert gallery.count("vidi-card") == 1
+    assert "sea again.jpg" in gallery
+
+
+def test_names_are_escaped(client: Client) -> None:
+    _, gallery = ask(client, "red", "picture")
+    assert "<b>" not in gallery
+    assert "&lt;b&gt;&amp;" in gallery
+
+
+def test_a_picture_is_a_query_too(client: Client, collection: Collection) -> None:
+    _, gallery = ask(client, "", "picture", [collection.media / "sea.jpg"])
+    assert "sea.jpg" in gallery
+    assert "rose.png" not in gallery
+
+
+def test_nothing_fits_is_said_and_the_nearest_offered(client: Client) -> None:
+    _, gallery = ask(client, "a <i>zebra</i>")
+    assert "Nothing fits." in gallery
+    assert "“a &lt;i&gt;zebra&lt;/i&gt;”" in gallery
+    assert "vidi-card" not in gallery
+
+
+def test_an_empty_query_is_no_error(client: Client) -> None:
+    _, gallery = ask(client, "   ")
+    assert "Describe a picture" in gallery
+
+
+def test_a_very_long_query_is_answered_in_few_words(client: Client) -> None:
+    _, gallery = ask(client, "word " * 10_000)
+    assert len(gallery) < 1000
+
+
+def test_a_kind_that_there_is_not(client: Client) -> None:
+    with pytest.raises(Exception, match="hats"):
+        ask(client, "red", "hats")
+
+
+def test_the_page_serves_its_own_files_and_a_video_in_ranges(page: str, collection: Collection) -> None:
+    for path in ("page/page.js", "page/page.css", "theme.css"):
+        assert httpx.get(page + path).status_code == 200
+    whole = (collection.media / "three.webm").read_bytes()
+    part = httpx.get(f"{page}media/{collection.assets['three.webm']}", headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, whole[100:200])
+    thumbnail = httpx.get(f"{page}thumbnail/{collection.assets['three.webm']}?at=5", timeout=30)
+    assert thumbnail.content.startswith(b"\xff\xd8\xff")
+
+
+def test_no_font_or_script_comes_from_elsewhere(page: str) -> None:
+    html = httpx.get(page).text
+    for host in ("fonts.googleapis.com", "fonts.gstatic.com", "cdnjs", "jsdelivr", "unpkg"):
+        assert host not in html
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "gradio_api/file=/etc/passwd",
+        "gradio_api/file={media}/rose.png",
+        "gradio_api/file={library}/catalog.sqlite",
+        "gradio_api/file=pyproject.toml",
+        "gradio_api/file=https://example.com/",
+        "gradio_api/proxy=https://example.com/",
+        "static/../../../../../../etc/passwd",
+        "static/%2e%2e/%2e%2e/%2e%2e/app.py",
+        "assets/..%2f..%2fgradio.js",
+        "page/server.py",
+        "page/../server.py",
+        "media/..%2f..%2f..%2fetc%2fpasswd",
+        "docs",
+        "openapi.json",
+    ],
+)
+def test_nothing_else_is_served(page: str, collection: Collection, path: str) -> None:
+    path = path.format(media=collection.media, library=collection.library)
+    response = httpx.get(page + path)
+    assert response.status_code in (403, 404)
+    assert "Traceback" not in response.text
+
+
+def test_another_host_is_refused(page: str) -> None:
+    response = httpx.get(page, headers={"Host": "pictures.example"})
+    assert (response.status_code, response.text) == (403, "this page answers to localhost and its own port alone")
+
+
+@pytest.mark.parametrize("named", ["{media}/rose.png", "/etc/passwd", "pyproject.toml", "https://example.com/a.png"])
+@pytest.mark.parametrize("into", ["query", "kind"])
+def test_a_forged_call_may_not_name_a_file(page: str, collection: Collection, named: str, into: str) -> None:
+    """Gradio's client uploads a file; a forged call would have Gradio copy it into the folder that it serves."""
+    forged = {"path": named.format(media=collection.media), "meta": {"_type": "gradio.FileData"}}
+    data = [{"text": "", "files": [forged]}, "all"] if into == "query" else [{"text": "red", "files": []}, forged]
+    event = httpx.post(f"{page}gradio_api/call/search", json={"data": data}).json()["event_id"]
+    answered = httpx.get(f"{page}gradio_api/call/search/{event}").text
+    assert "event: error" in answered
+    assert "passwd" not in answered
+
+
+def test_thumbnails_are_kept_in_the_library(page: str, collection: Collection) -> None:
+    httpx.get(f"{page}thumbnail/{collection.assets['leaf.tif']}", timeout=30).raise_for_status()
+    kept = list((collection.library / "thumbnails").glob("*/*-480.jpg"))
+    assert kept
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (collection.library,))
+
+
+def test_a_page_without_a_library_from_its_start_to_ctrl_c(tmp_path: Path) -> None:
+    folder, temporary = tmp_path / "library", tmp_path / "temporary"
+    temporary.mkdir()
+    command = ["-m", "ui.command_line", "--library", str(folder), "ui", "--no-open"]
+    with running(command, TMPDIR=str(temporary)) as (process, address):
+        client = Client(address, verbose=False, analytics_enabled=False)
+        _, gallery = ask(client, "red")
+        client.close()
+        assert "Nothing is indexed yet." in gallery
+        assert "vidi index ~/Pictures" in gallery
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 0
+    assert said.startswith("vidi: ")
+    assert "starting the page" in said
+    assert "Traceback" not in said
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.com", "127.0.0.2", ""])
+def test_other_hosts_are_not_offered_yet(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ui", "--host", host, "--no-open"]) == 2
+    assert "doesn't offer yet; use 127.0.0.1" in capsys.readouterr().err
+
+
+def test_names_of_this_machine() -> None:
+    assert [loopback_address(host) for host in ("localhost", "127.0.0.1", "::1", "[::1]")] == [
+        "127.0.0.1",
+        "127.0.0.1",
+        "::1",
+        "::1",
+    ]
+    with pytest.raises(UsageError, match=r"can't be served at '10\.0\.0\.1'"):
+        loopback_address("10.0.0.1")
+
+
+def test_a_port_that_is_taken() -> None:
+    with bind("127.0.0.1", None) as first, bind("127.0.0.1", None) as second:
+        taken = first.getsockname()[1]
+        assert second.getsockname()[1] > taken
+        with pytest.raises(
+            VidiError, match=rf"port {taken} of 127\.0\.0\.1 can't be used .*choose another with --port"
+        ):
+            bind("127.0.0.1", taken)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "x"])
+def test_a_port_that_there_is_not(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["ui", f"--port={port}"])
+    assert "from 1 to 65535" in capsys.readouterr().err

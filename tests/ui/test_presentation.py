@@ -1,0 +1,82 @@
+"""What people are shown of an answer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from retrieval.search.results import Hit, SearchResult
+from retrieval.types import MediaKind, Moment
+from ui.presentation import chance, headline, result_lines, rows_of
+
+VIDEO = Hit(
+    Path("/media/cat.mp4"), (), MediaKind.VIDEO, 0.916, True, (Moment(7.2, 12.9, 0.916), Moment(60.0, 65.0, 0.8))
+)
+PICTURE = Hit(Path("/media/cat.jpg"), (Path("/backup/cat.jpg"),), MediaKind.PICTURE, 0.5, True)
+
+
+def answer(*hits: Hit, fits: bool = True, notices: tuple[str, ...] = ()) -> SearchResult:
+    return SearchResult(query="a cat", space="starter", fits=fits, hits=hits, notices=notices)
+
+
+@pytest.mark.parametrize(
+    ("score", "words"), [(0.0, "under 1 %"), (0.0051, "1 %"), (0.5, "50 %"), (0.994, "99 %"), (1.0, "over 99 %")]
+)
+def test_a_chance_is_never_certain(score: float, words: str) -> None:
+    assert chance(score) == words
+
+
+def test_a_row_of_a_video_begins_with_its_best_moment() -> None:
+    (row,) = rows_of([VIDEO])
+    assert row.moment is not None
+    assert (row.name, row.folder, row.chance) == ("cat.mp4", "/media", "92 %")
+    assert [moment.label for moment in row.moments] == ["0:07–0:12", "1:00–1:05"]
+    assert (row.moment.start_seconds, row.moment.end_seconds) == (7.2, 12.9)
+
+
+def test_a_row_of_a_picture_has_no_moment_and_tells_its_copies() -> None:
+    (row,) = rows_of([PICTURE])
+    assert row.moment is None
+    assert row.copies == ("/backup/cat.jpg",)
+
+
+def test_a_name_that_is_no_text_stays_on_one_line() -> None:
+    path = Path(os.fsdecode(b"/media/caf\xe9\nx\x1b[31m.jpg"))
+    (row,) = rows_of([Hit(path, (), MediaKind.PICTURE, 0.5, True)])
+    assert row.name == "caf\\xe9\\nx\\x1b[31m.jpg"
+    assert row.path == path
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (answer(VIDEO, PICTURE), "2 results, best first"),
+        (answer(VIDEO), "1 result, best first"),
+        (answer(fits=False), "Nothing fits."),
+        (answer(VIDEO, fits=False), "Nothing fits. This is the nearest."),
+        (answer(VIDEO, PICTURE, fits=False), "Nothing fits. These 2 are the nearest."),
+    ],
+    ids=["several", "one", "none", "nearest", "several nearest"],
+)
+def test_the_headline_is_honest(result: SearchResult, words: str) -> None:
+    assert headline(result, len(result.hits)).startswith(words)
+
+
+def test_lines_for_a_terminal() -> None:
+    lines = result_lines(answer(VIDEO, PICTURE, notices=("starter understands only English",)))
+    assert lines == [
+        "2 results, best first, with the chance that each fits.",
+        "starter understands only English",
+        "92 %  /media/cat.mp4  at 0:07–0:12",
+        "50 %  /media/cat.jpg",
+        "      also /backup/cat.jpg",
+    ]
+
+
+def test_lines_for_a_terminal_when_nothing_fits() -> None:
+    assert result_lines(answer(fits=False)) == [
+        "Nothing fits.",
+        "Try other words, or add --anyway to see the nearest.",
+    ]
