@@ -42,12 +42,13 @@ $(VENV)/.installer: requirements/uv.txt
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.installer requirements/run.txt pyproject.toml
-	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/run.txt
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q retrieval indexer ui migrations
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
-	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/dev.txt
 	@touch $@
 
 demo: $(VENV)/.run  ## set up, index the sample media, ask a few questions

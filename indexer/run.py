@@ -76,7 +76,7 @@ def index(
             if rehash:
                 pending = sorted(survey.seen.union(pending))
             report.still_failed = intake.count_failed(roots, tried_with) if not retry_failed else 0
-            Work(intake, chosen, row, settings, report, progress, tried_with).run(pending)
+            Work(intake, chosen, row, settings, report, progress, note, tried_with).run(pending)
             survey.mark_missing(roots)
         except KeyboardInterrupt:
             report.interrupted = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -17,6 +17,7 @@ from retrieval.experts.appearance import Appearance
 from retrieval.media.files import Identity
 from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed, Finished, Identified, IdentifyTask, Outcome
 from retrieval.media.worker import MediaWorkers
+from retrieval.paths import display_of
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import SpaceRow
@@ -45,6 +46,7 @@ class Work:
         settings: Settings,
         report: IndexReport,
         progress: ProgressCallback | None,
+        notice: Callable[[str], None],
         tried_with: str,
     ) -> None:
         self._intake = intake
@@ -53,6 +55,7 @@ class Work:
         self._settings = settings
         self._report = report
         self._progress = progress
+        self._notice = notice
         self._tried_with = tried_with
         self._appearance = Appearance()
         self._encoder = FrameEncoder(self._appearance, settings.index.batch_size)
@@ -149,8 +152,9 @@ class Work:
         if file_ids:
             self._intake.link([(file_id, asset_id) for file_id in file_ids])
         for file_id in file_ids:
+            # A file that was only read again, at a person's wish, is no new copy.
+            self._report.copied += self._files[file_id].asset_id != asset_id
             self._forget(file_id)
-        self._report.copied += len(file_ids)
 
     def _finish(self, end: Finished) -> None:
         identity = self._identities[end.key]
@@ -159,6 +163,8 @@ class Work:
             error = TransientMediaError("the file changed while it was read; it is tried again at the next run")
             self._fail(end.key, "decode", error)
             return
+        if end.note:
+            self._notice(f"{display_of(self._files[end.key].path)}: {end.note}")
         self._keep(self._encoder.add(end))
 
     def _keep(self, finished: Iterator[tuple[Finished, list[FrameRow]]]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array
 
-__all__ = ["Chances", "ImageChances", "OwnThreshold", "TextChances"]
+__all__ = ["Chances", "ImageChances", "TextChances"]
 
 _EVEN = 0.5
 _EVEN_COSINE = 0.6
@@ -28,15 +28,6 @@ class Chances(Protocol):
         """The chances ``[n]``, 0 to 1, that ``scores`` ``[n]`` fit; higher scores never have lower chances."""
 
 
-@runtime_checkable
-class OwnThreshold(Protocol):
-    """A space whose calibration found the chance from which a hit fits; without one it is even odds."""
-
-    @property
-    def fits_from(self) -> float:
-        """That chance."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TextChances:
     """For a text ``query`` ``[d]`` that was compared with ``items`` segments: what the space's calibration says."""
@@ -48,7 +39,7 @@ class TextChances:
     @property
     def fits_from(self) -> float:
         """The space's own threshold, if it has one."""
-        return self.space.fits_from if isinstance(self.space, OwnThreshold) else _EVEN
+        return self.space.fits_from
 
     def of(self, scores: Float32Array) -> Float32Array:
         """The calibrated chances."""

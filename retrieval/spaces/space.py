@@ -45,6 +45,10 @@ class Space(Protocol):
     def languages(self) -> tuple[str, ...]:
         """Languages that it understands, as ISO 639-1 codes."""
 
+    @property
+    def fits_from(self) -> float:
+        """The chance from which a hit is said to fit."""
+
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of ``texts``: [n, d] float32."""
 

@@ -53,6 +53,11 @@ class StarterSpace:
         """Width of a vector."""
         return self._heads.dim
 
+    @property
+    def fits_from(self) -> float:
+        """The chance from which a hit is said to fit, as it was calibrated."""
+        return self._calibration.threshold
+
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         """Vectors of length 1, [n, d]; what is beyond 256 tokens of a text is left out (see :meth:`is_cut`).
 

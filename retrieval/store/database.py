@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
 
 from retrieval.errors import CatalogVersionError, LibraryBusyError, LibraryError
 from retrieval.store.schema import REVISION
@@ -72,7 +73,8 @@ def _engine(path: Path, *, writable: bool) -> Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False)
 
-    engine = create_engine("sqlite://", creator=connect)
+    # A URL without a path would get a pool for databases in memory, which closes connections under other threads.
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
 
     @event.listens_for(engine, "connect")
     def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
@@ -85,11 +87,29 @@ def _engine(path: Path, *, writable: bool) -> Engine:
             # FULL: what a run has reported as done survives a power failure; batches make it cheap.
             connection.execute("PRAGMA synchronous = FULL")
 
+    @event.listens_for(engine, "handle_error")
+    def _translate(context: ExceptionContext) -> LibraryError | None:
+        """The one border where the database's own errors become ours: a full disk, a damaged page, a long lock."""
+        error = context.original_exception
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            return LibraryError(f"the catalog {path} can't be used now ({error}); {_advice(str(error))}")
+        return None
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _advice(error: str) -> str:
+    if "full" in error:
+        return "make room on its disk and run the command again: what was finished is kept"
+    if "locked" in error:
+        return "another program holds it: wait for it, and run the command again"
+    if "readonly" in error:
+        return "choose a library that can be written with --library DIR"
+    return "restore a backup, or move it away and index again"
 
 
 def _bring_up_to_date(engine: Engine, path: Path) -> None:

@@ -71,8 +71,36 @@ def test_an_older_catalog_is_backed_up_whole_before_it_is_migrated(
 
 def test_a_file_that_is_no_database_is_a_plain_line(tmp_path: Path) -> None:
     (tmp_path / CATALOG_NAME).write_bytes(b"this is not a database" * 100)
-    with pytest.raises(LibraryError, match="can't be read"):
+    with pytest.raises(LibraryError, match=r"file is not a database.*restore a backup"):
         open_database(tmp_path, create=False)
+
+
+def test_a_full_disk_is_a_plain_line_and_costs_only_the_batch(tmp_path: Path) -> None:
+    with Catalog(tmp_path, create=True) as catalog:
+        with catalog.engine.begin() as connection:
+            connection.execute(text("INSERT INTO root (path) VALUES (x'01')"))
+        with catalog.engine.connect() as connection:
+            pages = connection.scalar(text("PRAGMA page_count"))
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+            with pytest.raises(LibraryError, match=r"disk is full.*make room"):
+                connection.execute(text("INSERT INTO root (path) VALUES (zeroblob(1000000))"))
+    with Catalog(tmp_path) as catalog, catalog.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM root")) == 1
+
+
+def test_a_damaged_page_is_a_plain_line(tmp_path: Path) -> None:
+    with Catalog(tmp_path, create=True) as catalog, catalog.engine.begin() as connection:
+        connection.execute(text("INSERT INTO root (path) VALUES (zeroblob(3000))"))
+    path = tmp_path / CATALOG_NAME
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    path.write_bytes(content)
+    with (
+        pytest.raises(LibraryError, match="restore a backup"),
+        Catalog(tmp_path) as catalog,
+        catalog.engine.connect() as connection,
+    ):
+        connection.execute(text("SELECT * FROM root")).all()
 
 
 def test_a_library_where_a_file_stands_is_a_plain_line(tmp_path: Path) -> None:
