@@ -38,7 +38,7 @@ class TextChances:
 
     @property
     def fits_from(self) -> float:
-        """The space's own threshold, if it has one."""
+        """The space's own threshold."""
         return self.space.fits_from
 
     def of(self, scores: Float32Array) -> Float32Array:

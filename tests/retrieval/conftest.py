@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import ArrayLike
 from sqlalchemy import insert, text
 
-from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.paths import display_of
+from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Track
 
 

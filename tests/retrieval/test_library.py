@@ -22,6 +22,7 @@ from retrieval.types import Float32Array
 
 class OneAxisSpace:
     name, version, dim, normalized, needs, languages = "starter", "1", 4, True, (), ("en",)
+    fits_from = 0.5
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         return np.tile(np.array([1, 0, 0, 0], np.float32), (len(texts), 1))

@@ -26,6 +26,7 @@ class ColourSpace:
     """A text is the sum of its colours; "pale" makes it weak."""
 
     name, version, dim, normalized = "colours", "1", 3, False
+    fits_from = 0.5
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         vectors = np.zeros((len(texts), 3), np.float32)

@@ -18,6 +18,7 @@ class PlainSpace:
     """Its texts are numbers, "1 0 0 0", its chance is the score itself."""
 
     normalized = True
+    fits_from = 0.5
     needs = ()
 
     def __init__(self, name: str = "starter", version: str = "1", languages: tuple[str, ...] = ("en",)) -> None:

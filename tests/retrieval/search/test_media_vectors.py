@@ -21,6 +21,7 @@ class FeatureSpace:
     """The expert's features as they are, so that a test sees what came through."""
 
     name, version, dim, normalized = "features", "1", 1280, False
+    fits_from = 0.5
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         return np.zeros((len(texts), self.dim), np.float32)

@@ -41,6 +41,16 @@ class RandomHeads:
         return _unit(sentence_vectors @ self._texts)
 
 
+class RandomCalibration:
+    """Stands for a fitted calibration."""
+
+    threshold = 0.4
+
+    @classmethod
+    def load(cls, path: Path) -> RandomCalibration:
+        return cls()
+
+
 def _unit(vectors: Float32Array) -> Float32Array:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -49,6 +59,7 @@ def _unit(vectors: Float32Array) -> Float32Array:
 def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StarterSpace:
     (tmp_path / "heads.safetensors").write_bytes(b"random heads")
     monkeypatch.setattr(starter, "StarterHeads", RandomHeads)
+    monkeypatch.setattr(starter, "Calibration", RandomCalibration)
     return StarterSpace(tmp_path, threads=2)
 
 
@@ -57,6 +68,7 @@ def test_it_is_a_space_whose_facts_need_no_tower(space: StarterSpace, monkeypatc
 
     assert isinstance(space, Space)
     assert (space.name, space.dim, space.normalized) == ("starter", DIM, True)
+    assert space.fits_from == RandomCalibration.threshold
     assert (space.needs, space.languages) == (("appearance",), ("en",))
     assert len(space.version) == 12
 
