@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.errors import BadMediaError
 from retrieval.experts.appearance import Appearance, top_classes
 from retrieval.media.tasks import DecodedFrame, Finished
 from retrieval.spaces.space import Space
-from retrieval.store.intake import MediaRecord, SegmentRecord
+from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.types import FeatureTrack, Float32Array, Frame
 
 __all__ = ["CLASSES_EXPERT", "FrameEncoder", "FrameRow", "record_of"]
@@ -22,11 +23,13 @@ CLASSES_EXPERT = "imagenet_classes"
 
 @dataclass(frozen=True, slots=True)
 class FrameRow:
-    """One frame after the expert saw it: features ``[1280]``, logits ``[1000]``, and its segment."""
+    """One frame after expert and space saw it: features ``[1280]``, classes ``[20]``, its vector ``[d]``."""
 
-    features: Float32Array
-    logits: Float32Array
     segment: SegmentRecord
+    features: NDArray[np.float16]
+    classes: NDArray[np.float16]
+    """The ten likeliest classes, then their probabilities."""
+    embedding: Float32Array
 
 
 @dataclass(slots=True)
@@ -41,8 +44,9 @@ class _Waiting:
 class FrameEncoder:
     """Gathers frames into batches, and hands a file's rows back once all of them are encoded."""
 
-    def __init__(self, appearance: Appearance, batch_size: int) -> None:
+    def __init__(self, appearance: Appearance, space: Space, batch_size: int) -> None:
         self._appearance = appearance
+        self._space = space
         self._batch_size = batch_size
         self._batch: list[tuple[int, Frame]] = []
         self._files: dict[int, _Waiting] = {}
@@ -74,9 +78,13 @@ class FrameEncoder:
 
     def _encode(self) -> None:
         output = self._appearance.encode(np.stack([frame.pixels for _, frame in self._batch]))
-        for (key, frame), features, logits in zip(self._batch, output.features, output.logits, strict=True):
+        features = output.features.astype(np.float16)
+        classes = np.concatenate(top_classes(output.logits), axis=1, dtype=np.float16)
+        embeddings = self._space.embed_segments(output.features, output.logits)
+        for number, (key, frame) in enumerate(self._batch):
             waiting = self._files[key]
-            waiting.rows.append(FrameRow(features, logits, _segment_of(frame)))
+            row = FrameRow(_segment_of(frame), features[number], classes[number], embeddings[number])
+            waiting.rows.append(row)
             waiting.frames_pending -= 1
         self._batch = []
 
@@ -103,26 +111,17 @@ def record_of(
         BadMediaError: an encoder gave numbers that are not finite.
     """
     segments = [row.segment for row in rows]
-    tracks: dict[tuple[str, str], FeatureTrack] = {}
-    embeddings = np.zeros((0, space.dim), dtype=np.float32)
-    if rows:
-        features = np.stack([row.features for row in rows])
-        logits = np.stack([row.logits for row in rows])
-        embeddings = space.embed_segments(features, logits)
-        tracks = _tracks(segments, features, logits, appearance)
+    embeddings = np.stack([row.embedding for row in rows]) if rows else np.zeros((0, space.dim), np.float32)
+    tracks = _tracks(rows, appearance) if rows else {}
     if not (np.isfinite(embeddings).all() and all(np.isfinite(track.features).all() for track in tracks.values())):
         raise BadMediaError("the encoder gave numbers that are not finite; please report this file")
     return MediaRecord(finished.key, content_hash, finished.facts, segments, embeddings, tracks)
 
 
-def _tracks(
-    segments: list[SegmentRecord], features: Float32Array, logits: Float32Array, appearance: Appearance
-) -> dict[tuple[str, str], FeatureTrack]:
-    times = np.array([(s.start_seconds or 0.0, s.end_seconds or 0.0) for s in segments], dtype=np.float32)
-    classes, probabilities = top_classes(logits)
+def _tracks(rows: list[FrameRow], appearance: Appearance) -> dict[tuple[str, str], FeatureTrack]:
+    spans = [(row.segment.start_seconds or 0.0, row.segment.end_seconds or 0.0) for row in rows]
+    times = np.array(spans, dtype=np.float32)
     return {
-        (appearance.name, appearance.version): FeatureTrack(times, features.astype(np.float16)),
-        (CLASSES_EXPERT, appearance.version): FeatureTrack(
-            times, np.concatenate([classes.astype(np.float16), probabilities.astype(np.float16)], axis=1)
-        ),
+        (appearance.name, appearance.version): FeatureTrack(times, np.stack([row.features for row in rows])),
+        (CLASSES_EXPERT, appearance.version): FeatureTrack(times, np.stack([row.classes for row in rows])),
     }

@@ -21,7 +21,8 @@ from retrieval.paths import display_of
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import SpaceRow
-from retrieval.store.intake import FailureRecord, Intake, MediaRecord, PendingFile
+from retrieval.store.intake import Intake, PendingFile
+from retrieval.store.results import FailureRecord, MediaRecord
 from retrieval.types import MediaKind
 
 __all__ = ["Work"]
@@ -58,7 +59,7 @@ class Work:
         self._notice = notice
         self._tried_with = tried_with
         self._appearance = Appearance()
-        self._encoder = FrameEncoder(self._appearance, settings.index.batch_size)
+        self._encoder = FrameEncoder(self._appearance, space, settings.index.batch_size)
         self._plan = Plan(intake, space_row, (self._appearance.name, self._appearance.version))
         self._wanted: deque[PendingFile] = deque()
         self._files: dict[int, PendingFile] = {}

@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Root, Segment, Segmentation, Track
+from retrieval.store.results import (
+    FailureRecord,
+    MediaRecord,
+    finish_asset,
+    link_files,
+    write_failures,
+    write_media,
+)
+from retrieval.store.schema import Asset, Failure, File, Result, Root, Track
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
-from retrieval.types import FeatureTrack, Float32Array, MediaFacts
+from retrieval.types import FeatureTrack, Float32Array
 
 __all__ = [
-    "FailureRecord",
     "FoundFile",
     "Intake",
     "KnownAsset",
     "KnownFile",
-    "MediaRecord",
     "PendingFile",
-    "SegmentRecord",
 ]
 
 _PATHS_PER_QUERY = 500
@@ -82,39 +86,6 @@ class KnownAsset:
 
     id: int
     is_finished: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentRecord:
-    """A segment to keep; all times are None for a picture."""
-
-    start_seconds: float | None = None
-    end_seconds: float | None = None
-    time_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MediaRecord:
-    """All that one decoded file gave: facts, segments, their embeddings ``[n, d]``, and the experts' tracks."""
-
-    file_id: int
-    content_hash: bytes
-    facts: MediaFacts
-    segments: Sequence[SegmentRecord]
-    embeddings: Float32Array
-    tracks: dict[tuple[str, str], FeatureTrack]
-    """By (expert, version)."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailureRecord:
-    """Why a file could not be used."""
-
-    file_id: int
-    stage: str
-    reason: str
-    permanent: bool
-    tried_with: str
 
 
 class Intake:
@@ -245,8 +216,7 @@ class Intake:
     def link(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Give files, by (file id, asset id), the asset whose content they hold."""
         with self._engine.begin() as connection:
-            for file_id, asset_id in pairs:
-                _link(connection, file_id, asset_id)
+            link_files(connection, pairs)
 
     def write(self, space: SpaceRow, records: Sequence[MediaRecord], failures: Sequence[FailureRecord]) -> list[int]:
         """One batch: assets, segments, tracks, embeddings and results, with the failures met beside them.
@@ -255,70 +225,22 @@ class Intake:
         """
         packed = [self._pack(record) for record in records]  # track files are safe on disk before rows speak of them
         with self._engine.begin() as connection:
-            assets = [
-                self._write_media(connection, space, record, tracks)
-                for record, tracks in zip(records, packed, strict=True)
-            ]
-            for failure in failures:
-                _write_failure(connection, failure)
-        return assets
+            asset_ids = write_media(connection, space, self._segmentation, records, packed)
+            write_failures(connection, failures)
+        return asset_ids
 
     def embed(self, space: SpaceRow, asset_id: int, vectors: Float32Array) -> None:
         """Finish a known asset in ``space`` with a vector ``[n, d]`` for each of its segments, in their order."""
         with self._engine.begin() as connection:
-            segment_ids = self._segment_ids(connection, asset_id)
-            _write_embeddings(connection, space, segment_ids or [], vectors)
-            connection.execute(insert(Result).values(asset_id=asset_id, space_id=space.id, finished_at=_now()))
+            finish_asset(connection, space, self._segmentation, asset_id, vectors)
 
-    def _pack(self, record: MediaRecord) -> list[dict[str, object]]:
-        return [
-            {"expert": expert, "version": version}
-            | asdict(pack_track(track, self._catalog.library, f"{record.content_hash.hex()}-{expert}-{version}"))
-            for (expert, version), track in record.tracks.items()
-        ]
-
-    def _write_media(
-        self, connection: Connection, space: SpaceRow, record: MediaRecord, tracks: list[dict[str, object]]
-    ) -> int:
-        asset_id = connection.scalar(select(Asset.id).where(Asset.content_hash == record.content_hash))
-        if asset_id is None:
-            values = asdict(record.facts) | {"content_hash": record.content_hash}
-            asset_id = connection.execute(insert(Asset).values(values).returning(Asset.id)).scalar_one()
-        _link(connection, record.file_id, asset_id)
-        finished = select(Result.asset_id).where(Result.asset_id == asset_id, Result.space_id == space.id)
-        if connection.scalar(finished) is None:
-            segment_ids = self._segment_ids(connection, asset_id)
-            if segment_ids is None:
-                segment_ids = self._write_segments(connection, asset_id, record.segments)
-            _write_tracks(connection, asset_id, tracks)
-            _write_embeddings(connection, space, segment_ids, record.embeddings)
-            connection.execute(insert(Result).values(asset_id=asset_id, space_id=space.id, finished_at=_now()))
-        return asset_id
-
-    def _segment_ids(self, connection: Connection, asset_id: int) -> list[int] | None:
-        """The asset's segments in their order; None if it was never cut this way."""
-        method, version = self._segmentation
-        known = connection.scalar(
-            select(Segmentation.id).where(
-                Segmentation.asset_id == asset_id, Segmentation.method == method, Segmentation.version == version
+    def _pack(self, record: MediaRecord) -> dict[tuple[str, str], StoredTrack]:
+        return {
+            (expert, version): pack_track(
+                track, self._catalog.library, f"{record.content_hash.hex()}-{expert}-{version}"
             )
-        )
-        if known is None:
-            return None
-        segments = select(Segment.id).where(Segment.segmentation_id == known).order_by(Segment.position)
-        return list(connection.scalars(segments))
-
-    def _write_segments(self, connection: Connection, asset_id: int, segments: Sequence[SegmentRecord]) -> list[int]:
-        method, version = self._segmentation
-        cut = insert(Segmentation).values(asset_id=asset_id, method=method, version=version)
-        segmentation_id = connection.execute(cut.returning(Segmentation.id)).scalar_one()
-        if not segments:
-            return []
-        rows = [
-            {"segmentation_id": segmentation_id, "position": position} | asdict(segment)
-            for position, segment in enumerate(segments)
-        ]
-        return list(connection.scalars(insert(Segment).returning(Segment.id, sort_by_parameter_order=True), rows))
+            for (expert, version), track in record.tracks.items()
+        }
 
 
 def _file_values(file: FoundFile) -> dict[str, object]:
@@ -329,35 +251,3 @@ def _under(root: bytes) -> ColumnElement[bool]:
     """Paths at or below ``root``: a range over the unique index, since bytes sort as they compare."""
     folder = root.rstrip(b"/") + b"/"
     return or_(File.path == root, and_(File.path >= folder, File.path < folder[:-1] + b"0"))
-
-
-def _link(connection: Connection, file_id: int, asset_id: int) -> None:
-    connection.execute(update(File).where(File.id == file_id).values(asset_id=asset_id))
-    connection.execute(delete(Failure).where(Failure.file_id == file_id))
-
-
-def _write_failure(connection: Connection, failure: FailureRecord) -> None:
-    connection.execute(delete(Failure).where(Failure.file_id == failure.file_id))
-    connection.execute(insert(Failure).values(asdict(failure) | {"failed_at": _now()}))
-
-
-def _write_tracks(connection: Connection, asset_id: int, tracks: list[dict[str, object]]) -> None:
-    for track in tracks:
-        key = (Track.asset_id == asset_id, Track.expert == track["expert"], Track.version == track["version"])
-        if connection.scalar(select(Track.id).where(*key)) is None:
-            connection.execute(insert(Track).values(track | {"asset_id": asset_id}))
-
-
-def _write_embeddings(connection: Connection, space: SpaceRow, segment_ids: list[int], vectors: Float32Array) -> None:
-    if len(segment_ids) != len(vectors):
-        raise ValueError(f"expected a vector a segment, got {len(vectors)} vectors for {len(segment_ids)} segments")
-    rows = [
-        {"space_id": space.id, "segment_id": segment_id, "vector": vector.tobytes()}
-        for segment_id, vector in zip(segment_ids, vectors.astype("<f2"), strict=True)
-    ]
-    if rows:
-        connection.execute(insert(Embedding), rows)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)

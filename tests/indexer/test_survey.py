@@ -14,7 +14,8 @@ from sqlalchemy import select
 from indexer.report import IndexReport
 from indexer.survey import Survey
 from retrieval.store.catalog import Catalog
-from retrieval.store.intake import Intake, MediaRecord, SegmentRecord
+from retrieval.store.intake import Intake
+from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.store.schema import File
 from retrieval.types import MediaFacts, MediaKind
 

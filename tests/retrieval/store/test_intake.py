@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.intake import FailureRecord, FoundFile, Intake, MediaRecord, SegmentRecord
+from retrieval.store.intake import FoundFile, Intake
+from retrieval.store.results import FailureRecord, MediaRecord, SegmentRecord
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Track
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind
 
@@ -90,11 +91,17 @@ def test_the_same_content_is_kept_once(catalog: Catalog, intake: Intake, space: 
 
 def test_a_batch_is_all_or_nothing(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
     first, second = _take_in(intake, b"a.jpg", b"b.jpg")
-    broken = _record(second, b"B", 2)
-    broken = MediaRecord(second, broken.content_hash, broken.facts, broken.segments, broken.embeddings[:1], {})
-    with pytest.raises(ValueError, match="a vector a segment"):
-        intake.write(space, [_record(first, b"A"), broken], [])
-    assert _count(catalog, Asset) == _count(catalog, Embedding) == 0
+    newer = catalog.space("starter", "v2", DIM, normalized=True)
+    intake.write(space, [_record(second, b"B", 2)], [])
+    # The content was cut into two segments before; now it comes with three.
+    with pytest.raises(ValueError, match="3 vectors for 2 segments"):
+        intake.write(newer, [_record(first, b"A"), _record(second, b"B", 3)], [])
+    assert (_count(catalog, Asset), _count(catalog, Embedding), _count(catalog, Result)) == (1, 2, 1)
+
+
+def test_a_record_has_a_vector_for_each_segment() -> None:
+    with pytest.raises(ValueError, match="1 vectors for 2 segments"):
+        MediaRecord(1, b"", MediaFacts(MediaKind.PICTURE), [SegmentRecord()] * 2, np.ones((1, 2), np.float32), {})
 
 
 def test_a_second_version_is_embedded_from_kept_tracks(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from retrieval.store import tracks
 from retrieval.store.catalog import Catalog
-from retrieval.store.intake import FoundFile, Intake, MediaRecord, SegmentRecord
+from retrieval.store.intake import FoundFile, Intake
+from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.store.sweep import sweep_orphans
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind
 
