@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.paths import display_of
 from retrieval.search.results import Hit, SearchResult
-from retrieval.store.intake import display_of
 from retrieval.types import MediaKind
 from ui.wording import plural, span
 

@@ -10,9 +10,9 @@ from gradio.utils import get_upload_folder
 
 from ui.page.answers import PAGE_SIZE, Answer, Answers, Question
 
-__all__ = ["PLACEHOLDER", "build_blocks", "theme"]
+__all__ = ["build_blocks", "theme"]
 
-PLACEHOLDER = "Describe it in English, or drop a picture here"
+_PLACEHOLDER = "Describe it, or drop a picture"
 _KINDS = [("Everything", "all"), ("Pictures", "picture"), ("Videos", "video")]
 _PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"]
 _SECONDS_BETWEEN_COUNTS = 10
@@ -80,7 +80,7 @@ def _html(elem_id: str, value: str = "") -> gr.HTML:
 
 def _query_box() -> gr.MultimodalTextbox:
     return gr.MultimodalTextbox(
-        placeholder=PLACEHOLDER,
+        placeholder=_PLACEHOLDER,
         sources=["upload"],
         file_types=_PICTURE_TYPES,
         file_count="single",

@@ -71,7 +71,7 @@ def welcome() -> str:
     """Before the first query: what to do, and a few that can be tried by a click."""
     chips = "".join(f'<button type="button" class="vidi-chip">{escape(example)}</button>' for example in EXAMPLES)
     return (
-        '<div class="vidi-notice"><p class="vidi-title">Describe a picture, or a moment in a video.</p>'
+        '<div class="vidi-notice"><p class="vidi-title">Describe a picture, or a moment in a video, in English.</p>'
         f'<p class="vidi-chips">{chips}</p></div>'
     )
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from retrieval.media.files import identify
 from retrieval.store.catalog import Catalog
-from retrieval.store.intake import FoundFile, Intake, MediaRecord, SegmentRecord
+from retrieval.store.intake import FoundFile, Intake
+from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.types import Float32Array, MediaFacts, MediaKind
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 60, 220)}
@@ -26,6 +27,7 @@ class ColourSpace:
     name, version, dim, normalized = "starter", "colours", 4, True
     needs: tuple[str, ...] = ()
     languages = ("en",)
+    fits_from = 0.5
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         rows = np.array([[*(name in text.lower() for name in COLOURS), False] for text in texts], np.float32)

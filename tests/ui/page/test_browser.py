@@ -7,13 +7,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402 only where it is installed
-
-from tests.ui.page.colours import VIDEO_SECONDS_A_COLOUR  # noqa: E402
-from tests.ui.page.conftest import Collection  # noqa: E402
+from tests.ui.page.colours import VIDEO_SECONDS_A_COLOUR
+from tests.ui.page.conftest import Collection
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MILLISECONDS = 30_000
@@ -21,7 +18,8 @@ TIME = "document.querySelector('dialog video').currentTime"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[BrowserContext]:
+    """One profile for all tabs, so that Gradio's own scripts are loaded once."""
     chromium = shutil.which("chromium")
     if chromium is None:
         if os.environ.get("CI"):
@@ -29,16 +27,17 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
+        yield browser.new_context()
         browser.close()
 
 
 class Visit:
     """One tab, and all that went wrong in it."""
 
-    def __init__(self, browser: Browser, address: str, width: int = 1280) -> None:
+    def __init__(self, browser: BrowserContext, address: str, width: int = 1280) -> None:
         self.address = address
-        self.tab: Page = browser.new_page(viewport={"width": width, "height": 860})
+        self.tab: Page = browser.new_page()
+        self.tab.set_viewport_size({"width": width, "height": 860})
         self.tab.set_default_timeout(PATIENCE_MILLISECONDS)
         self.complaints: list[str] = []
         self.asked: list[str] = []
@@ -46,7 +45,7 @@ class Visit:
         self.tab.on("console", lambda message: self._complain(message.type, message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.goto(address)
-        expect(self.tab.get_by_text("Describe a picture, or a moment in a video.")).to_be_visible(
+        expect(self.tab.get_by_text("Describe a picture, or a moment in a video, in English.")).to_be_visible(
             timeout=PATIENCE_MILLISECONDS
         )
 
@@ -64,7 +63,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, page: str) -> Iterator[Visit]:
+def visit(browser: BrowserContext, page: str) -> Iterator[Visit]:
     visit = Visit(browser, page)
     yield visit
     visit.tab.close()
@@ -146,7 +145,7 @@ def test_a_picture_dropped_in_is_searched_at_once_and_taken_out_again(visit: Vis
     expect(visit.tab.locator(".vidi-card")).to_have_count(4)
     visit.tab.locator("#vidi-query .thumbnail-item").hover()
     visit.tab.get_by_role("button", name="Remove file").click()
-    expect(visit.tab.get_by_text("Describe a picture, or a moment in a video.")).to_be_visible()
+    expect(visit.tab.get_by_text("Describe a picture, or a moment in a video, in English.")).to_be_visible()
 
 
 def test_an_example_is_a_query(visit: Visit) -> None:
@@ -161,7 +160,7 @@ def test_names_are_text(visit: Visit) -> None:
     assert visit.tab.locator(".vidi-grid b, dialog b").count() == 0
 
 
-def test_a_phone_sees_no_sideways_scrolling(browser: Browser, page: str) -> None:
+def test_a_phone_sees_no_sideways_scrolling(browser: BrowserContext, page: str) -> None:
     visit = Visit(browser, page, width=360)
     visit.ask("red")
     visit.card("rose.png")
