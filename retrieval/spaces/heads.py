@@ -1,11 +1,16 @@
 """The starter's two heads, in numpy: from what the frozen towers give to one space of pictures and sentences.
 
-Each head is a linear map with a hidden layer beside it, then division by the length (CLIP's projection, Radford et
-al. 2021, with one GELU layer added):
+Each head has two parts, each of length 1, which are joined in a share that a gate sets (a bare name is the MLP's, a
+whole sentence is both's), and divided by the length of the whole:
 
-    head(x) = unit(x A + gelu(x B + b) C + a)
+    mlp(x)    = unit(x A + gelu(x B + b) C + a)          trained by CLIP's contrastive loss (Radford et al. 2021)
+    kernel(x) = unit(exp(−γ ‖x − landmarks‖²) D + d)     regularised kernel canonical correlation analysis over
+                                                         landmarks (Hardoon et al. 2004, Williams & Seeger 2001)
+    share(x)  = low + (high − low) · sigmoid(x g + e)
+    head(x)   = unit([mlp(x), share(x) · kernel(x)])
 
-Shapes: n rows · f = 1,280 pooled features · c = 1,000 classes · t = 384, a sentence vector · d, the space.
+Shapes: n rows · f = 1,280 pooled features · c = 1,000 classes · t = 384, a sentence vector · i, what a head reads
+(512 + c for pictures, t for sentences) · d, the space.
 """
 
 from __future__ import annotations
@@ -16,47 +21,83 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from retrieval.errors import WeightsError
 from retrieval.types import Float32Array
 
-__all__ = ["CLASSES", "FEATURES", "SENTENCE", "Head", "StarterHeads", "picture_input", "unit"]
+__all__ = [
+    "CLASSES",
+    "FEATURES",
+    "SENTENCE",
+    "Head",
+    "KernelPart",
+    "MlpPart",
+    "PictureInput",
+    "StarterHeads",
+    "posterior",
+    "unit",
+]
 
 FEATURES: Final = 1280
 CLASSES: Final = 1000
 SENTENCE: Final = 384
 
+_POSTERIOR_SCALE: Final = 2.0  # beside the reduced features, whose lengths are about 7
 _GELU_SLOPE: Final = float(np.sqrt(2 / np.pi))
-_PARTS: Final = ("linear", "linear_bias", "hidden", "hidden_bias", "out")
+
+Tensors = Mapping[str, NDArray[np.generic]]
 
 
 def unit(rows: Float32Array) -> Float32Array:
     """Rows [n, d] divided by their lengths; a row of zeros stays zero."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
 
 
-def picture_input(features: Float32Array, logits: Float32Array) -> Float32Array:
-    """What the picture head reads, [n, 2280]: square roots of the features and of the classifier's posterior.
-
-    The square root (Hellinger's map) tames the few large entries of both.
-    """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    posterior = np.exp(shifted)
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    return np.concatenate([np.sqrt(np.maximum(features, 0)), np.sqrt(posterior)], axis=1, dtype=np.float32)
+def posterior(logits: Float32Array) -> Float32Array:
+    """The classifier's chances [n, c] from its logits [n, c]."""
+    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(chances / chances.sum(axis=1, keepdims=True), np.float32)
 
 
 def _gelu(x: Float32Array) -> Float32Array:
-    """Hendrycks & Gimpel 2016, the tanh form."""
-    return np.asarray(0.5 * x * (1 + np.tanh(_GELU_SLOPE * (x + 0.044715 * x**3))), np.float32)
+    """Hendrycks & Gimpel 2016, the tanh form; on [n, h]."""
+    return np.asarray(0.5 * x * (1 + np.tanh(_GELU_SLOPE * (x + 0.044715 * x * x * x))), np.float32)
+
+
+def _tensor(tensors: Tensors, name: str) -> Float32Array:
+    if name not in tensors:
+        raise WeightsError(f"the starter's heads lack {name!r}; reinstall vidi")
+    return tensors[name].astype(np.float32)
+
+
+def _check_shapes(what: str, found: list[tuple[int, ...]], expected: list[tuple[int, ...]]) -> None:
+    if found != expected:
+        raise WeightsError(f"the parts of {what} have shapes {found}, expected {expected}; reinstall vidi")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """One head: ``unit(x · linear + gelu(x · hidden + hidden_bias) · out + linear_bias)``.
+class PictureInput:
+    """What the picture head reads: square roots of features and posterior (Hellinger's map tames the few large ones).
+
+    Shapes: mean [f] and basis [f, 512], the principal components of the root features.
+    """
+
+    mean: Float32Array
+    basis: Float32Array
+
+    def __call__(self, features: Float32Array, logits: Float32Array) -> Float32Array:
+        """Features [n, f] and logits [n, c] → [n, 512 + c]."""
+        reduced = (np.sqrt(np.maximum(features, 0)) - self.mean) @ self.basis
+        return np.concatenate([reduced, _POSTERIOR_SCALE * np.sqrt(posterior(logits))], axis=1, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class MlpPart:
+    """A linear map with a hidden layer beside it.
 
     Shapes: linear [i, d], linear_bias [d], hidden [i, h], hidden_bias [h], out [h, d].
     """
@@ -68,34 +109,95 @@ class Head:
     out: Float32Array
 
     def __post_init__(self) -> None:
-        (inputs, dim), (_, width) = self.linear.shape, self.hidden.shape
-        expected = ((inputs, dim), (dim,), (inputs, width), (width,), (width, dim))
-        found = tuple(getattr(self, part).shape for part in _PARTS)
-        if found != expected:
-            raise WeightsError(f"the parts of a head have shapes {found}, expected {expected}; reinstall vidi")
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Float32Array], name: str) -> Self:
-        """The head whose tensors are called ``{name}.{part}``.
-
-        Raises:
-            WeightsError: a part is missing, or the parts do not fit together.
-        """
-        missing = [f"{name}.{part}" for part in _PARTS if f"{name}.{part}" not in tensors]
-        if missing:
-            raise WeightsError(f"the heads file lacks {', '.join(missing)}; reinstall vidi")
-        return cls(**{part: tensors[f"{name}.{part}"].astype(np.float32) for part in _PARTS})
+        (inputs, dim), width = self.linear.shape, len(self.hidden_bias)
+        found = [self.linear_bias.shape, self.hidden.shape, self.out.shape]
+        _check_shapes("an MLP", found, [(dim,), (inputs, width), (width, dim)])
 
     def __call__(self, x: Float32Array) -> Float32Array:
         """x [n, i] → [n, d], rows of length 1."""
-        hidden = _gelu(x @ self.hidden + self.hidden_bias)
-        return unit(x @ self.linear + hidden @ self.out + self.linear_bias)
+        return unit(x @ self.linear + _gelu(x @ self.hidden + self.hidden_bias) @ self.out + self.linear_bias)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPart:
+    """Nearness to landmarks, mapped linearly. The landmarks are kept as whole numbers of ``step``, in int8.
+
+    Shapes: landmarks [l, i], step [i], gamma [1] (per squared distance), out [l, d], bias [d].
+    """
+
+    landmarks: NDArray[np.int8]
+    step: Float32Array
+    gamma: Float32Array
+    out: Float32Array
+    bias: Float32Array
+
+    def __post_init__(self) -> None:
+        (count, inputs), dim = self.landmarks.shape, len(self.bias)
+        _check_shapes("a kernel", [self.step.shape, self.gamma.shape, self.out.shape], [(inputs,), (1,), (count, dim)])
+
+    def nearness(self, x: Float32Array) -> Float32Array:
+        """exp(−γ ‖x − landmark‖²) of x [n, i] to each landmark: [n, l], 0 to 1."""
+        places = self.landmarks * self.step
+        squares = (x * x).sum(1)[:, None] + (places * places).sum(1) - 2 * (x @ places.T)
+        return np.exp(-self.gamma * squares, dtype=np.float32)
+
+    def __call__(self, x: Float32Array) -> Float32Array:
+        """x [n, i] → [n, d], rows of length 1."""
+        return unit(self.nearness(x) @ self.out + self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Both parts of one head, and the gate between them.
+
+    Shapes: gate [i], gate_bias [1], shares [2], the least and the most length of the kernel's part beside the MLP's 1.
+    """
+
+    mlp: MlpPart
+    kernel: KernelPart
+    gate: Float32Array
+    gate_bias: Float32Array
+    shares: Float32Array
+
+    def __post_init__(self) -> None:
+        inputs = len(self.mlp.linear)
+        found = [self.kernel.step.shape, self.gate.shape, self.gate_bias.shape, self.shares.shape]
+        _check_shapes("a head", found, [(inputs,), (inputs,), (1,), (2,)])
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors, name: str) -> Self:
+        """The head whose tensors are called ``{name}.…``.
+
+        Raises:
+            WeightsError: a tensor is missing, or the tensors do not fit together.
+        """
+        mlp = {part: _tensor(tensors, f"{name}.mlp.{part}") for part in MlpPart.__slots__}
+        kernel = {part: _tensor(tensors, f"{name}.kernel.{part}") for part in KernelPart.__slots__[1:]}
+        landmarks = _tensor(tensors, f"{name}.kernel.landmarks").astype(np.int8)
+        gate = (_tensor(tensors, f"{name}.{part}") for part in cls.__slots__[2:])
+        return cls(MlpPart(**mlp), KernelPart(landmarks, **kernel), *gate)
+
+    @property
+    def dim(self) -> int:
+        """Width d."""
+        return len(self.mlp.linear_bias) + len(self.kernel.bias)
+
+    def share(self, x: Float32Array) -> Float32Array:
+        """Length of the kernel's part for each row of x [n, i]: [n, 1]."""
+        low, high = self.shares
+        opened = 1 / (1 + np.exp(-np.clip(x @ self.gate + self.gate_bias, -50, 50)))
+        return np.asarray(low + (high - low) * opened[:, None], np.float32)
+
+    def __call__(self, x: Float32Array) -> Float32Array:
+        """x [n, i] → [n, d], rows of length 1."""
+        return unit(np.concatenate([self.mlp(x), self.share(x) * self.kernel(x)], axis=1, dtype=np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class StarterHeads:
     """The picture head and the text head of one space: inner products of their results compare across them."""
 
+    picture_input: PictureInput
     picture: Head
     text: Head
 
@@ -110,12 +212,22 @@ class StarterHeads:
             tensors = load_file(path)
         except (OSError, SafetensorError) as exc:
             raise WeightsError(f"the starter's heads can't be read from {path} ({exc}); reinstall vidi") from exc
-        return cls(picture=Head.from_tensors(tensors, "picture"), text=Head.from_tensors(tensors, "text"))
+        return cls.from_tensors(tensors)
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors) -> Self:
+        """Both heads from the tensors of a file.
+
+        Raises:
+            WeightsError: a tensor is missing, or the tensors do not fit together.
+        """
+        read = PictureInput(_tensor(tensors, "input.mean"), _tensor(tensors, "input.basis"))
+        return cls(read, Head.from_tensors(tensors, "picture"), Head.from_tensors(tensors, "text"))
 
     @property
     def dim(self) -> int:
         """Width d of the space."""
-        return int(self.text.linear.shape[1])
+        return self.text.dim
 
     def embed_pictures(self, features: Float32Array, logits: Float32Array) -> Float32Array:
         """Pooled features [n, 1280] and logits [n, 1000] of the picture tower → [n, d] float32, length 1."""
@@ -123,7 +235,7 @@ class StarterHeads:
         _check_rows("logits", logits, CLASSES)
         if len(features) != len(logits):
             raise ValueError(f"{len(features)} rows of features but {len(logits)} of logits; they must be equal")
-        return self.picture(picture_input(features.astype(np.float32), logits.astype(np.float32)))
+        return self.picture(self.picture_input(features.astype(np.float32), logits.astype(np.float32)))
 
     def embed_texts(self, sentence_vectors: Float32Array) -> Float32Array:
         """Sentence vectors [n, 384] of the text tower → [n, d] float32, length 1."""

@@ -1,0 +1,60 @@
+"""Write trained heads and calibrations, so that half a file is never seen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from retrieval.spaces.calibration import Calibration
+from retrieval.spaces.heads import Head, KernelPart, MlpPart, StarterHeads
+
+__all__ = ["save_calibration", "save_heads", "write_whole"]
+
+Tensors = dict[str, NDArray[np.generic]]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` beside ``path``, sync it, and rename it into place."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.chmod(0o644)
+    part.replace(path)
+
+
+def save_heads(heads: StarterHeads, path: Path) -> None:
+    """Both heads as safetensors, float16 (landmarks int8)."""
+    tensors: Tensors = {"input.mean": heads.picture_input.mean, "input.basis": heads.picture_input.basis}
+    tensors |= _head_tensors(heads.picture, "picture") | _head_tensors(heads.text, "text")
+    write_whole(path, save({name: _small(tensor) for name, tensor in tensors.items()}))
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """A calibration as safetensors; its covariance in float16."""
+    tensors = {
+        "mean": calibration.mean,
+        "covariance": _small(calibration.covariance),
+        "weights": calibration.weights,
+        "threshold": np.array(calibration.threshold, np.float32),
+    }
+    write_whole(path, save(tensors))
+
+
+def _head_tensors(head: Head, name: str) -> Tensors:
+    gate = {f"{name}.{part}": getattr(head, part) for part in Head.__slots__[2:]}
+    mlp = {f"{name}.mlp.{part}": getattr(head.mlp, part) for part in MlpPart.__slots__}
+    return gate | mlp | {f"{name}.kernel.{part}": getattr(head.kernel, part) for part in KernelPart.__slots__}
+
+
+def _small(tensor: NDArray[np.generic]) -> NDArray[np.generic]:
+    if tensor.dtype == np.int8:
+        return np.ascontiguousarray(tensor)
+    if tensor.size < 5000:  # steps and reaches, too small for float16, are few
+        return np.ascontiguousarray(tensor, np.float32)
+    return np.ascontiguousarray(tensor, np.float16)
