@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from retrieval.store.catalog import SpaceRow
-from retrieval.store.intake import Intake
+from retrieval.store.intake import Intake, KnownAsset
 
 __all__ = ["Plan", "Verdict", "VerdictKind"]
 
@@ -41,12 +42,18 @@ class Plan:
         self._expert = expert
         self._waiting: dict[bytes, list[int]] = {}
 
-    def judge(self, file_id: int, content_hash: bytes) -> Verdict:
-        """What is to be done with a file of this content. A file told to WAIT comes back from :meth:`release`."""
+    def judge(self, contents: Sequence[tuple[int, bytes]]) -> dict[int, Verdict]:
+        """What is to be done with files, by (file id, content hash).
+
+        A file told to WAIT comes back from :meth:`release`.
+        """
+        known = self._intake.assets_by_hash([content_hash for _, content_hash in contents], self._space)
+        return {file_id: self._verdict(file_id, content, known.get(content)) for file_id, content in contents}
+
+    def _verdict(self, file_id: int, content_hash: bytes, known: KnownAsset | None) -> Verdict:
         if content_hash in self._waiting:
             self._waiting[content_hash].append(file_id)
             return Verdict(VerdictKind.WAIT)
-        known = self._intake.asset_by_hash(content_hash, self._space)
         if known is not None and known.is_finished:
             return Verdict(VerdictKind.LINK, known.id)
         if known is not None and self._intake.read_track(known.id, *self._expert) is not None:

@@ -28,6 +28,7 @@ from retrieval.types import MediaKind
 __all__ = ["Work"]
 
 _FILES_PER_LOOK = 256
+_FILES_PER_JUDGEMENT = 16
 _RECORDS_PER_COMMIT = 256
 _SECONDS_BETWEEN_PROGRESS = 0.1
 
@@ -64,6 +65,7 @@ class Work:
         self._wanted: deque[PendingFile] = deque()
         self._files: dict[int, PendingFile] = {}
         self._identities: dict[int, Identity] = {}
+        self._identified: list[Identified] = []
         self._records: list[MediaRecord] = []
         self._failures: list[FailureRecord] = []
         self._done = 0
@@ -86,13 +88,14 @@ class Work:
         settings = self._settings
         waiting = self._waiting(file_ids)
         with MediaWorkers(settings.limits, settings.sampling, processes=settings.index.workers) as workers:
-            rounds = True
-            while rounds:
+            has_more = True
+            while has_more:
                 for outcome in workers.map(self._tasks(waiting)):
                     self._take(outcome)
                     self._commit_if_due()
                 # Files that were identified last may be wanted still.
-                rounds = bool(self._wanted)
+                self._settle()
+                has_more = bool(self._wanted)
             self._keep(self._encoder.flush())
 
     # -- tasks -----------------------------------------------------------------------------------------------
@@ -122,7 +125,10 @@ class Work:
     def _take(self, outcome: Outcome) -> None:
         match outcome:
             case Identified():
-                self._settle(outcome.key, outcome.identity)
+                self._identities[outcome.key] = outcome.identity
+                self._identified.append(outcome)
+                if len(self._identified) >= _FILES_PER_JUDGEMENT:
+                    self._settle()
             case DecodedFrame():
                 self._keep(self._encoder.add(outcome))
             case Finished():
@@ -131,16 +137,17 @@ class Work:
                 self._fail(outcome.key, "decode" if outcome.key in self._identities else "identify", outcome.error)
         self._tell(outcome)
 
-    def _settle(self, file_id: int, identity: Identity) -> None:
-        """The content of a file is known: link it, embed it from what is kept, let it wait, or decode it."""
-        verdict = self._plan.judge(file_id, identity.content_hash)
-        self._identities[file_id] = identity
-        if verdict.kind is VerdictKind.DECODE:
-            self._wanted.append(self._files[file_id])
-        elif verdict.asset_id is not None:
-            if verdict.kind is VerdictKind.EMBED:
-                self._embed_from_tracks(verdict.asset_id)
-            self._link([file_id], verdict.asset_id)
+    def _settle(self) -> None:
+        """The contents of files are known: link them, embed them from what is kept, let them wait, or decode them."""
+        identified, self._identified = self._identified, []
+        verdicts = self._plan.judge([(found.key, found.identity.content_hash) for found in identified])
+        for file_id, verdict in verdicts.items():
+            if verdict.kind is VerdictKind.DECODE:
+                self._wanted.append(self._files[file_id])
+            elif verdict.asset_id is not None:
+                if verdict.kind is VerdictKind.EMBED:
+                    self._embed_from_tracks(verdict.asset_id)
+                self._link([file_id], verdict.asset_id)
 
     def _embed_from_tracks(self, asset_id: int) -> None:
         track = self._intake.read_track(asset_id, self._appearance.name, self._appearance.version)

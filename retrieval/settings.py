@@ -50,7 +50,8 @@ class IndexSettings:
     """How an index run uses the machine."""
 
     workers: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
-    batch_size: int = 16
+    batch_size: int = 64
+    """Frames that are encoded and embedded at once: one read of the heads' weights serves them all."""
     commit_seconds: float = 2.0
     """A batch is committed at least this often."""
 

@@ -186,12 +186,12 @@ class Intake:
             rows = {row.id: PendingFile(*row) for row in connection.execute(select(*columns).where(File.id.in_(ids)))}
         return [rows[file_id] for file_id in ids if file_id in rows]
 
-    def asset_by_hash(self, content_hash: bytes, space: SpaceRow) -> KnownAsset | None:
-        """The asset of a content that was seen before, and whether it is finished in ``space``."""
+    def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow) -> dict[bytes, KnownAsset]:
+        """The assets of contents that were seen before, and whether each is finished in ``space``."""
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
+        statement = select(Asset.content_hash, Asset.id, finished).where(Asset.content_hash.in_(hashes))
         with self._engine.connect() as connection:
-            row = connection.execute(select(Asset.id, finished).where(Asset.content_hash == content_hash)).one_or_none()
-        return None if row is None else KnownAsset(row[0], row[1])
+            return {row[0]: KnownAsset(row[1], row[2]) for row in connection.execute(statement)}
 
     def read_track(self, asset_id: int, expert: str, version: str) -> FeatureTrack | None:
         """The kept track of an asset, or None when that expert at that version has not seen it."""
