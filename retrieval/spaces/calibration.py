@@ -69,7 +69,7 @@ class Calibration:
     def terms(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
         """What the logistic reads, [n, 6]: scores [n] of hits, query [d] of length 1, ``items`` in the library."""
         mean = float(query @ self.mean)
-        spread = float(np.sqrt(max(query @ self.covariance @ query, 1e-12)))
+        spread = max(float(query @ self.covariance @ query), 1e-12) ** 0.5
         terms = np.empty((len(scores), TERMS), np.float32)
         terms[:, 0] = 1
         terms[:, 1] = scores

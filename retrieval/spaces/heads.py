@@ -139,7 +139,7 @@ class KernelPart:
         """exp(−γ ‖x − landmark‖²) of x [n, i] to each landmark: [n, l], 0 to 1."""
         places = self.landmarks * self.step
         squares = (x * x).sum(1)[:, None] + (places * places).sum(1) - 2 * (x @ places.T)
-        return np.exp(-self.gamma * squares, dtype=np.float32)
+        return np.asarray(np.exp(-self.gamma * squares), np.float32)
 
     def __call__(self, x: Float32Array) -> Float32Array:
         """x [n, i] → [n, d], rows of length 1."""

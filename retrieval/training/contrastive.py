@@ -159,10 +159,10 @@ def _fit_gate(data: _Data, rng: np.random.Generator) -> tuple[Float32Array, Floa
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = F.binary_cross_entropy_with_logits(gate(x)[:, 0], y) + _GATE_DECAY * gate.weight.square().sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return gate.weight.detach().numpy()[0], gate.bias.detach().numpy()
 
 
@@ -243,7 +243,8 @@ class _Mlp(nn.Module):
         """The same in numpy."""
         linear, hidden, out = (layer.weight.detach().numpy().T for layer in (self.linear, self.hidden, self.out))
         biases = self.linear.bias.detach().numpy(), self.hidden.bias.detach().numpy()
-        return MlpPart(linear * self._scale, biases[0], hidden * self._scale, biases[1], out)
+        scale = np.float32(self._scale)
+        return MlpPart(linear * scale, biases[0], hidden * scale, biases[1], out)
 
 
 class _Model(nn.Module):
@@ -261,9 +262,8 @@ def _train_mlps(
     data: _Data, config: ContrastiveConfig, rng: np.random.Generator, progress: Progress
 ) -> tuple[MlpPart, MlpPart]:
     model = _Model(data.views.shape[-1], config)
-    mean = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average)
-    )
+    averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]  # torch's
+    mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=averaging)
     optimizer = _optimizer(model, config)
     batch = min(config.batch, data.views.shape[1])
     a_turn = data.views.shape[1] // batch
@@ -273,12 +273,13 @@ def _train_mlps(
         for rows in np.split(order[: a_turn * batch], a_turn):
             loss = _caption_and_name_loss(model, data, rows, config, rng)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
             schedule.step()
             mean.update_parameters(model)
         progress(f"epoch {epoch + 1} of {config.epochs}, loss {loss.item():.2f}", (epoch + 1) / config.epochs)
-    kept: _Model = mean.module
+    kept = mean.module
+    assert isinstance(kept, _Model)
     return kept.picture.part(), kept.text.part()
 
 
@@ -399,7 +400,8 @@ def _some(rows: Float32Array, count: int, rng: np.random.Generator) -> Float32Ar
 
 def _draw_class(chances: Float32Array, rng: np.random.Generator) -> NDArray[np.int64]:
     """A class for each row of chances [n, 1000], drawn by them."""
-    return (chances.cumsum(axis=1) > rng.random((len(chances), 1)) * chances.sum(axis=1, keepdims=True)).argmax(axis=1)
+    passed = chances.cumsum(axis=1) > rng.random((len(chances), 1)) * chances.sum(axis=1, keepdims=True)
+    return np.asarray(passed.argmax(axis=1), np.int64)
 
 
 def _text_of_class(group: WordGroup, classes: NDArray[np.int64], rng: np.random.Generator) -> Float32Array:

@@ -82,4 +82,4 @@ def _one_round(
 def _moved(
     starts: Float32Array, directions: Float32Array, far: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 ) -> Float32Array:
-    return np.clip(starts + far[:, None] * directions, 0, _CEILING, dtype=np.float32)
+    return np.asarray(np.clip(starts + far[:, None] * directions, 0, _CEILING), np.float32)
