@@ -79,6 +79,18 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def draw_pictures() -> Callable[..., None]:
+    """Draws so many more pictures into a folder, none of them in the tree."""
+
+    def draw(folder: Path, *, count: int) -> None:
+        folder.mkdir()
+        for seed in range(1000, 1000 + count):
+            picture(seed).save(folder / f"{seed}.jpg")
+
+    return draw
+
+
+@pytest.fixture
 def vidi(tmp_path: Path) -> Vidi:
     """Runs the command in a new process, with an empty HOME; its library is this test's own."""
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -22,6 +23,12 @@ from retrieval.store.schema import Asset, Embedding, Failure, File, Segment, Seg
 
 ROOT = Path(__file__).parents[2]
 Key = tuple[bytes, int, str]
+
+
+class DrawPictures(Protocol):
+    """The fixture that draws so many pictures into a folder."""
+
+    def __call__(self, folder: Path, *, count: int) -> None: ...
 
 
 def _contents(library: Path) -> tuple[dict[Key, np.ndarray], set[tuple[str, str]]]:
@@ -40,9 +47,9 @@ def _contents(library: Path) -> tuple[dict[Key, np.ndarray], set[tuple[str, str]
     return vectors, {(row[0], row[1]) for row in failures}
 
 
-def _kill_after(seconds: float, library: Path, tree: Path) -> bool:
+def _kill_after(seconds: float, library: Path, *trees: Path) -> bool:
     """Run the index command and kill it, and nothing else, after so long. False if it was done before."""
-    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree)]
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", *map(str, trees)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(seconds)
@@ -74,15 +81,16 @@ def _assert_faiss_equals_brute_force(library: Path) -> None:
     "kills",
     [pytest.param(3, id="three-kills"), pytest.param(20, id="twenty-kills", marks=pytest.mark.long)],
 )
-def test_kills_at_random_moments_change_nothing(tree: Path, tmp_path: Path, kills: int) -> None:
-    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    began = time.monotonic()
-    index([tree], undisturbed)
-    usual = time.monotonic() - began + 1.5  # a new process imports for about so long
+def test_kills_at_random_moments_change_nothing(
+    tree: Path, tmp_path: Path, draw_pictures: DrawPictures, kills: int
+) -> None:
+    undisturbed, disturbed, more = tmp_path / "undisturbed", tmp_path / "disturbed", tmp_path / "more"
+    draw_pictures(more, count=30 * kills)  # enough that most kills find work under way
+    index([tree, more], undisturbed)
     moments = random.Random(20)
-    killed = sum(_kill_after(moments.uniform(0.2, usual), disturbed, tree) for _ in range(kills))
-    assert killed > 0
-    index([tree], disturbed)
+    killed = sum(_kill_after(moments.uniform(0.3, 2.0), disturbed, tree, more) for _ in range(kills))
+    assert killed > kills // 2
+    index([tree, more], disturbed)
     expected, expected_failures = _contents(undisturbed)
     found, found_failures = _contents(disturbed)
     assert found.keys() == expected.keys()
