@@ -132,14 +132,19 @@ def test_two_runs_at_once_one_is_told_to_wait(tree: Path, tmp_path: Path) -> Non
     assert "Traceback" not in refused
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(tree: Path, tmp_path: Path) -> None:
-    library = tmp_path / "library"
-    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree)]
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(
+    tree: Path, tmp_path: Path, draw_pictures: DrawPictures
+) -> None:
+    library, more = tmp_path / "library", tmp_path / "more"
+    draw_pictures(more, count=150)
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree), str(more)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    time.sleep(1.8)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode in (0, 130)
-    assert "Traceback" not in errors
-    index([tree], library)
-    assert len(_contents(library)[1]) == 4
+    assert process.returncode == 130
+    assert "run the same command again to continue" in errors or errors == "vidi: stopped\n"
+    index([tree, more], library)
+    vectors, failures = _contents(library)
+    assert len({content for content, _, _ in vectors}) == 161
+    assert len(failures) == 4
