@@ -65,6 +65,19 @@ class WordGroup:
     vectors: Float32Array
     covers: NDArray[np.bool_]
 
+    def worded(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Float32Array:
+        """The words ``rows`` [n], each in one wording: [n, 384]."""
+        return self.vectors[rows, rng.integers(self.vectors.shape[1], size=len(rows))]
+
+    def fits(self, rows: NDArray[np.int64], chances: Float32Array) -> Float32Array:
+        """How well the words ``rows`` [k] fit pictures of those class chances [n, 1000]: [n, k], 0 to 1."""
+        return chances @ self.covers[rows].T.astype(np.float32)
+
+    def one_a_class(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """A row for each class that has a word, drawn evenly; a row that stands for two classes comes once."""
+        draw = np.where(self.covers, rng.random(self.covers.shape, dtype=np.float32), -1)
+        return np.unique(draw.argmax(axis=0)[self.covers.any(axis=0)])
+
 
 def load_words(unseen: NDArray[np.bool_] | None = None) -> tuple[WordList, WordList]:
     """The names of the classes themselves, and wider or narrower words.

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEED",
         help="leave 200 of the 1,000 class names, drawn with this seed, out of all that is learned",
     )
-    contrastive.add_argument("--data", default="", metavar="TEXT", help="name and licence of the captions, for the card")
+    contrastive.add_argument(
+        "--data", default="", metavar="TEXT", help="name and licence of the captions, for the card"
+    )
     contrastive.add_argument("--library", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from retrieval.spaces.heads import unit
-from retrieval.training.contrastive import Captions, ContrastiveConfig, Names, Pictures, train_contrastive
+from retrieval.training.contrastive import ContrastiveConfig, train_contrastive
+from retrieval.training.contrastive_data import Captions, Names, Pictures
 from retrieval.training.kernel_cca import KernelConfig
 from retrieval.training.names import WordGroup, load_words
 from retrieval.training.prototypes import Classifier, make_prototypes
 
 CONFIG = ContrastiveConfig(
     dim=16, picture_hidden=16, text_hidden=16, epochs=5, batch=60, named=40, prototypes=1, words_a_step=20,
-    picture_landmarks=60, text_landmarks=60, kernel=KernelConfig(dim=16),
+    kernel=KernelConfig(dim=16, picture_landmarks=60, text_landmarks=60),
 )  # fmt: skip
 
 
