@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from retrieval.errors import BadMediaError
 from retrieval.experts.appearance import Appearance, top_classes
@@ -48,6 +49,8 @@ class FrameEncoder:
         self._appearance = appearance
         self._space = space
         self._batch_size = batch_size
+        # The heads' small products on one thread: BLAS threads spin while decoders hold the cores.
+        self._blas = ThreadpoolController()
         self._batch: list[tuple[int, Frame]] = []
         self._files: dict[int, _Waiting] = {}
 
@@ -80,7 +83,8 @@ class FrameEncoder:
         output = self._appearance.encode(np.stack([frame.pixels for _, frame in self._batch]))
         features = output.features.astype(np.float16)
         classes = np.concatenate(top_classes(output.logits), axis=1, dtype=np.float16)
-        embeddings = self._space.embed_segments(output.features, output.logits)
+        with self._blas.limit(limits=1, user_api="blas"):
+            embeddings = self._space.embed_segments(output.features, output.logits)
         for number, (key, frame) in enumerate(self._batch):
             waiting = self._files[key]
             row = FrameRow(_segment_of(frame), features[number], classes[number], embeddings[number])

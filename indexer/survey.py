@@ -58,10 +58,8 @@ class Survey:
         same = [before for before, file in old if before.is_same_as(file)]
         back = [before.id for before in same if not before.present]
         if new or changed or back:
-            self._intake.take_in(new, changed, back)
+            self.seen.update(self._intake.take_in(new, changed, back))
         self.seen.update(before.id for before, _ in old)
-        if new:
-            self.seen.update(file.id for file in self._intake.known([file.path for file in new]).values())
         self._report.new += len(new)
         self._report.changed += len(changed)
         self._report.unchanged += len(same)

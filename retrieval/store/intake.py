@@ -6,9 +6,9 @@ Every method is one transaction, so that a kill at any instant leaves each eithe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from retrieval.paths import display_of
@@ -117,13 +117,15 @@ class Intake:
                 found.update({row.path: KnownFile(*row) for row in rows})
         return found
 
-    def take_in(self, new: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]], back: Sequence[int]) -> None:
-        """New files, changed ones (their content must be read again), and missing ones that returned as they were."""
+    def take_in(
+        self, new: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]], back: Sequence[int]
+    ) -> list[int]:
+        """New files, changed ones (their content must be read again), and missing ones that returned as they were.
+
+        Returns the ids of the new files.
+        """
         with self._engine.begin() as connection:
-            if new:
-                connection.execute(
-                    insert(File), [_file_values(file) | {"display": display_of(file.path)} for file in new]
-                )
+            made = _insert_files(connection, new)
             for file_id, file in changed:
                 connection.execute(update(File).where(File.id == file_id).values(asset_id=None, **_file_values(file)))
                 connection.execute(delete(Failure).where(Failure.file_id == file_id))
@@ -132,6 +134,7 @@ class Intake:
                     update(File).where(File.id == bindparam("returned")).values(present=True),
                     [{"returned": file_id} for file_id in back],
                 )
+        return made
 
     def present_under(self, root: bytes) -> Iterator[tuple[int, bytes]]:
         """(id, path) of every file that the catalog believes present at ``root`` or below it."""
@@ -244,7 +247,22 @@ class Intake:
 
 
 def _file_values(file: FoundFile) -> dict[str, object]:
-    return asdict(file) | {"inode": str(file.inode), "present": True}
+    return {
+        "path": file.path,
+        "kind": file.kind,
+        "size_bytes": file.size_bytes,
+        "modified_ns": file.modified_ns,
+        "inode": str(file.inode),
+        "present": True,
+    }
+
+
+def _insert_files(connection: Connection, files: Sequence[FoundFile]) -> list[int]:
+    if not files:
+        return []
+    table = File.metadata.tables[File.__tablename__]
+    rows = [_file_values(file) | {"display": display_of(file.path)} for file in files]
+    return list(connection.scalars(insert(table).returning(table.c.id), rows))
 
 
 def _under(root: bytes) -> ColumnElement[bool]:
