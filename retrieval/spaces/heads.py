@@ -9,6 +9,10 @@ whole sentence is both's), and divided by the length of the whole:
     share(x)  = low + (high − low) · sigmoid(x g + e)
     head(x)   = unit([mlp(x), share(x) · kernel(x)])
 
+Some pictures lie near every text, and crowd out those that fit (hubs: Radovanović et al. 2010). So a picture's vector
+bears one number more, which every text reads alike: how near the picture lies to texts in general (after the querybank
+normalisation of Bogolin et al. 2022, but as part of the vector, so that plain inner products have it).
+
 Shapes: n rows · f = 1,280 pooled features · c = 1,000 classes · t = 384, a sentence vector · i, what a head reads
 (512 + c for pictures, t for sentences) · d, the space.
 """
@@ -46,6 +50,7 @@ CLASSES: Final = 1000
 SENTENCE: Final = 384
 
 _POSTERIOR_SCALE: Final = 2.0  # beside the reduced features, whose lengths are about 7
+_HUB_READING: Final = 0.3  # by a text, beside its length of 1; pictures keep their length almost whole
 _GELU_SLOPE: Final = float(np.sqrt(2 / np.pi))
 
 Tensors = Mapping[str, NDArray[np.generic]]
@@ -194,12 +199,49 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class HubPart:
+    """What is taken off a picture's scores for lying near texts in general, as one number of its vector.
+
+    Shapes: bank [b, d − 1], embedded texts; heat [1] (inverse temperature of their mean); usual [1], the mean over
+    pictures in general; strength [1], the share that is taken off.
+    """
+
+    bank: Float32Array
+    heat: Float32Array
+    usual: Float32Array
+    strength: Float32Array
+
+    def __post_init__(self) -> None:
+        found = [self.heat.shape, self.usual.shape, self.strength.shape]
+        _check_shapes("the hubs", found, [(1,)] * 3)
+
+    def crowding(self, pictures: Float32Array) -> Float32Array:
+        """ln mean exp(heat · inner products with the bank) / heat, of embeddings [n, d − 1]: [n, 1]."""
+        scores = self.heat * (pictures @ self.bank.T)
+        return np.asarray(np.log(np.exp(scores).mean(axis=1, keepdims=True)) / self.heat, np.float32)
+
+    def join_pictures(self, pictures: Float32Array) -> Float32Array:
+        """Embeddings [n, d − 1] → [n, d], rows of length 1."""
+        less = self.strength / _HUB_READING * (self.usual - self.crowding(pictures))
+        return unit(np.concatenate([pictures, less], axis=1, dtype=np.float32))
+
+    def join_texts(self, texts: Float32Array) -> Float32Array:
+        """Embeddings [n, d − 1] → [n, d], rows of length 1."""
+        return unit(np.pad(texts, ((0, 0), (0, 1)), constant_values=_HUB_READING))
+
+
+@dataclass(frozen=True, slots=True)
 class StarterHeads:
     """The picture head and the text head of one space: inner products of their results compare across them."""
 
     picture_input: PictureInput
     picture: Head
     text: Head
+    hubs: HubPart
+
+    def __post_init__(self) -> None:
+        widths = [(self.picture.dim,), self.hubs.bank.shape[1:]]
+        _check_shapes("both heads", widths, [(self.text.dim,)] * 2)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -222,12 +264,13 @@ class StarterHeads:
             WeightsError: a tensor is missing, or the tensors do not fit together.
         """
         read = PictureInput(_tensor(tensors, "input.mean"), _tensor(tensors, "input.basis"))
-        return cls(read, Head.from_tensors(tensors, "picture"), Head.from_tensors(tensors, "text"))
+        hubs = HubPart(*(_tensor(tensors, f"hubs.{part}") for part in HubPart.__slots__))
+        return cls(read, Head.from_tensors(tensors, "picture"), Head.from_tensors(tensors, "text"), hubs)
 
     @property
     def dim(self) -> int:
         """Width d of the space."""
-        return self.text.dim
+        return self.text.dim + 1
 
     def embed_pictures(self, features: Float32Array, logits: Float32Array) -> Float32Array:
         """Pooled features [n, 1280] and logits [n, 1000] of the picture tower → [n, d] float32, length 1."""
@@ -235,12 +278,13 @@ class StarterHeads:
         _check_rows("logits", logits, CLASSES)
         if len(features) != len(logits):
             raise ValueError(f"{len(features)} rows of features but {len(logits)} of logits; they must be equal")
-        return self.picture(self.picture_input(features.astype(np.float32), logits.astype(np.float32)))
+        x = self.picture_input(features.astype(np.float32), logits.astype(np.float32))
+        return self.hubs.join_pictures(self.picture(x))
 
     def embed_texts(self, sentence_vectors: Float32Array) -> Float32Array:
         """Sentence vectors [n, 384] of the text tower → [n, d] float32, length 1."""
         _check_rows("sentence vectors", sentence_vectors, SENTENCE)
-        return self.text(sentence_vectors.astype(np.float32))
+        return self.hubs.join_texts(self.text(sentence_vectors.astype(np.float32)))
 
 
 def _check_rows(name: str, rows: Float32Array, width: int) -> None:

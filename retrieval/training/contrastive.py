@@ -18,7 +18,7 @@ from torch import Tensor
 from retrieval.spaces.heads import Head, MlpPart, StarterHeads
 from retrieval.training.contrastive_data import Captions, Names, Pictures, TrainingData
 from retrieval.training.dual_mlp import DualMlp, cosine_schedule
-from retrieval.training.joining import fit_gate, fit_kernel_parts
+from retrieval.training.joining import HubConfig, fit_gate, fit_hubs, fit_kernel_parts
 from retrieval.training.kernel_cca import KernelConfig
 from retrieval.training.losses import clip_loss, soft_choice
 
@@ -46,6 +46,7 @@ class ContrastiveConfig:
         picture_share: length of the kernel part of pictures, beside the MLP part's 1.
         text_shares: the same for texts, of a bare name and of a whole sentence.
         kernel: of the kernel parts.
+        hubs: of what is taken off for lying near all texts.
         seed: of every draw.
     """
 
@@ -68,6 +69,7 @@ class ContrastiveConfig:
     picture_share: float = 0.9
     text_shares: tuple[float, float] = (0.15, 1.2)
     kernel: KernelConfig = field(default_factory=KernelConfig)
+    hubs: HubConfig = field(default_factory=HubConfig)
     seed: int = 0
 
 
@@ -148,15 +150,12 @@ def _loss(
 
 
 def _join(data: TrainingData, picture: MlpPart, text: MlpPart, config: ContrastiveConfig) -> StarterHeads:
-    """The trained MLPs with kernels and the gate, which are fitted in closed form."""
+    """The trained MLPs with what is fitted in closed form."""
     rng = np.random.default_rng([config.seed, 1])
     picture_kernel, text_kernel = fit_kernel_parts(data, config.kernel, rng)
     gate, gate_bias = fit_gate(data, rng)
     shut = np.zeros(len(picture.linear), np.float32), np.zeros(1, np.float32)
-    picture_shares = np.full(2, config.picture_share, np.float32)
-    text_shares = np.array(config.text_shares, np.float32)
-    return StarterHeads(
-        data.read,
-        Head(picture, picture_kernel, *shut, picture_shares),
-        Head(text, text_kernel, gate, gate_bias, text_shares),
-    )
+    picture_head = Head(picture, picture_kernel, *shut, np.full(2, config.picture_share, np.float32))
+    text_head = Head(text, text_kernel, gate, gate_bias, np.array(config.text_shares, np.float32))
+    hubs = fit_hubs(data, picture_head, text_head, config.hubs, rng)
+    return StarterHeads(data.read, picture_head, text_head, hubs)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from retrieval.spaces.calibration import Calibration
-from retrieval.spaces.heads import Head, KernelPart, MlpPart, StarterHeads
+from retrieval.spaces.heads import Head, HubPart, KernelPart, MlpPart, StarterHeads
 
 __all__ = ["save_calibration", "save_heads", "write_whole"]
 
@@ -32,6 +32,7 @@ def save_heads(heads: StarterHeads, path: Path) -> None:
     """Both heads as safetensors, float16 (landmarks int8)."""
     tensors: Tensors = {"input.mean": heads.picture_input.mean, "input.basis": heads.picture_input.basis}
     tensors |= _head_tensors(heads.picture, "picture") | _head_tensors(heads.text, "text")
+    tensors |= {f"hubs.{part}": getattr(heads.hubs, part) for part in HubPart.__slots__}
     write_whole(path, save({name: _small(tensor) for name, tensor in tensors.items()}))
 
 

@@ -1,4 +1,5 @@
-"""What is fitted in closed form beside the trained MLPs: the kernel parts, and the gate between the parts.
+"""What is fitted in closed form beside the trained MLPs: the kernel parts, the gate between the parts,
+and how near pictures lie to texts in general.
 
 Shapes: n rows · i what the picture head reads.
 """
@@ -6,6 +7,7 @@ Shapes: n rows · i what the picture head reads.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
@@ -15,16 +17,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retrieval.spaces.heads import SENTENCE, KernelPart
+from retrieval.spaces.heads import SENTENCE, Head, HubPart, KernelPart
 from retrieval.training.contrastive_data import TrainingData, some_of
 from retrieval.training.kernel_cca import KernelConfig, Pairs, fit_kernels, landmarks_of
 from retrieval.training.names import WordGroup
 from retrieval.types import Float32Array
 
-__all__ = ["fit_gate", "fit_kernel_parts"]
+__all__ = ["HubConfig", "fit_gate", "fit_hubs", "fit_kernel_parts"]
 
 _GATE_DECAY: Final = 3e-6
 _NAMED_PAIRS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class HubConfig:
+    """Attributes: captions and words in the bank; heat of the mean over it; strength, the share that is taken off."""
+
+    captions: int = 1000
+    words: int = 500
+    heat: float = 20.0
+    strength: float = 0.5
 
 
 def fit_kernel_parts(
@@ -96,3 +108,12 @@ def fit_gate(data: TrainingData, rng: np.random.Generator) -> tuple[Float32Array
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return gate.weight.detach().numpy()[0], gate.bias.detach().numpy()
+
+
+def fit_hubs(data: TrainingData, picture: Head, text: Head, config: HubConfig, rng: np.random.Generator) -> HubPart:
+    """The bank of embedded captions and words, and how near the training pictures lie to it on average."""
+    bare = data.names.words.worded(rng.permutation(len(data.names.words.vectors))[: config.words], rng)
+    bank = text(np.concatenate([some_of(data.captions.vectors, config.captions, rng), bare]))
+    heat, strength = np.array([config.heat], np.float32), np.array([config.strength], np.float32)
+    blank = HubPart(bank, heat, np.zeros(1, np.float32), strength)
+    return replace(blank, usual=blank.crowding(picture(data.views[0])).mean(axis=0))

@@ -35,7 +35,7 @@ class KernelConfig:
         name_weight, word_weight: of pairs of names and of words, beside the captions' 1.
     """
 
-    dim: int = 224
+    dim: int = 223
     picture_ridge: float = 0.3
     text_ridge: float = 0.3
     power: float = 1.0
