@@ -17,10 +17,9 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 from retrieval.errors import UsageError, VidiError
+from ui.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
 
 __all__ = ["COMMANDS", "main"]
-
-EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 @dataclass(frozen=True, slots=True)

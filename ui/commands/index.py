@@ -6,18 +6,19 @@ import argparse
 import json
 import sys
 
+from ui.exit_codes import EXIT_INTERRUPTED
 from ui.progress import show_progress
 from ui.wording import plural
 
 __all__ = ["add_arguments", "run"]
 
-_INTERRUPTED = 130
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi index`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder (with all below it) or a file")
-    parser.add_argument("--space", default="starter", help="the space to embed into (default: %(default)s)")
+    parser.add_argument(
+        "--space", action="append", metavar="S", help="the space to embed into (default: starter; may be repeated)"
+    )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
@@ -41,24 +42,22 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
-    with show_progress() as progress:
-        report = index(
-            arguments.paths,
-            arguments.library,
-            space=arguments.space,
-            retry_failed=arguments.retry_failed,
-            rehash=arguments.rehash,
-            settings=settings,
-            progress=progress.update,
-            notice=progress.say,
-        )
-    if arguments.json:
-        print(json.dumps(report.to_json(), indent=2))
-    else:
-        print("\n".join(_lines(report.to_json())))
-    if report.interrupted:
-        print("vidi: stopped; run the same command again to continue", file=sys.stderr)
-        return _INTERRUPTED
+    for space in dict.fromkeys(arguments.space or ["starter"]):
+        with show_progress() as progress:
+            report = index(
+                arguments.paths,
+                arguments.library,
+                space=space,
+                retry_failed=arguments.retry_failed,
+                rehash=arguments.rehash,
+                settings=settings,
+                progress=progress.update,
+                notice=progress.say,
+            )
+        print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(_lines(report.to_json())))
+        if report.interrupted:
+            print("vidi: stopped; run the same command again to continue", file=sys.stderr)
+            return EXIT_INTERRUPTED
     return 0
 
 
@@ -75,6 +74,8 @@ def _lines(report: dict[str, object]) -> list[str]:
             f"{plural(count('sounds'), 'sound')} in {float(str(report['elapsed_seconds'])):.1f} s "
             f"({report['pictures_per_second']} pictures/s, {report['video_seconds_per_second']} video seconds/s)."
         )
+    if count("embedded"):
+        lines.append(f"Embedded again from what was kept, without decoding: {plural(count('embedded'), 'file')}.")
     if count("sounds"):
         lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
     if count("failed"):
