@@ -101,11 +101,12 @@ class TrainingData:
     @property
     def count(self) -> int:
         """Pictures n."""
-        return self.views.shape[1]
+        return len(self.by_picture)
 
     def view_of(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Float32Array:
         """One view, the same for all, of some pictures: [n, i]."""
-        return self.views[rng.integers(len(self.views))][rows]
+        view: Float32Array = self.views[rng.integers(len(self.views))]
+        return view[rows]
 
     def caption_of(self, rows: NDArray[np.int64], blend: float, rng: np.random.Generator) -> Float32Array:
         """A caption of each picture or, in the share ``blend``, a mixture of two of its captions: [n, 384]."""

@@ -53,8 +53,9 @@ def fit_kernel_parts(
     count = config.text_landmarks
     bare = some_of(np.concatenate([names.texts, words.texts]), count // 3, rng)
     text = some_of(data.captions.vectors, count, rng), bare
-    landmarks = (landmarks_of(np.concatenate(rows), rng) for rows in (picture, text))
-    return fit_kernels(chain(_caption_pairs(data, rng), [names, words]), *landmarks, config)
+    pairs = chain(_caption_pairs(data, rng), [names, words])
+    picture_kernel, text_kernel = (landmarks_of(np.concatenate(rows), rng) for rows in (picture, text))
+    return fit_kernels(pairs, picture_kernel, text_kernel, config)
 
 
 def _caption_pairs(data: TrainingData, rng: np.random.Generator) -> Iterator[Pairs]:
@@ -75,7 +76,7 @@ def _named_pairs(
     x: Float32Array, classes: NDArray[np.int64], group: WordGroup, weight: float, rng: np.random.Generator
 ) -> Pairs:
     """Each picture with a word that covers its class; pictures of a class without words are left out."""
-    covered = group.covers.any(axis=0)[classes]
+    covered = np.isin(classes, np.flatnonzero(group.covers.any(axis=0)))
     return Pairs(x[covered], _text_of_class(group, classes[covered], rng), weight)
 
 

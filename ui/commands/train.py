@@ -44,18 +44,23 @@ def _whole(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Train, saying on stderr what is done, then print the figures on dev."""
     # Here, not above: help must not wait for torch.
+    from retrieval.training.contrastive import ContrastiveConfig
     from retrieval.training.starter_run import StarterRun
 
     training = StarterRun(
         arguments.captions,
         arguments.dev,
         arguments.out,
-        seed=arguments.seed,
+        say=_say,
+        config=ContrastiveConfig(seed=arguments.seed),
         unseen_seed=arguments.leave_out_names,
         data=arguments.data,
-        say=_say,
     )
-    figures = training.train()
+    try:
+        figures = training.train()
+    except KeyboardInterrupt:
+        _say("run the same command again to continue")
+        raise
     print("\n".join(f"{name:<12}{value}" for name, value in figures.items()))
     return 0
 

@@ -1,0 +1,74 @@
+"""What a training run has finished, kept so that a stopped run continues.
+
+A stage is known by what went into it: changed inputs are another stage, and an old one is never taken for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from retrieval.errors import UsageError
+from retrieval.training.heads_file import write_whole
+
+__all__ = ["StageCache", "digest_of", "not_writable"]
+
+
+def digest_of(inputs: Sequence[str | bytes]) -> str:
+    """A short digest of texts and bytes, in their order."""
+    digest = hashlib.sha256()
+    for item in inputs:
+        content = item.encode() if isinstance(item, str) else item
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()[:24]
+
+
+class StageCache:
+    """A folder of safetensors files, one a stage."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folder.
+
+        Raises:
+            UsageError: it can't be made.
+        """
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_writable(folder, error) from error
+
+    def path(self, name: str, inputs: Sequence[str | bytes]) -> Path:
+        """Where the stage is kept."""
+        return self._folder / f"{name}-{digest_of(inputs)}.safetensors"
+
+    def load(self, name: str, inputs: Sequence[str | bytes]) -> dict[str, NDArray[Any]] | None:
+        """The tensors of a finished stage; None where it is not finished, or its file is damaged."""
+        try:
+            found: dict[str, NDArray[Any]] = load_file(self.path(name, inputs))
+        except (OSError, SafetensorError):
+            return None
+        return found
+
+    def store(self, name: str, inputs: Sequence[str | bytes], tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Keep a finished stage; half a file is never seen.
+
+        Raises:
+            UsageError: the file can't be written.
+        """
+        path = self.path(name, inputs)
+        try:
+            write_whole(path, save(dict(tensors)))
+        except OSError as error:
+            raise not_writable(path, error) from error
+
+
+def not_writable(path: Path, error: OSError) -> UsageError:
+    """What a person is told of a folder or file that can't be written."""
+    return UsageError(f"{path} can't be written: {error.strerror}; free some space there, or choose another --out")
