@@ -1,139 +1,181 @@
-"""The starter's figures from a folder of captioned photographs: python -m benchmarks.starter FOLDER/dev.csv OUT.json.
+"""The starter's figures from a folder with ``dev.csv``: `python -m benchmarks.starter FOLDER [--unseen-heads FILE]`.
 
-Retrieval, agreement of names with the classifier's first choice (names, unused wordings, everyday words), and how
-often "nothing fits" is said rightly and wrongly. Pictures are squashed whole to 224 × 224.
+Retrieval, agreement of names with the classifier's first choice (names, wordings and everyday words that training had
+not), names left out of training, how often "nothing fits" is said rightly and wrongly, and what an embedding costs.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from open_clip import IMAGENET_CLASSNAMES
-from PIL import Image
 
-from retrieval.evaluation.captions import read_captions
-from retrieval.experts.appearance import Appearance
-from retrieval.models.sentence_encoder import SentenceEncoder
+from benchmarks.machine import describe_machine
+from retrieval.evaluation.metrics import summarize
+from retrieval.evaluation.retrieval_protocol import rank_both_ways
+from retrieval.models.picture_tower import read_classifier
+from retrieval.settings import Settings
 from retrieval.spaces.calibration import Calibration
-from retrieval.spaces.heads import StarterHeads, unit
+from retrieval.spaces.heads import CLASSES, StarterHeads
+from retrieval.spaces.starter import STARTER_WEIGHTS
+from retrieval.training.agreement import CLIP_WORDINGS, Agreement, agreement, ensemble
+from retrieval.training.captioned_pictures import CaptionedPictures, TowerReader
+from retrieval.training.prototypes import Classifier, make_prototypes
+from retrieval.training.stage_cache import StageCache
+from retrieval.training.starter_run import unseen_classes
 from retrieval.types import Float32Array
 
+__all__ = ["measure_starter"]
+
 DATA: Final = Path(__file__).parent / "data"
-WEIGHTS: Final = Path(__file__).parents[1] / "retrieval/spaces/weights/starter"
-WORDINGS: Final = ("a {}", "a photo of a {}.", "a photo of the {}.", "a picture of a {}")
+RESULTS: Final = Path(__file__).parent / "results"
 LIBRARIES: Final = (10, 100, 1000)
-BATCH: Final = 32
+QUERIES: Final = 200
+BATCH: Final = 64
+NAMES: Final = np.eye(CLASSES, dtype=np.bool_)
+
+Figures = dict[str, Any]
 
 
-def main(table: Path, out: Path) -> None:
-    """Measure on the photographs of ``table`` and write the figures to ``out``."""
-    bench = Bench(StarterHeads.load(WEIGHTS / "heads.safetensors"), SentenceEncoder.load())
-    pictures, classes, captions, owners = bench.read(table)
-    settings = json.loads((DATA / "starter_settings.json").read_text("utf-8"))
-    every = [(index,) for index in range(1000)]
-    words = json.loads((DATA / "everyday_words.json").read_text("utf-8"))
-    everyday = bench.ensemble(tuple(words), WORDINGS)
-    figures = {
-        "text_to_picture": recalls(pictures, captions, owners),
-        "names": agreement(pictures, bench.ensemble(IMAGENET_CLASSNAMES, WORDINGS), every, classes),
-        "unused_wordings": agreement(
-            pictures, bench.ensemble(IMAGENET_CLASSNAMES, settings["wordings"]), every, classes
-        ),
-        "everyday_words": agreement(pictures, everyday, list(words.values()), classes),
-        "nothing_fits": bench.refusals(pictures, captions, owners),
-    }
-    out.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+def main() -> None:
+    """Measure, and write ``benchmarks/results/starter.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds dev.csv")
+    parser.add_argument(
+        "--unseen-heads", type=Path, help="heads of `vidi train contrastive --leave-out-names 17`, for unseen names"
+    )
+    arguments = parser.parse_args()
+    figures = measure_starter(arguments.folder, arguments.unseen_heads)
+    measured = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine()}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "starter.json").write_text(json.dumps(measured | {"figures": figures}, indent=2) + "\n", "utf-8")
+    print(json.dumps(figures, indent=2))
+
+
+def measure_starter(folder: Path, unseen_heads: Path | None = None) -> Figures:
+    """The figures on ``folder/dev.csv``; names left out of training only where heads without them are given."""
+    with tempfile.TemporaryDirectory() as cache:
+        reader = TowerReader(StageCache(Path(cache)), Settings(), print)
+        dev = reader.read(folder / "dev.csv", with_views=False)
+        bench = Bench(StarterHeads.load(STARTER_WEIGHTS / "heads.safetensors"), reader, dev)
+        figures = bench.retrieval() | bench.names() | {"nothing_fits": bench.refusals()} | {"cost": bench.cost()}
+        if unseen_heads:
+            figures["unseen_names"] = Bench(StarterHeads.load(unseen_heads), reader, dev).unseen_names()
+    return figures
 
 
 class Bench:
-    """Both heads over their towers."""
+    """One pair of heads on the dev table."""
 
-    def __init__(self, heads: StarterHeads, encoder: SentenceEncoder) -> None:
+    def __init__(self, heads: StarterHeads, reader: TowerReader, dev: CaptionedPictures) -> None:
         self._heads = heads
-        self._encoder = encoder
-
-    def read(self, table: Path) -> tuple[Float32Array, NDArray[np.intp], Float32Array, NDArray[np.intp]]:
-        """Pictures [n, d], the classifier's choices [n], captions [m, d] and the picture [m] of each."""
-        items, tower = read_captions(table), Appearance()
-        outputs = [
-            tower.encode(_pixels([item.path for item in items[k : k + BATCH]])) for k in range(0, len(items), BATCH)
-        ]
-        features = np.concatenate([output.features for output in outputs]).astype(np.float32)
-        logits = np.concatenate([output.logits for output in outputs]).astype(np.float32)
-        captions = [caption for item in items for caption in item.captions]
-        owners = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
-        return self._heads.embed_pictures(features, logits), logits.argmax(axis=1), self.embed(captions), owners
+        self._reader = reader
+        self._dev = dev
+        self._features, self._logits = dev.first_view()
+        self._classes = self._logits.argmax(axis=1)
+        self._pictures = heads.embed_pictures(self._features, self._logits)
+        self._captions = heads.embed_texts(dev.captions.vectors)
 
     def embed(self, texts: Sequence[str]) -> Float32Array:
         """Texts → [n, d]."""
-        return self._heads.embed_texts(self._encoder.encode(texts))
+        return self._heads.embed_texts(self._reader.encode(texts))
 
-    def ensemble(self, names: Sequence[str], wordings: Sequence[str]) -> Float32Array:
-        """CLIP's template ensemble: the mean of each name's wordings, [k, d]."""
-        vectors = [self.embed([wording.format(name) for name in names]) for wording in wordings]
-        return unit(np.mean(vectors, axis=0, dtype=np.float32))
+    def retrieval(self) -> Figures:
+        """Ranks both ways."""
+        ranks = rank_both_ways(self._captions @ self._pictures.T, self._dev.captions.owners)
+        to_picture, to_text = (summarize(way).to_json() for way in ranks)
+        return {"pictures": self._dev.count, "text_to_picture": to_picture, "picture_to_text": to_text}
 
-    def refusals(
-        self, pictures: Float32Array, captions: Float32Array, owners: NDArray[np.intp]
-    ) -> dict[str, dict[str, float]]:
+    def names(self) -> Figures:
+        """Agreement of the class names, in wordings of training and others, and of everyday words."""
+        settings = json.loads((DATA / "starter_settings.json").read_text("utf-8"))
+        everyday: Mapping[str, list[int]] = json.loads((DATA / "everyday_words.json").read_text("utf-8"))
+        covers = np.zeros((len(everyday), CLASSES), np.bool_)
+        for row, classes in enumerate(everyday.values()):
+            covers[row, classes] = True
+        words = ensemble(tuple(everyday), CLIP_WORDINGS, self.embed)
+        return {
+            "names": self._agreed(IMAGENET_CLASSNAMES, CLIP_WORDINGS).to_json(),
+            "unused_wordings": self._agreed(IMAGENET_CLASSNAMES, settings["wordings"]).to_json(),
+            "everyday_words": agreement(self._pictures, words, covers, self._classes).to_json(),
+        }
+
+    def _agreed(self, names: Sequence[str], wordings: Sequence[str]) -> Agreement:
+        return agreement(self._pictures, ensemble(names, wordings, self.embed), NAMES, self._classes)
+
+    def unseen_names(self) -> Figures:
+        """Of classes whose names training had not: photographs, and made features, among all 1,000 names."""
+        seed = json.loads((DATA / "starter_settings.json").read_text("utf-8"))["unseen_seed"]
+        unseen, words = unseen_classes(seed), ensemble(IMAGENET_CLASSNAMES, CLIP_WORDINGS, self.embed)
+        classifier, rng = Classifier(*read_classifier()), np.random.default_rng(seed)
+        features, logits = make_prototypes(self._features, classifier, rounds=3, rng=rng)
+        made, made_classes = self._heads.embed_pictures(features, logits), logits.argmax(axis=1)
+        return {
+            "seed": seed,
+            "photographs": _rows(self._pictures, words, self._classes, unseen[self._classes]),
+            "photographs_of_seen_names": _rows(self._pictures, words, self._classes, ~unseen[self._classes]),
+            "made_features": _rows(made, words, made_classes, unseen[made_classes]),
+            "text_to_picture": self.retrieval()["text_to_picture"],
+        }
+
+    def refusals(self) -> Figures:
         """In percent, for libraries of some sizes: queries to which "nothing fits" is said."""
-        calibration, rng = Calibration.load(WEIGHTS / "calibration.safetensors"), np.random.default_rng(0)
+        calibration, rng = Calibration.load(STARTER_WEIGHTS / "calibration.safetensors"), np.random.default_rng(0)
         absent = self.embed((DATA / "absent_sentences.txt").read_text("utf-8").splitlines())
 
         def refused(query: Float32Array, library: Float32Array) -> bool:
             return not calibration.fits(calibration.chance(library @ query, query, len(library))).any()
 
         found = {}
-        for size in (size for size in LIBRARIES if size <= len(pictures)):
+        for size in (size for size in LIBRARIES if size <= self._dev.count):
             true, false = [], []
-            for _ in range(1000 // size if size < 1000 else 1):
-                rows = rng.choice(len(pictures), size, replace=False)
-                own = rng.permutation(captions[np.isin(owners, rows)])[:200]
-                true += [refused(query, pictures[rows]) for query in own]
-                false += [refused(query, pictures[rows]) for query in absent]
-            found[str(size)] = {
-                "true_refused": 100 * float(np.mean(true)),
-                "absent_refused": 100 * float(np.mean(false)),
-            }
+            for _ in range(LIBRARIES[-1] // size):
+                rows = rng.choice(self._dev.count, size, replace=False)
+                own = rng.permutation(self._captions[np.isin(self._dev.captions.owners, rows)])[:QUERIES]
+                true += [refused(query, self._pictures[rows]) for query in own]
+                false += [refused(query, self._pictures[rows]) for query in absent]
+            found[str(size)] = {"true_refused": _percent(true), "absent_refused": _percent(false)}
         return found
 
-
-def _pixels(paths: Sequence[Path]) -> NDArray[np.uint8]:
-    """Pictures squashed whole: [n, 224, 224, 3]."""
-    opened = (Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC) for path in paths)
-    return np.stack([np.asarray(picture, np.uint8) for picture in opened])
-
-
-def recalls(pictures: Float32Array, captions: Float32Array, owners: NDArray[np.intp]) -> dict[str, float]:
-    """R@1, R@5 and R@10 of captions → pictures, in percent."""
-    scores = captions @ pictures.T
-    ranks = (scores > scores[np.arange(len(owners)), owners][:, None]).sum(axis=1)
-    return {f"R@{k}": 100 * float(np.mean(ranks < k)) for k in (1, 5, 10)}
+    def cost(self) -> Figures:
+        """Milliseconds of the heads alone: a picture in a batch of 64, and one text."""
+        vectors = self._dev.captions.vectors[:1]
+        batch = self._features[:BATCH], self._logits[:BATCH]
+        return {
+            "ms_a_picture": round(_quickest(lambda: self._heads.embed_pictures(*batch)) / len(batch[0]), 3),
+            "ms_a_text": round(_quickest(lambda: self._heads.embed_texts(vectors)), 3),
+        }
 
 
-def agreement(
-    pictures: Float32Array, words: Float32Array, covered: Sequence[Sequence[int]], classes: NDArray[np.intp]
-) -> dict[str, float]:
-    """How often one of the first 1 or 5 words covers the classifier's choice, in percent of the pictures whose
-    choice any word covers at all ("coverable", in percent of all)."""
-    covers = np.zeros((len(words), 1000), np.bool_)
-    for row, members in enumerate(covered):
-        covers[row, list(members)] = True
-    able = covers[:, classes].any(axis=0)
-    order = np.argsort(-(pictures[able] @ words.T), axis=1)[:, :5]
-    right = covers[order, classes[able][:, None]]
-    return {
-        "top1": 100 * float(right[:, 0].mean()),
-        "top5": 100 * float(right.any(axis=1).mean()),
-        "coverable": 100 * float(able.mean()),
-    }
+def _rows(
+    pictures: Float32Array, words: Float32Array, classes: NDArray[np.int64], chosen: NDArray[np.bool_]
+) -> Figures:
+    found = agreement(pictures[chosen], words, NAMES, classes[chosen])
+    return {"count": int(chosen.sum()), "top1": round(found.top1, 2), "top5": round(found.top5, 2)}
+
+
+def _percent(answers: Sequence[bool]) -> float:
+    return round(100 * float(np.mean(answers)), 2)
+
+
+def _quickest(call: Callable[[], object], times: int = 20) -> float:
+    """Milliseconds of the quickest of some calls: others use the cores, too."""
+    took = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - started)
+    return 1000 * min(took)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()
