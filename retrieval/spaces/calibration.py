@@ -1,12 +1,13 @@
 """From an inner product to the chance that a hit fits, so that a search can say "nothing fits".
 
-The same inner product means much for one sentence and little for another. So each query is held against what it would
-score on a broad background of pictures, known by the mean and covariance of their embeddings: under the query q these
-scores have mean q·m and variance q·C·q. A logistic (Platt 1999) then reads, for a score s of a library of N items,
+The same inner product means more for one query than for another, and the best of many misfits scores higher than the
+best of few. A logistic (Platt 1999) reads, for a score s in a library of N items and a query q,
 
-    1 · s · (s − q·m) / sqrt(q·C·q) · q·m · sqrt(q·C·q) · ln N
+    1 · s · q·m · sqrt(q·C·q) · ln N
 
-The last counts the chances for an accident: the best of many misfits scores higher than the best of few.
+where m and C are the mean and covariance of the embeddings of a broad background of pictures: q·m and sqrt(q·C·q) are
+the mean and spread of what the query would score there. A higher score never lowers the chance; a larger library never
+raises it. docs/calibration.md says what the number means.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from retrieval.types import Float32Array
 
 __all__ = ["MAX_ITEMS", "TERMS", "Calibration"]
 
-TERMS: Final = 6
+TERMS: Final = 5
 MAX_ITEMS: Final = 20_000  # a larger library holds more that fits, too: past this, ln N counts no further
 _TENSORS: Final = ("mean", "covariance", "weights", "threshold")
 
@@ -33,7 +34,7 @@ _TENSORS: Final = ("mean", "covariance", "weights", "threshold")
 class Calibration:
     """The background of one space and the logistic that was fitted over it.
 
-    Shapes: mean [d], covariance [d, d], weights [6]; ``threshold`` is the chance, 0 to 1, from which a hit fits.
+    Shapes: mean [d], covariance [d, d], weights [5]; ``threshold`` is the chance, 0 to 1, from which a hit fits.
     """
 
     mean: Float32Array
@@ -48,6 +49,11 @@ class Calibration:
                 f"a calibration has mean {list(self.mean.shape)}, covariance {list(self.covariance.shape)}, weights "
                 f"{list(self.weights.shape)} and threshold {self.threshold}, expected [d], [d, d], [{TERMS}] and a "
                 "chance between 0 and 1; reinstall vidi"
+            )
+        if self.weights[1] < 0 or self.weights[-1] > 0:
+            raise WeightsError(
+                f"the calibration weighs the score by {self.weights[1]} and the size by {self.weights[-1]}, expected "
+                "at least 0 and at most 0; reinstall vidi"
             )
 
     @classmethod
@@ -67,14 +73,13 @@ class Calibration:
         return cls(mean, covariance, weights, float(tensors["threshold"].item()))
 
     def terms(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
-        """What the logistic reads, [n, 6]: scores [n] of hits, query [d] of length 1, ``items`` in the library."""
+        """What the logistic reads, [n, 5]: scores [n] of hits, query [d] of length 1, ``items`` in the library."""
         mean = float(query @ self.mean)
         spread = max(float(query @ self.covariance @ query), 1e-12) ** 0.5
         terms = np.empty((len(scores), TERMS), np.float32)
         terms[:, 0] = 1
         terms[:, 1] = scores
-        terms[:, 2] = (scores - mean) / spread
-        terms[:, 3:] = mean, spread, np.log(min(max(items, 1), MAX_ITEMS))
+        terms[:, 2:] = mean, spread, np.log(min(max(items, 1), MAX_ITEMS))
         return terms
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:

@@ -1,111 +1,179 @@
 """Fit the calibration of a space: what its inner products say about whether a hit fits.
 
-Libraries are drawn from held-out pictures. A caption of a picture in the library is a query that something fits; a
-text of an absent thing is one that nothing fits. The logistic learns to tell the best scores of the two apart, at
-every size of library. (A caption of another picture is no misfit: in a library of some size something else fits it.)
+Each query is asked of two libraries of every size, drawn from held-out pictures: one that holds a picture known to fit,
+and one of pictures known not to fit. The logistic learns to tell the best scores of the two apart. That a query is
+asked both ways matters: were one kind of query always answered and another never, the query alone would betray the
+answer, and in a library of other things it would betray it wrongly.
 
-Shapes: b background pictures · h held-out pictures · q captions · m misfit sentences · d the space.
+Shapes: b background pictures · h held-out pictures · k queries of one kind · d the space · r rows of the fit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.spaces.calibration import TERMS, Calibration
-from retrieval.training.names import WordGroup
 from retrieval.types import Float32Array
 
-__all__ = ["CalibrationData", "fit_calibration", "rarest_words"]
+__all__ = ["FITS", "MISFIT", "UNKNOWN", "CalibrationData", "JudgedQueries", "fit_calibration"]
 
-_LIBRARIES: Final = (10, 30, 100, 300, 1000)  # sizes that are simulated, in items
-_REPEATS: Final = (40, 20, 8, 4, 2)
-_QUERIES: Final = 250  # of each kind, for each library
+FITS: Final = 1
+MISFIT: Final = 0
+UNKNOWN: Final = -1
+
+_SIZES: Final = (10, 30, 100, 300, 1000)  # of the libraries that are drawn, in items
+_QUERIES: Final = 1500  # of each kind at most
 _RIDGE: Final = 1e-3
+_STEPS: Final = 40
+_SIGNS: Final = {1: 1, TERMS - 1: -1}  # of the weights of the score and of ln N
+_EVEN: Final = 0.5
+_LEAST: Final = 0.05
+
+Rows = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedQueries:
+    """Queries of one kind: embeddings [k, d]; judgements [k, h], whether each held-out picture fits: FITS, MISFIT or
+    UNKNOWN; ``weight``, how much the kind counts beside others."""
+
+    queries: Float32Array
+    judgements: NDArray[np.int8]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CalibrationData:
-    """Embeddings that the heads were not trained on: held_out [h, d], captions [q, d], owners [q], misfits [m, d].
+    """Embeddings that the heads were not trained on: held_out [h, d], and queries judged against them.
 
-    ``owners[k]`` is the row of ``held_out`` that caption k tells of.
+    The first kind is of captions: what may be refused is counted on it.
     """
 
     held_out: Float32Array
-    captions: Float32Array
-    owners: NDArray[np.int64]
-    misfits: Float32Array
+    kinds: tuple[JudgedQueries, ...]
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            expected = (len(kind.queries), len(self.held_out))
+            if kind.judgements.shape != expected:
+                raise ValueError(f"judgements have shape {list(kind.judgements.shape)}, expected {list(expected)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """Rows of the fit: terms [r, 5]; labels [r], 1 where something fits; kinds [r]; sizes [r] in items."""
+
+    terms: Rows
+    labels: Rows
+    kinds: NDArray[np.int64]
+    sizes: NDArray[np.int64]
 
 
 def fit_calibration(background: Float32Array, data: CalibrationData, *, refused: float, seed: int) -> Calibration:
-    """A calibration whose threshold refuses the share ``refused`` of true captions.
+    """A calibration whose threshold refuses the share ``refused`` of true captions, or fewer: it is at most 0.5.
 
     Args:
         background: embeddings [b, d] of a broad set of pictures.
-        data: held-out embeddings, of the same space.
-        refused: share, 0 to 1, of held-out true captions that may be told "nothing fits".
+        data: judged queries over held-out embeddings, of the same space.
+        refused: share, 0 to 1, of true captions that may be told "nothing fits".
         seed: of the draw of libraries.
     """
     mean = background.mean(axis=0)
     covariance = np.cov(background.T).astype(np.float32)
-    blank = Calibration(mean, covariance, np.zeros(TERMS, np.float32), 0.5)
-    terms, labels = _simulate(blank, data, np.random.default_rng(seed))
-    weights = _logistic(terms, labels)
-    weights[-1], start = _level(terms[labels == 1], weights, refused)
-    threshold = float(np.clip(1 / (1 + np.exp(-start)), 0.01, 0.99))
-    return Calibration(mean, covariance, weights.astype(np.float32), threshold)
+    blank = Calibration(mean, covariance, np.zeros(TERMS, np.float32), _EVEN)
+    rng = np.random.default_rng(seed)
+    drawn = _draw(blank, data, rng)
+    weights = _signed_logistic(drawn.terms, drawn.labels, _shares(drawn, data))
+    fitted = Calibration(mean, covariance, weights.astype(np.float32), _EVEN)
+    threshold = np.quantile(_caption_chances(fitted, data, rng), refused)
+    return replace(fitted, threshold=float(np.clip(threshold, _LEAST, _EVEN)))
 
 
-def _level(terms: NDArray[np.float64], weights: NDArray[np.float64], refused: float) -> tuple[float, float]:
-    """The weight of ln N, and the threshold as a logit, that refuse the same share of true captions at every size."""
-    logits = terms[:, :-1] @ weights[:-1]
-    sizes = np.unique(terms[:, -1])
-    edges = [np.quantile(logits[terms[:, -1] == size], refused) for size in sizes]
-    slope, start = np.polyfit(sizes, edges, 1)
-    return -float(slope), float(start)
+def _caption_chances(fitted: Calibration, data: CalibrationData, rng: np.random.Generator) -> list[float]:
+    """The best chance for each caption in libraries of any photographs, one of which it fits."""
+    captions = data.kinds[0]
+    photographs = np.flatnonzero((captions.judgements != UNKNOWN).any(axis=0))
+    found = []
+    for row in rng.permutation(len(captions.queries))[:_QUERIES]:
+        query, fitting = captions.queries[row], np.flatnonzero(captions.judgements[row] == FITS)
+        if not len(fitting):
+            continue
+        for size in (size for size in _SIZES if size <= len(photographs)):
+            library = np.append(rng.choice(photographs, size - 1, replace=False), rng.choice(fitting))
+            best = (data.held_out[library] @ query).max(keepdims=True)
+            found.append(float(fitted.chance(best, query, size)[0]))
+    return found
 
 
-def _simulate(
-    blank: Calibration, data: CalibrationData, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Terms [k, 6] of the best hits, and labels [k]: 1 where the library holds the caption's picture."""
-    rows, labels = [], []
-    for size, repeats in zip(_LIBRARIES, _REPEATS, strict=True):
-        for _ in range(repeats):
-            library = rng.choice(len(data.held_out), min(size, len(data.held_out)), replace=False)
-            inside = np.isin(data.owners, library)
-            for label, queries in ((1, data.captions[inside]), (0, data.misfits)):
-                drawn = queries[rng.permutation(len(queries))[:_QUERIES]]
-                best = (drawn @ data.held_out[library].T).max(axis=1)
-                rows += [blank.terms(best[k : k + 1], query, size)[0] for k, query in enumerate(drawn)]
-                labels += [label] * len(drawn)
-    return np.array(rows, np.float64), np.array(labels, np.float64)
+def _draw(blank: Calibration, data: CalibrationData, rng: np.random.Generator) -> _Drawn:
+    terms, facts = [], []
+    for kind, judged in enumerate(data.kinds):
+        chosen = rng.permutation(len(judged.queries))[:_QUERIES]
+        for query, judgements in zip(judged.queries[chosen], judged.judgements[chosen], strict=True):
+            for label, size, best in _best_scores(data.held_out @ query, judgements, rng):
+                terms.append(blank.terms(np.array([best], np.float32), query, size)[0])
+                facts.append((label, kind, size))
+    labels, kinds, sizes = np.array(facts, np.int64).T
+    return _Drawn(np.array(terms, np.float64), labels.astype(np.float64), kinds, sizes)
 
 
-def _logistic(terms: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights [6] by Newton's method; both labels weigh the same in all, so that 0.5 is "as likely as not"."""
-    share = np.where(labels == 1, 0.5 / labels.sum(), 0.5 / (1 - labels).sum())
-    weights = np.zeros(terms.shape[1])
-    for _ in range(30):
-        chances = 1 / (1 + np.exp(-np.clip(terms @ weights, -50, 50)))
-        slope = terms.T @ (share * (chances - labels)) + _RIDGE * 1e-2 * weights
-        curve = (terms * (share * chances * (1 - chances))[:, None]).T @ terms
-        weights -= np.linalg.solve(curve + _RIDGE * 1e-2 * np.eye(len(weights)), slope)
-    return weights
+def _best_scores(
+    scores: Float32Array, judgements: NDArray[np.int8], rng: np.random.Generator
+) -> Iterator[tuple[int, int, float]]:
+    """Label, size and best score of the libraries drawn for one query: misfits alone, and one that fits among them."""
+    misfits, fitting = scores[judgements == MISFIT], scores[judgements == FITS]
+    for size in _SIZES:
+        if len(misfits) < size:
+            return
+        library = rng.choice(misfits, size, replace=False)
+        yield 0, size, float(library.max())
+        if len(fitting):
+            library[0] = rng.choice(fitting)
+            yield 1, size, float(library.max())
 
 
-def rarest_words(group: WordGroup, chances: Float32Array, share: float, rng: np.random.Generator) -> Float32Array:
-    """Sentence vectors [m, 384] of the ``share`` of words that pictures show least, each in one wording.
+def _shares(drawn: _Drawn, data: CalibrationData) -> Rows:
+    """How much each row counts, [r]: labels alike at every size, so that 0.5 is "as likely as not"; kinds by weight."""
+    shares = np.array([kind.weight for kind in data.kinds])[drawn.kinds]
+    for size in np.unique(drawn.sizes):
+        for label in (0, 1):
+            rows = (drawn.sizes == size) & (drawn.labels == label)
+            counts = np.bincount(drawn.kinds[rows], minlength=len(data.kinds))
+            shares[rows] /= counts[drawn.kinds[rows]]
+            shares[rows] /= max(shares[rows].sum(), 1e-12)
+    return np.asarray(shares / shares.sum(), np.float64)
 
-    Args:
-        group: encoded words; the shipped calibration takes 0.4 of the names and 0.3 of the other words.
-        chances: the classifier's posterior [n, 1000] over the training pictures.
-        share: 0 to 1.
-        rng: draws the wordings.
-    """
-    shown = group.covers.astype(np.float32) @ chances.sum(axis=0)
-    rows = np.argsort(shown)[: int(share * len(shown))]
-    return group.vectors[rows, rng.integers(group.vectors.shape[1], size=len(rows))]
+
+def _signed_logistic(terms: Rows, labels: Rows, shares: Rows) -> Rows:
+    """Weights [5] of a logistic; a weight that would have the wrong sign is 0."""
+    used = np.ones(terms.shape[1], np.bool_)
+    while True:
+        weights = np.zeros(len(used))
+        weights[used] = _logistic(terms[:, used], labels, shares)
+        wrong = [column for column, sign in _SIGNS.items() if weights[column] * sign < 0]
+        if not wrong:
+            return weights
+        used[wrong] = False
+
+
+def _logistic(terms: Rows, labels: Rows, shares: Rows) -> Rows:
+    """Weights by Newton's method, over terms brought to one scale; the first term is the constant 1."""
+    middle, scale = terms[:, 1:].mean(axis=0), np.maximum(terms[:, 1:].std(axis=0), 1e-12)
+    even = np.concatenate([terms[:, :1], (terms[:, 1:] - middle) / scale], axis=1)
+    ridge = _RIDGE * np.diag(np.arange(even.shape[1]) > 0)
+    weights = np.zeros(even.shape[1])
+    for _ in range(_STEPS):
+        chances = _chances(even @ weights)
+        slope = even.T @ (shares * (chances - labels)) + ridge @ weights
+        curve = (even * (shares * chances * (1 - chances))[:, None]).T @ even + ridge
+        weights -= np.linalg.solve(curve, slope)
+    return np.concatenate([[weights[0] - (weights[1:] * middle / scale).sum()], weights[1:] / scale])
+
+
+def _chances(logits: Rows) -> Rows:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), np.float64)

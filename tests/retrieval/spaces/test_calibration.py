@@ -1,4 +1,4 @@
-"""The calibration: its terms, its order, its file, and that fitting it separates what is separable."""
+"""The calibration: its terms, its order, its file, and the shipped one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from retrieval.errors import WeightsError
 from retrieval.spaces.calibration import MAX_ITEMS, Calibration
 from retrieval.spaces.heads import unit
-from retrieval.training.calibrate import CalibrationData, fit_calibration
+from retrieval.spaces.starter import STARTER_WEIGHTS
 from retrieval.training.heads_file import save_calibration
 
 QUERY = np.array([1, 0], np.float32)
@@ -19,13 +19,13 @@ QUERY = np.array([1, 0], np.float32)
 @pytest.fixture
 def calibration() -> Calibration:
     covariance = np.diag([0.04, 1.0]).astype(np.float32)
-    weights = np.array([-3, 0, 1, 0, 0, -0.2], np.float32)
+    weights = np.array([-1, 5, 1, -2, -0.2], np.float32)
     return Calibration(np.array([0.1, 0.5], np.float32), covariance, weights, 0.5)
 
 
 def test_terms_are_those_of_the_background(calibration: Calibration) -> None:
     terms = calibration.terms(np.array([0.5], np.float32), QUERY, 100)
-    np.testing.assert_allclose(terms, [[1, 0.5, (0.5 - 0.1) / 0.2, 0.1, 0.2, np.log(100)]], rtol=1e-5)
+    np.testing.assert_allclose(terms, [[1, 0.5, 0.1, 0.2, np.log(100)]], rtol=1e-5)
 
 
 def test_chance_rises_with_the_score_and_falls_with_the_library(calibration: Calibration) -> None:
@@ -63,14 +63,17 @@ def test_missing_file_is_a_weights_error(tmp_path: Path) -> None:
         Calibration.load(tmp_path / "absent.safetensors")
 
 
-def test_fitting_tells_true_captions_from_misfits() -> None:
-    rng = np.random.default_rng(0)
-    pictures = unit(rng.normal(size=(400, 16)).astype(np.float32))
-    captions = unit(pictures + 0.1 * rng.normal(size=pictures.shape).astype(np.float32))
-    misfits = unit(rng.normal(size=(200, 16)).astype(np.float32))
-    data = CalibrationData(pictures[:300], captions[:300], np.arange(300), misfits[:150])
-    fitted = fit_calibration(pictures[300:], data, refused=0.05, seed=0)
-    fit = [fitted.chance(pictures[:30] @ query, query, 30).max() for query in captions[:30]]
-    unfit = [fitted.chance(pictures[:30] @ query, query, 30).max() for query in misfits[150:]]
-    assert np.mean(np.array(fit) >= fitted.threshold) > 0.8
-    assert np.mean(np.array(unfit) >= fitted.threshold) < 0.2
+@pytest.mark.parametrize("weights", [[0, -1, 0, 0, 0], [0, 1, 0, 0, 1]], ids=["score", "size"])
+def test_weights_that_would_turn_the_order_round_are_refused(weights: list[float]) -> None:
+    with pytest.raises(WeightsError, match="expected at least 0 and at most 0"):
+        Calibration(np.zeros(2, np.float32), np.eye(2, dtype=np.float32), np.array(weights, np.float32), 0.5)
+
+
+def test_the_shipped_one_rises_with_the_score_and_falls_with_the_library() -> None:
+    shipped = Calibration.load(STARTER_WEIGHTS / "calibration.safetensors")
+    query = unit(np.random.default_rng(0).normal(size=(1, len(shipped.mean))).astype(np.float32))[0]
+    scores = np.linspace(0, 0.6, 13, dtype=np.float32)
+    chances = np.stack([shipped.chance(scores, query, items) for items in (15, 300, 20_000)])
+    assert (np.diff(chances, axis=1) > 0).all()
+    assert (np.diff(chances, axis=0) < 0).all()
+    assert shipped.threshold <= 0.5
