@@ -107,25 +107,26 @@ def _segment_of(frame: Frame) -> SegmentRecord:
 
 
 def record_of(
-    finished: Finished, content_hash: bytes, rows: list[FrameRow], appearance: Appearance, space: Space
+    finished: Finished, content_hash: bytes, rows: list[FrameRow], expert: tuple[str, str], dim: int
 ) -> MediaRecord:
-    """All that is kept of one file.
+    """All that is kept of one file: ``expert`` names its tracks, ``dim`` is the space's.
 
     Raises:
         BadMediaError: an encoder gave numbers that are not finite.
     """
     segments = [row.segment for row in rows]
-    embeddings = np.stack([row.embedding for row in rows]) if rows else np.zeros((0, space.dim), np.float32)
-    tracks = _tracks(rows, appearance) if rows else {}
+    embeddings = np.stack([row.embedding for row in rows]) if rows else np.zeros((0, dim), np.float32)
+    tracks = _tracks(rows, expert) if rows else {}
     if not (np.isfinite(embeddings).all() and all(np.isfinite(track.features).all() for track in tracks.values())):
         raise BadMediaError("the encoder gave numbers that are not finite; please report this file")
     return MediaRecord(finished.key, content_hash, finished.facts, segments, embeddings, tracks)
 
 
-def _tracks(rows: list[FrameRow], appearance: Appearance) -> dict[tuple[str, str], FeatureTrack]:
+def _tracks(rows: list[FrameRow], expert: tuple[str, str]) -> dict[tuple[str, str], FeatureTrack]:
     spans = [(row.segment.start_seconds or 0.0, row.segment.end_seconds or 0.0) for row in rows]
     times = np.array(spans, dtype=np.float32)
+    name, version = expert
     return {
-        (appearance.name, appearance.version): FeatureTrack(times, np.stack([row.features for row in rows])),
-        (CLASSES_EXPERT, appearance.version): FeatureTrack(times, np.stack([row.classes for row in rows])),
+        (name, version): FeatureTrack(times, np.stack([row.features for row in rows])),
+        (CLASSES_EXPERT, version): FeatureTrack(times, np.stack([row.classes for row in rows])),
     }

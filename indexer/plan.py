@@ -1,4 +1,4 @@
-"""Decides, once the content of a file is known, whether it needs to be decoded at all."""
+"""Decides, once the content of files is known, which of them need to be decoded at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from retrieval.store.catalog import SpaceRow
-from retrieval.store.intake import Intake, KnownAsset
+from retrieval.store.intake import Expert, Intake, KnownAsset
 
 __all__ = ["Plan", "Verdict", "VerdictKind"]
 
@@ -17,16 +17,14 @@ class VerdictKind(StrEnum):
 
     DECODE = "decode"
     LINK = "link"
-    """Its asset is finished in the space."""
-    EMBED = "embed"
-    """Its asset is known, but not finished in the space: its tracks are kept, so nothing is decoded."""
+    """Its asset is known, and finished in the space or to be finished from its track."""
     WAIT = "wait"
     """Another file of the same content is being decoded in this run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with one file; ``asset_id`` is known to LINK and EMBED."""
+    """What is to be done with one file; ``asset_id`` is known to LINK."""
 
     kind: VerdictKind
     asset_id: int | None = None
@@ -35,32 +33,39 @@ class Verdict:
 class Plan:
     """Knows which contents are being decoded, and which files wait for them."""
 
-    def __init__(self, intake: Intake, space: SpaceRow, expert: tuple[str, str]) -> None:
+    def __init__(self, intake: Intake, space: SpaceRow, expert: Expert) -> None:
         """``expert`` is the (name, version) of the tracks that ``space`` can be computed from."""
         self._intake = intake
         self._space = space
         self._expert = expert
-        self._waiting: dict[bytes, list[int]] = {}
+        self._twins: dict[bytes, list[int]] = {}
 
     def judge(self, contents: Sequence[tuple[int, bytes]]) -> dict[int, Verdict]:
         """What is to be done with files, by (file id, content hash).
 
-        A file told to WAIT comes back from :meth:`release`.
+        A file told to WAIT comes back from :meth:`release`, or is decoded in its turn after :meth:`promote`.
         """
-        known = self._intake.assets_by_hash([content_hash for _, content_hash in contents], self._space)
+        hashes = [content_hash for _, content_hash in contents]
+        known = self._intake.assets_by_hash(hashes, self._space, self._expert)
         return {file_id: self._verdict(file_id, content, known.get(content)) for file_id, content in contents}
 
     def _verdict(self, file_id: int, content_hash: bytes, known: KnownAsset | None) -> Verdict:
-        if content_hash in self._waiting:
-            self._waiting[content_hash].append(file_id)
+        if content_hash in self._twins:
+            self._twins[content_hash].append(file_id)
             return Verdict(VerdictKind.WAIT)
-        if known is not None and known.is_finished:
+        if known is not None and not known.needs_decoding:
             return Verdict(VerdictKind.LINK, known.id)
-        if known is not None and self._intake.read_track(known.id, *self._expert) is not None:
-            return Verdict(VerdictKind.EMBED, known.id)
-        self._waiting[content_hash] = []
+        self._twins[content_hash] = []
         return Verdict(VerdictKind.DECODE)
 
     def release(self, content_hash: bytes) -> list[int]:
-        """The decoding of a content has ended and its end is committed: the files that waited for it."""
-        return self._waiting.pop(content_hash, [])
+        """The decoding of a content has ended: the files that waited for it."""
+        return self._twins.pop(content_hash, [])
+
+    def promote(self, content_hash: bytes, files: Sequence[int]) -> int | None:
+        """The first of ``files`` is decoded next, and the others wait for it; None if there are none."""
+        if not files:
+            return None
+        first, *others = files
+        self._twins[content_hash] = others
+        return first

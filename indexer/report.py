@@ -37,7 +37,11 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class IndexReport:
-    """Counts of one run. ``new + changed + unchanged`` files were found; of the work left, ``indexed`` succeeded."""
+    """Counts of one run: ``new + moved + changed + unchanged`` files were found, ``indexed`` of them decoded.
+
+    ``moved`` files are known content whose old path is gone, ``copied`` known content at one more path, ``returned``
+    those of the unchanged that were missing before.
+    """
 
     new: int = 0
     changed: int = 0
@@ -47,6 +51,8 @@ class IndexReport:
     missing: int = 0
     returned: int = 0
     indexed: int = 0
+    embedded: int = 0
+    """Of known content, embedded from kept tracks without decoding."""
     failed: int = 0
     still_failed: int = 0
     """Files that failed for good in an earlier run and were not tried again."""

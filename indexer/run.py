@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 
+from indexer.job import Job
+from indexer.meter import Meter
+from indexer.reembed import embed_from_tracks
 from indexer.report import IndexReport, ProgressCallback
 from indexer.survey import Survey
 from indexer.work import Work
 from retrieval.errors import LibraryError
+from retrieval.experts.appearance import Appearance
 from retrieval.paths import display_of
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.registry import get_space
-from retrieval.store.catalog import Catalog
+from retrieval.spaces.space import Space
+from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.faiss_index import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.sweep import sweep_orphans
 
 __all__ = ["index"]
 
-SEGMENTATION = ("frames", "1")
-"""The method and version under which frames are kept; another way of choosing frames is another version."""
+MEDIA_VERSION = "1"
+"""Raised when our own decoding, or the choice of frames, changes: permanent failures are tried again then."""
 
 
 def _ignore(_line: str) -> None:
@@ -52,10 +58,8 @@ def index(
         UnknownSpaceError: no space is called ``space``.
     """
     started = time.monotonic()
-    roots = [os.fsencode(os.path.abspath(os.path.expanduser(path))) for path in paths]
-    if not any(os.path.lexists(root) for root in roots):
-        named = ", ".join(display_of(root) for root in roots) or "nothing"
-        raise LibraryError(f"there is no file or folder to index: {named}; give a path that exists")
+    roots = _roots(paths)
+    settings = settings or Settings()
     chosen = get_space(space)
     report = IndexReport()
 
@@ -64,29 +68,77 @@ def index(
         notice(line)
 
     with Catalog(library_path(library), create=True) as catalog, catalog.lock():
-        row = catalog.space(chosen.name, chosen.version, chosen.dim, normalized=chosen.normalized)
         sweep_orphans(catalog)
-        intake = Intake(catalog, SEGMENTATION)
-        intake.add_roots(root for root in roots if os.path.lexists(root))
-        tried_with = _tried_with(settings := settings or Settings())
-        survey = Survey(intake, report, note)
+        row = catalog.space(chosen.name, chosen.version, chosen.dim, normalized=chosen.normalized)
+        job = _job(catalog, chosen, row, settings, note)
         try:
-            survey.run(roots, skip=os.fsencode(catalog.library.resolve()))
-            pending = intake.pending(roots, row, tried_with, retry=retry_failed)
-            if rehash:
-                pending = sorted(survey.seen.union(pending))
-            report.still_failed = intake.count_failed(roots, tried_with) if not retry_failed else 0
-            Work(intake, chosen, row, settings, report, progress, note, tried_with).run(pending)
-            survey.mark_missing(roots)
+            _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
         except KeyboardInterrupt:
             report.interrupted = True
-        update_index(catalog, row, note)
+        job.update_index()
     report.elapsed_seconds = round(time.monotonic() - started, 3)
     return report
 
 
+def _roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
+    try:
+        roots = [os.fsencode(os.path.abspath(os.path.expanduser(path))) for path in paths]
+    except FileNotFoundError as error:
+        raise LibraryError("the working folder is gone; change to one that exists") from error
+    if not any(os.path.lexists(root) for root in roots):
+        named = ", ".join(display_of(root) for root in roots) or "nothing"
+        raise LibraryError(f"there is no file or folder to index: {named}; give a path that exists")
+    return roots
+
+
+def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note: Callable[[str], None]) -> Job:
+    def refresh() -> None:
+        update_index(catalog, row, note)
+
+    sampling = settings.sampling
+    cut = (
+        f"{MEDIA_VERSION}-{sampling.interval_seconds:g}-{sampling.longest_span_seconds:g}-{sampling.merge_difference:g}"
+    )
+    return Job(
+        library=catalog.library,
+        intake=Intake(catalog, ("frames", cut)),
+        space=space,
+        space_row=row,
+        expert=(Appearance.name, f"{Appearance.version}+{cut}"),
+        settings=settings,
+        tried_with=_tried_with(settings),
+        notice=note,
+        update_index=refresh,
+    )
+
+
+def _run(
+    job: Job,
+    roots: Sequence[bytes],
+    report: IndexReport,
+    progress: ProgressCallback | None,
+    *,
+    retry: bool,
+    rehash: bool,
+) -> None:
+    """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
+    intake, appearance = job.intake, Appearance()
+    intake.add_roots(root for root in roots if os.path.lexists(root))
+    survey = Survey(intake, report, job.notice)
+    survey.run(roots, library=job.library)
+    embed_from_tracks(job, appearance, report)
+    report.still_failed = 0 if retry else intake.failed_for_good(roots, job.tried_with)
+    pending = intake.pending(roots, job.space_row, job.tried_with, retry=retry)
+    if rehash:
+        known = set(pending)
+        pending += sorted(file_id for file_id in survey.seen if file_id not in known)
+    Work(job, appearance, report, Meter(report, progress, len(pending))).run(pending)
+    embed_from_tracks(job, appearance, report)  # of assets that came back with this run's files
+    survey.mark_missing(roots)
+
+
 def _tried_with(settings: Settings) -> str:
     """A permanent failure holds until this changes."""
-    limits = settings.limits
+    limits = hashlib.sha256(repr(settings.limits).encode()).hexdigest()[:8]
     decoders = ", ".join(f"{name} {version(name)}" for name in ("pillow", "av"))
-    return f"{decoders}; {limits.pixels} pixels; {limits.duration_seconds:.0f} s; {limits.memory_bytes} bytes"
+    return f"{decoders}, media {MEDIA_VERSION}, limits {limits}"

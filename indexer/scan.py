@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from retrieval.media.kinds import kind_of
 from retrieval.store.intake import FoundFile
@@ -21,46 +22,43 @@ class Notice:
     reason: str
 
 
-def scan(roots: Iterable[bytes], *, skip: bytes) -> Iterator[FoundFile | Notice]:
+def scan(roots: Iterable[bytes], *, library: Path | None = None) -> Iterator[FoundFile | Notice]:
     """Every media file at or below ``roots``, each once; folders in byte order.
 
-    Symbolic links are followed, loops are not. Names that begin with a dot, and the folder ``skip`` (the
-    library itself), are passed over.
+    Symbolic links are followed, loops are not. Names that begin with a dot, and the folder ``library`` by whatever
+    name it is reached, are passed over.
     """
     roots = list(dict.fromkeys(roots))
     named = set(roots)
-    visited: set[tuple[int, int]] = set()
+    visited = {_identity(library.stat())} if library is not None and library.exists() else set()
     for root in roots:
-        for found in _scan_path(root, skip, visited):
+        for found in _scan_path(root, visited):
             # A file that was named itself may also lie below another root.
             if found.path == root or found.path not in named:
                 yield found
 
 
-def _scan_path(root: bytes, skip: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Notice]:
+def _scan_path(root: bytes, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Notice]:
     try:
         facts = os.stat(root)
     except OSError as error:
         yield Notice(root, f"can't be read ({error.strerror})")
         return
     if stat.S_ISDIR(facts.st_mode):
-        yield from _scan_folder(root, facts, skip, visited)
+        yield from _scan_folder(root, facts, visited)
     elif kind_of(root) is None:
         yield Notice(root, "is not a picture, video or sound by its name")
     else:
         yield _file(root, facts)
 
 
-def _scan_folder(
-    top: bytes, facts: os.stat_result, skip: bytes, visited: set[tuple[int, int]]
-) -> Iterator[FoundFile | Notice]:
+def _scan_folder(top: bytes, facts: os.stat_result, visited: set[tuple[int, int]]) -> Iterator[FoundFile | Notice]:
     waiting = [(top, facts)]
     while waiting:
         folder, facts = waiting.pop()
-        identity = (facts.st_dev, facts.st_ino)
-        if identity in visited or folder == skip:
+        if _identity(facts) in visited:
             continue
-        visited.add(identity)
+        visited.add(_identity(facts))
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
@@ -70,6 +68,10 @@ def _scan_folder(
         for entry in entries:
             yield from _look_at(entry, below)
         waiting.extend(reversed(below))
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int]:
+    return facts.st_dev, facts.st_ino
 
 
 def _look_at(entry: os.DirEntry[bytes], below: list[tuple[bytes, os.stat_result]]) -> Iterator[FoundFile | Notice]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from indexer.report import IndexReport
@@ -37,14 +38,14 @@ class Survey:
         self._notice = notice
         self._unreadable: list[bytes] = []
 
-    def run(self, roots: Sequence[bytes], skip: bytes) -> None:
-        """Scan ``roots`` (all but the folder ``skip``) and bring the catalog's files up to date, in small batches."""
-        for chunk in _chunks(self._found(roots, skip), _CHUNK):
+    def run(self, roots: Sequence[bytes], *, library: Path | None = None) -> None:
+        """Scan ``roots`` (all but ``library``) and bring the catalog's files up to date, in small batches."""
+        for chunk in _chunks(self._found(roots, library), _CHUNK):
             known = self._intake.known([file.path for file in chunk])
             self._take_in(chunk, known)
 
-    def _found(self, roots: Sequence[bytes], skip: bytes) -> Iterator[FoundFile]:
-        for found in scan(roots, skip=skip):
+    def _found(self, roots: Sequence[bytes], library: Path | None) -> Iterator[FoundFile]:
+        for found in scan(roots, library=library):
             if isinstance(found, Notice):
                 self._unreadable.append(found.path)
                 self._notice(f"{display_of(found.path)} {found.reason}; it was passed over")
@@ -79,18 +80,21 @@ class Survey:
             return
         if len(gone) == len(believed) and os.path.isdir(root):
             self._notice(
-                f"{display_of(root)} is empty though it held {len(gone)} files; none was marked missing "
-                "(if they are really gone, `vidi index` their parent folder)"
+                f"{display_of(root)} is empty though it held {len(gone)} files: is a drive away? "
+                "They are kept as they were, and left out of answers while they are away"
             )
             return
         moved = self._moved(gone)
         lost = [file_id for file_id in gone if file_id not in moved]
         self._hide(sorted(moved))
         self._report.moved += len(moved)
+        # A file at a new path was counted as a copy before its old path was found to be gone.
+        self._report.copied = max(0, self._report.copied - len(moved))
+        self._report.new = max(0, self._report.new - len(moved))
         if len(lost) > MISSING_SHARE_MOST * len(believed):
             self._notice(
-                f"{len(lost)} of {len(believed)} files are gone from {display_of(root)}, more than a fifth; "
-                "none was marked missing: is a drive or folder away?"
+                f"{len(lost)} of {len(believed)} files are gone from {display_of(root)}, more than a fifth: is a drive "
+                "or folder away? They are kept as they were, and left out of answers while they are away"
             )
             return
         self._hide(lost)
@@ -102,8 +106,16 @@ class Survey:
         return {file_id for file_id, twin in self._intake.twins(gone) if twin not in unreachable}
 
     def _is_gone(self, path: bytes) -> bool:
-        below_unreadable = any(path.startswith(folder.rstrip(b"/") + b"/") for folder in self._unreadable)
-        return not below_unreadable and not os.path.lexists(path)
+        """Only a plain "there is no such file" counts: what can't be looked at may still be there."""
+        if any(path == place or path.startswith(place.rstrip(b"/") + b"/") for place in self._unreadable):
+            return False
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
 
     def _hide(self, file_ids: list[int]) -> None:
         for chunk in _chunks(file_ids, _CHUNK):

@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("modified_ns", sa.BigInteger(), nullable=False),
         sa.Column("inode", sa.String(length=20), nullable=False),
         sa.Column("present", sa.Boolean(), nullable=False),
+        sa.Column("needs_reading", sa.Boolean(), nullable=False),
         sa.Column("asset_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["asset_id"], ["asset.id"], name=op.f("fk_file_asset_id_asset")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_file")),

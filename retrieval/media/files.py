@@ -47,6 +47,12 @@ class OpenMedia:
     file: BinaryIO
     stat: FileStat
 
+    def check_unchanged(self) -> None:
+        """Raises TransientMediaError if the file was written to since it was opened."""
+        now = os.fstat(self.file.fileno())
+        if (now.st_size, now.st_mtime_ns) != (self.stat.size_bytes, self.stat.mtime_ns):
+            raise TransientMediaError("the file changed while it was read; it is tried again at the next run")
+
 
 def nothing() -> None:
     """Progress that nobody follows."""
@@ -97,6 +103,7 @@ def identify(path: MediaPath, on_progress: Callable[[], None] = nothing) -> Iden
             hasher.update(chunk)
             read_bytes += len(chunk)
             on_progress()
+        media.check_unchanged()
         if read_bytes != media.stat.size_bytes:
             raise TransientMediaError(
                 f"the file changed while it was read ({media.stat.size_bytes} bytes, then {read_bytes}); index again"

@@ -124,6 +124,7 @@ def _outcomes(
         case DecodeTask(kind=MediaKind.PICTURE):
             with open_media(task.path) as media:
                 facts, frame = decode_open_picture(media, sampling.frame_size, limits)
+                media.check_unchanged()
                 yield DecodedFrame(task.key, frame)
                 yield Finished(task.key, facts, media.stat)
         case DecodeTask():
@@ -149,5 +150,6 @@ def _video_outcomes(
             try:
                 yield DecodedFrame(task.key, next(frames))
             except StopIteration as end:
+                media.check_unchanged()
                 yield Finished(task.key, end.value.facts, media.stat, end.value.note)
                 return

@@ -5,8 +5,9 @@ Every method is one transaction, so that a kill at any instant leaves each eithe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
@@ -16,14 +17,14 @@ from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.results import (
     FailureRecord,
     MediaRecord,
-    finish_asset,
+    finish_assets,
     link_files,
     write_failures,
     write_media,
 )
-from retrieval.store.schema import Asset, Failure, File, Result, Root, Track
+from retrieval.store.schema import Asset, Failure, File, Result, Root, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
-from retrieval.types import FeatureTrack, Float32Array
+from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
 __all__ = [
     "FoundFile",
@@ -34,6 +35,12 @@ __all__ = [
 ]
 
 _PATHS_PER_QUERY = 500
+_ROOTS_PER_QUERY = 100
+_DISPLAY_MOST = 8192
+
+_T = TypeVar("_T")
+Expert = tuple[str, str]
+"""The name and version of an expert's tracks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +76,11 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True)
 class PendingFile:
-    """A file whose content has not been read, or whose asset is unfinished in a space."""
+    """A file with work left. ``asset_id`` is what it held when it was last read."""
 
     id: int
     path: bytes
     kind: str
-    size_bytes: int
-    modified_ns: int
-    inode: str
     asset_id: int | None
 
 
@@ -85,7 +89,8 @@ class KnownAsset:
     """Content that the catalog knows."""
 
     id: int
-    is_finished: bool
+    needs_decoding: bool
+    """It has no result in the space, and no track that the space could be computed from."""
 
 
 class Intake:
@@ -111,8 +116,7 @@ class Intake:
         columns = (File.id, File.path, File.size_bytes, File.modified_ns, File.inode, File.present)
         found: dict[bytes, KnownFile] = {}
         with self._engine.connect() as connection:
-            for start in range(0, len(paths), _PATHS_PER_QUERY):
-                chunk = paths[start : start + _PATHS_PER_QUERY]
+            for chunk in chunks(paths, _PATHS_PER_QUERY):
                 rows = connection.execute(select(*columns).where(File.path.in_(chunk)))
                 found.update({row.path: KnownFile(*row) for row in rows})
         return found
@@ -120,14 +124,14 @@ class Intake:
     def take_in(
         self, new: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]], back: Sequence[int]
     ) -> list[int]:
-        """New files, changed ones (their content must be read again), and missing ones that returned as they were.
+        """New files, changed ones (their content is to be read again), and missing ones that returned as they were.
 
         Returns the ids of the new files.
         """
         with self._engine.begin() as connection:
             made = _insert_files(connection, new)
             for file_id, file in changed:
-                connection.execute(update(File).where(File.id == file_id).values(asset_id=None, **_file_values(file)))
+                connection.execute(update(File).where(File.id == file_id).values(**_file_values(file)))
                 connection.execute(delete(Failure).where(Failure.file_id == file_id))
             if back:
                 connection.execute(
@@ -158,59 +162,96 @@ class Intake:
     def pending(self, roots: Sequence[bytes], space: SpaceRow, tried_with: str, *, retry: bool) -> list[int]:
         """Ids of the files under ``roots`` that have work left, pictures first, then in the order they were found.
 
-        Work left: its content was never read, or its asset has no result in ``space``. A file that failed for
-        good is left out while ``tried_with`` stays the same, unless ``retry``.
+        Work left: its content is to be read, or its asset has no result in ``space``. A file that failed for good is
+        left out while ``tried_with`` stays the same, unless ``retry``.
         """
         finished = exists().where(Result.asset_id == File.asset_id, Result.space_id == space.id)
-        statement = select(File.id).where(
-            File.present, or_(*map(_under, roots)), or_(File.asset_id.is_(None), ~finished)
+        statement = select(File.kind != MediaKind.PICTURE.value, File.id).where(
+            File.present, or_(File.needs_reading, File.asset_id.is_(None), ~finished)
         )
         if not retry:
-            failed = exists().where(
-                Failure.file_id == File.id, Failure.permanent, Failure.tried_with == tried_with, Failure.stage != "scan"
-            )
-            statement = statement.where(~failed)
+            statement = statement.where(~_failed_for_good(tried_with))
+        found: set[tuple[bool, int]] = set()
         with self._engine.connect() as connection:
-            return list(connection.scalars(statement.order_by(File.kind != "picture", File.id)))
+            for chunk in chunks(roots, _ROOTS_PER_QUERY):
+                found.update((row[0], row[1]) for row in connection.execute(statement.where(under_any(chunk))))
+        return [file_id for _, file_id in sorted(found)]
 
-    def count_failed(self, roots: Sequence[bytes], tried_with: str) -> int:
+    def failed_for_good(self, roots: Sequence[bytes], tried_with: str) -> int:
         """How many present files under ``roots`` failed for good and are left alone."""
-        failed = exists().where(
-            Failure.file_id == File.id, Failure.permanent, Failure.tried_with == tried_with, Failure.stage != "scan"
-        )
-        statement = select(func.count()).select_from(File).where(File.present, or_(*map(_under, roots)), failed)
+        statement = select(File.id).where(File.present, _failed_for_good(tried_with))
+        found: set[int] = set()
         with self._engine.connect() as connection:
-            return connection.scalar(statement) or 0
+            for chunk in chunks(roots, _ROOTS_PER_QUERY):
+                found.update(connection.scalars(statement.where(under_any(chunk))))
+        return len(found)
 
     def files(self, ids: Sequence[int]) -> list[PendingFile]:
         """The rows of ``ids``, in that order."""
-        columns = (File.id, File.path, File.kind, File.size_bytes, File.modified_ns, File.inode, File.asset_id)
+        columns = (File.id, File.path, File.kind, File.asset_id)
         with self._engine.connect() as connection:
             rows = {row.id: PendingFile(*row) for row in connection.execute(select(*columns).where(File.id.in_(ids)))}
         return [rows[file_id] for file_id in ids if file_id in rows]
 
-    def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow) -> dict[bytes, KnownAsset]:
-        """The assets of contents that were seen before, and whether each is finished in ``space``."""
+    def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow, expert: Expert) -> dict[bytes, KnownAsset]:
+        """The assets of contents that were seen before."""
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
-        statement = select(Asset.content_hash, Asset.id, finished).where(Asset.content_hash.in_(hashes))
+        statement = select(Asset.content_hash, Asset.id, ~finished & ~self._has_track(expert)).where(
+            Asset.content_hash.in_(hashes)
+        )
         with self._engine.connect() as connection:
             return {row[0]: KnownAsset(row[1], row[2]) for row in connection.execute(statement)}
 
-    def read_track(self, asset_id: int, expert: str, version: str) -> FeatureTrack | None:
-        """The kept track of an asset, or None when that expert at that version has not seen it."""
-        columns = (Track.count, Track.dim, Track.times, Track.features, Track.path)
-        statement = select(*columns).where(Track.asset_id == asset_id, Track.expert == expert, Track.version == version)
+    def unembedded(self, space: SpaceRow, expert: Expert, after: int, limit: int) -> list[tuple[int, StoredTrack]]:
+        """Assets above id ``after`` without a result in ``space``, with the track that it can be computed from."""
+        finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
+        columns = (Asset.id, Track.count, Track.dim, Track.times, Track.features, Track.path)
+        statement = (
+            select(*columns)
+            .join(Track, and_(Track.asset_id == Asset.id, Track.expert == expert[0], Track.version == expert[1]))
+            .where(Asset.id > after, ~finished, self._has_track(expert))
+            .order_by(Asset.id)
+            .limit(limit)
+        )
         with self._engine.connect() as connection:
-            row = connection.execute(statement).one_or_none()
-        return None if row is None else read_track(StoredTrack(*row), self._catalog.library)
+            return [(row[0], StoredTrack(*row[1:])) for row in connection.execute(statement)]
+
+    def read_track(self, stored: StoredTrack) -> FeatureTrack:
+        """The features of a track. Raises LibraryError where its file is missing or damaged."""
+        return read_track(stored, self._catalog.library)
+
+    def forget_track(self, asset_id: int, expert: Expert) -> None:
+        """A track can't be read any more: its row goes, so that the asset is decoded again."""
+        key = (Track.asset_id == asset_id, Track.expert == expert[0], Track.version == expert[1])
+        with self._engine.begin() as connection:
+            connection.execute(delete(Track).where(*key))
+
+    def _has_track(self, expert: Expert) -> ColumnElement[bool]:
+        """The asset was cut this way, and its track has a row for each segment."""
+        method, version = self._segmentation
+        segments = (
+            select(func.count(Segment.id))
+            .select_from(Segmentation)
+            .outerjoin(Segment, Segment.segmentation_id == Segmentation.id)
+            .where(Segmentation.asset_id == Asset.id, Segmentation.method == method, Segmentation.version == version)
+            .group_by(Segmentation.id)
+            .correlate(Asset)
+            .scalar_subquery()
+        )
+        kept = aliased(Track)
+        return (
+            exists()
+            .where(kept.asset_id == Asset.id, kept.expert == expert[0], kept.version == expert[1])
+            .where(kept.count == segments)
+            .correlate(Asset)
+        )
 
     def twins(self, file_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
         """(file id, id of another file of the same asset that is believed present), for each of ``file_ids``."""
         other = aliased(File)
         statement = select(File.id, other.id).join(other, and_(other.asset_id == File.asset_id, other.id != File.id))
         with self._engine.connect() as connection:
-            for start in range(0, len(file_ids), _PATHS_PER_QUERY):
-                chunk = file_ids[start : start + _PATHS_PER_QUERY]
+            for chunk in chunks(file_ids, _PATHS_PER_QUERY):
                 rows = connection.execute(statement.where(other.present, File.id.in_(chunk)))
                 yield from ((row[0], row[1]) for row in rows)
 
@@ -232,10 +273,29 @@ class Intake:
             write_failures(connection, failures)
         return asset_ids
 
-    def embed(self, space: SpaceRow, asset_id: int, vectors: Float32Array) -> None:
-        """Finish a known asset in ``space`` with a vector ``[n, d]`` for each of its segments, in their order."""
+    def wrongly_cut(self, records: Sequence[MediaRecord]) -> set[bytes]:
+        """Contents that were cut into another number of segments before, by the same method and version."""
+        method, version = self._segmentation
+        statement = (
+            select(Asset.content_hash, func.count(Segment.id))
+            .join(Segmentation, Segmentation.asset_id == Asset.id)
+            .outerjoin(Segment, Segment.segmentation_id == Segmentation.id)
+            .where(Asset.content_hash.in_([record.content_hash for record in records]))
+            .where(Segmentation.method == method, Segmentation.version == version)
+            .group_by(Asset.content_hash)
+        )
+        with self._engine.connect() as connection:
+            counts = {row[0]: row[1] for row in connection.execute(statement)}
+        return {
+            record.content_hash
+            for record in records
+            if counts.get(record.content_hash, len(record.segments)) != len(record.segments)
+        }
+
+    def embed(self, space: SpaceRow, vectors: Mapping[int, Float32Array]) -> None:
+        """Finish known assets in ``space``, each with a vector ``[n, d]`` for each of its segments, in their order."""
         with self._engine.begin() as connection:
-            finish_asset(connection, space, self._segmentation, asset_id, vectors)
+            finish_assets(connection, space, self._segmentation, vectors)
 
     def _pack(self, record: MediaRecord) -> dict[tuple[str, str], StoredTrack]:
         return {
@@ -254,6 +314,7 @@ def _file_values(file: FoundFile) -> dict[str, object]:
         "modified_ns": file.modified_ns,
         "inode": str(file.inode),
         "present": True,
+        "needs_reading": True,
     }
 
 
@@ -261,8 +322,23 @@ def _insert_files(connection: Connection, files: Sequence[FoundFile]) -> list[in
     if not files:
         return []
     table = File.metadata.tables[File.__tablename__]
-    rows = [_file_values(file) | {"display": display_of(file.path)} for file in files]
+    rows = [_file_values(file) | {"display": display_of(file.path)[:_DISPLAY_MOST]} for file in files]
     return list(connection.scalars(insert(table).returning(table.c.id), rows))
+
+
+def _failed_for_good(tried_with: str) -> ColumnElement[bool]:
+    return exists().where(Failure.file_id == File.id, Failure.permanent, Failure.tried_with == tried_with)
+
+
+def chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    """Slices of at most ``size``: a statement takes only so many parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def under_any(roots: Sequence[bytes]) -> ColumnElement[bool]:
+    """Files at or below one of ``roots``."""
+    return or_(*map(_under, roots))
 
 
 def _under(root: bytes) -> ColumnElement[bool]:

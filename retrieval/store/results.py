@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -18,11 +18,14 @@ __all__ = [
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
-    "finish_asset",
+    "finish_assets",
     "link_files",
     "write_failures",
     "write_media",
 ]
+
+_IDS_PER_QUERY = 500
+_REASON_MOST = 1024
 
 PackedTracks = dict[tuple[str, str], StoredTrack]
 """Tracks as rows hold them, by (expert, version)."""
@@ -72,20 +75,26 @@ def link_files(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None
     rows = [{"linked_file": file_id, "linked_asset": asset_id} for file_id, asset_id in pairs]
     if rows:
         statement = update(File.__table__).where(File.id == bindparam("linked_file"))  # type: ignore[arg-type]
-        connection.execute(statement.values(asset_id=bindparam("linked_asset")), rows)
+        connection.execute(statement.values(asset_id=bindparam("linked_asset"), needs_reading=False), rows)
         forget_failures(connection, [row["linked_file"] for row in rows])
 
 
 def forget_failures(connection: Connection, file_ids: Sequence[int]) -> None:
     """Whatever these files failed at is no longer so."""
-    if file_ids:
-        connection.execute(delete(Failure).where(Failure.file_id.in_(file_ids)))
+    for start in range(0, len(file_ids), _IDS_PER_QUERY):
+        chunk = file_ids[start : start + _IDS_PER_QUERY]
+        connection.execute(delete(Failure).where(Failure.file_id.in_(chunk)))
 
 
 def write_failures(connection: Connection, failures: Sequence[FailureRecord]) -> None:
-    """Each file's newest failure takes the place of its last."""
+    """Each file's newest failure takes the place of its last. What failed for good no longer holds its old content."""
     forget_failures(connection, [failure.file_id for failure in failures])
-    _insert(connection, Failure, [_values(failure) | {"failed_at": _now()} for failure in failures])
+    rows = [_values(failure) | {"reason": failure.reason[:_REASON_MOST], "failed_at": _now()} for failure in failures]
+    _insert(connection, Failure, rows)
+    gone = [{"failed_file": failure.file_id} for failure in failures if failure.permanent]
+    if gone:
+        statement = update(File.__table__).where(File.id == bindparam("failed_file"))  # type: ignore[arg-type]
+        connection.execute(statement.values(asset_id=None), gone)
 
 
 def write_media(
@@ -123,14 +132,22 @@ def write_media(
     return asset_ids
 
 
-def finish_asset(
-    connection: Connection, space: SpaceRow, segmentation: tuple[str, str], asset_id: int, vectors: Float32Array
+def finish_assets(
+    connection: Connection, space: SpaceRow, segmentation: tuple[str, str], vectors: Mapping[int, Float32Array]
 ) -> None:
-    """Give a known asset, cut into segments before, a vector ``[n, d]`` for each in their order."""
-    segment_ids = _known_segments(connection, segmentation, [asset_id]).get(asset_id, [])
-    _check_counts(segment_ids, vectors)
-    _insert(connection, Embedding, _vectors(space, segment_ids, vectors))
-    _insert(connection, Result, [_result(asset_id, space)])
+    """Give known assets, cut into segments before, a vector ``[n, d]`` for each segment in their order."""
+    finished = set(
+        connection.scalars(
+            select(Result.asset_id).where(Result.space_id == space.id, Result.asset_id.in_(list(vectors)))
+        )
+    )
+    unfinished = [asset_id for asset_id in vectors if asset_id not in finished]
+    segments = _known_segments(connection, segmentation, unfinished)
+    for asset_id in unfinished:
+        _check_counts(segments.get(asset_id, []), vectors[asset_id])
+    rows = [row for asset_id in unfinished for row in _vectors(space, segments[asset_id], vectors[asset_id])]
+    _insert(connection, Embedding, rows)
+    _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
 
 
 def _values(record: Any) -> dict[str, Any]:

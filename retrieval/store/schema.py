@@ -88,7 +88,7 @@ class Asset(Base):
 
 
 class File(Base):
-    """A path. ``asset_id`` is null until its content has been read."""
+    """A path. ``asset_id`` is null until its content has been read once, and after it failed for good."""
 
     __tablename__ = "file"
 
@@ -102,6 +102,8 @@ class File(Base):
     inode: Mapped[str] = mapped_column(String(20))
     """Decimal text: an inode number may not fit a signed 64-bit integer."""
     present: Mapped[bool]
+    needs_reading: Mapped[bool]
+    """It is new, or looks changed: its asset, if it has one, is what it held when it was last read."""
     asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id"))
 
     __table_args__ = (Index(None, "asset_id"),)
@@ -114,12 +116,12 @@ class Failure(Base):
 
     file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"), primary_key=True)
     stage: Mapped[str] = mapped_column(String(64))
-    """``scan``, ``identify`` or ``decode``."""
+    """``identify``, ``decode``, ``encode`` or ``store``."""
     reason: Mapped[str] = mapped_column(String(1024))
     permanent: Mapped[bool]
     """Of the file (kept until content, limits or decoder change), or of the moment (tried at the next run)."""
     tried_with: Mapped[str] = mapped_column(String(256))
-    """Decoder versions and limits at that time."""
+    """Versions of the decoders and of our own code, and the limits, at that time."""
     failed_at: Mapped[datetime]
 
 

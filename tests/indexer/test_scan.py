@@ -12,8 +12,8 @@ from indexer.scan import Notice, scan
 from retrieval.store.intake import FoundFile
 
 
-def _scan(*roots: Path | bytes, skip: bytes = b"/nowhere") -> tuple[list[bytes], list[Notice]]:
-    found = list(scan([os.fsencode(root) for root in roots], skip=skip))
+def _scan(*roots: Path | bytes, library: Path | None = None) -> tuple[list[bytes], list[Notice]]:
+    found = list(scan([os.fsencode(root) for root in roots], library=library))
     files = [item.path for item in found if isinstance(item, FoundFile)]
     return files, [item for item in found if isinstance(item, Notice)]
 
@@ -26,7 +26,7 @@ def _touch(*paths: Path) -> None:
 
 def test_media_below_a_folder_by_name_with_their_facts(tmp_path: Path) -> None:
     _touch(tmp_path / "b/c.MP4", tmp_path / "a.jpg", tmp_path / "b/notes.txt", tmp_path / "sound.mp3")
-    found = list(scan([os.fsencode(tmp_path)], skip=b""))
+    found = list(scan([os.fsencode(tmp_path)], library=None))
     assert [(item.path, item.kind) for item in found if isinstance(item, FoundFile)] == [
         (os.fsencode(tmp_path / "a.jpg"), "picture"),
         (os.fsencode(tmp_path / "sound.mp3"), "sound"),
@@ -39,7 +39,7 @@ def test_media_below_a_folder_by_name_with_their_facts(tmp_path: Path) -> None:
 
 def test_hidden_names_and_the_library_itself_are_passed_over(tmp_path: Path) -> None:
     _touch(tmp_path / ".cache/a.jpg", tmp_path / ".b.jpg", tmp_path / "library/thumbnails/c.jpg", tmp_path / "d.jpg")
-    files, notices = _scan(tmp_path, skip=os.fsencode(tmp_path / "library"))
+    files, notices = _scan(tmp_path, library=tmp_path / "library")
     assert files == [os.fsencode(tmp_path / "d.jpg")]
     assert notices == []
 

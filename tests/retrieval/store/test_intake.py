@@ -17,6 +17,7 @@ from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segm
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind
 
 DIM = 4
+EXPERT = ("appearance", "v1")
 
 
 @pytest.fixture
@@ -105,14 +106,49 @@ def test_a_record_has_a_vector_for_each_segment() -> None:
 
 
 def test_a_second_version_is_embedded_from_kept_tracks(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
+    file_id, copy = _take_in(intake, b"a.mp4", b"copy.mp4")
+    asset_id, _ = intake.write(space, [_record(file_id, b"A", 2), _record(copy, b"A", 2)], [])
+    newer = catalog.space("starter", "v2", DIM, normalized=True)
+    assert intake.unembedded(space, EXPERT, after=0, limit=9) == []
+    ((found, stored),) = intake.unembedded(newer, EXPERT, after=0, limit=9)
+    assert (found, intake.read_track(stored).features.shape) == (asset_id, (2, 6))
+    for _ in range(2):  # the second time there is nothing left to do
+        intake.embed(newer, {asset_id: np.ones((2, DIM), dtype=np.float32)})
+    assert (_count(catalog, Segment), _count(catalog, Embedding), _count(catalog, Result)) == (2, 4, 2)
+
+
+def test_only_a_track_cut_this_way_can_be_embedded_from(catalog: Catalog, intake: Intake, space: SpaceRow) -> None:
     (file_id,) = _take_in(intake, b"a.mp4")
     (asset_id,) = intake.write(space, [_record(file_id, b"A", 2)], [])
-    track = intake.read_track(asset_id, "appearance", "v1")
-    assert track is not None
-    assert track.features.shape == (2, 6)
     newer = catalog.space("starter", "v2", DIM, normalized=True)
-    intake.embed(newer, asset_id, np.ones((2, DIM), dtype=np.float32))
-    assert (_count(catalog, Segment), _count(catalog, Embedding), _count(catalog, Result)) == (2, 4, 2)
+    content = b"A".ljust(32, b"\0")
+    assert not intake.assets_by_hash([content], newer, EXPERT)[content].needs_decoding
+    assert intake.assets_by_hash([content], newer, ("appearance", "v9"))[content].needs_decoding
+    assert Intake(catalog, ("frames", "2")).unembedded(newer, EXPERT, after=0, limit=9) == []
+    assert intake.wrongly_cut([_record(file_id, b"A", 3)]) == {content}
+    assert intake.wrongly_cut([_record(file_id, b"A", 2), _record(file_id, b"B", 3)]) == set()
+    intake.forget_track(asset_id, EXPERT)
+    assert intake.assets_by_hash([content], newer, EXPERT)[content].needs_decoding
+
+
+def test_thousands_of_roots_are_asked_in_pieces(intake: Intake, space: SpaceRow) -> None:
+    names = [b"%d.jpg" % number for number in range(1500)]
+    ids = _take_in(intake, *names)
+    roots = [b"/media/" + name for name in names]
+    assert intake.pending(roots, space, "x", retry=False) == sorted(ids)
+    assert intake.pending([*roots, b"/media"], space, "x", retry=False) == sorted(ids)
+
+
+def test_what_failed_for_good_no_longer_holds_its_old_content(
+    catalog: Catalog, intake: Intake, space: SpaceRow
+) -> None:
+    (file_id,) = _take_in(intake, b"a.jpg")
+    intake.write(space, [_record(file_id, b"A")], [])
+    intake.take_in([], [(file_id, _found(b"a.jpg", size=11))], [])
+    assert intake.files([file_id])[0].asset_id is not None  # still found by what it held, until it is read
+    intake.write(space, [], [FailureRecord(file_id, "decode", "broken " * 999, True, "x")])
+    assert intake.files([file_id])[0].asset_id is None
+    assert intake.pending([b"/media"], space, "x", retry=False) == []
 
 
 def test_a_changed_file_is_read_again_and_its_old_failure_forgotten(

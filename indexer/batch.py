@@ -1,0 +1,90 @@
+"""What is finished and not committed yet: links, records and failures go in together, every few seconds."""
+
+from __future__ import annotations
+
+import time
+
+from indexer.report import IndexReport
+from retrieval.store.catalog import SpaceRow
+from retrieval.store.intake import Intake
+from retrieval.store.results import FailureRecord, MediaRecord
+from retrieval.types import MediaKind
+
+__all__ = ["Batch", "Committed"]
+
+_ENTRIES_MOST = 256
+
+Committed = tuple[list[tuple[MediaRecord, int]], list[int]]
+"""Records with their asset ids, and the ids of files whose link or failure was committed."""
+
+
+class Batch:
+    """Gathers until it is due. Nothing is counted in the report before it is committed."""
+
+    def __init__(self, intake: Intake, space: SpaceRow, report: IndexReport, seconds: float, tried_with: str) -> None:
+        self._intake = intake
+        self._space = space
+        self._report = report
+        self._seconds = seconds
+        self._tried_with = tried_with
+        self._began = time.monotonic()
+        self._records: list[MediaRecord] = []
+        self._failures: list[FailureRecord] = []
+        self._links: list[tuple[int, int]] = []
+
+    def add_record(self, record: MediaRecord) -> None:
+        """A file that was decoded and encoded."""
+        self._records.append(record)
+
+    def add_failure(self, failure: FailureRecord) -> None:
+        """A file that can't be used."""
+        self._failures.append(failure)
+
+    def add_link(self, file_id: int, asset_id: int) -> None:
+        """A file whose content is known."""
+        self._links.append((file_id, asset_id))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is full, or has waited long enough."""
+        entries = len(self._records) + len(self._failures) + len(self._links)
+        return entries >= _ENTRIES_MOST or (entries > 0 and time.monotonic() - self._began >= self._seconds)
+
+    def commit(self) -> Committed:
+        """Commit everything that was gathered."""
+        self._began = time.monotonic()
+        records, failures, links = self._records, self._failures, self._links
+        self._records, self._failures, self._links = [], [], []
+        if links:
+            self._intake.link(links)
+        records, failures = self._without_wrongly_cut(records, failures)
+        asset_ids = self._intake.write(self._space, records, failures) if records or failures else []
+        for record in records:
+            self._count(record)
+        self._report.failed += len(failures)
+        done = [file_id for file_id, _ in links] + [failure.file_id for failure in failures]
+        return list(zip(records, asset_ids, strict=True)), done
+
+    def _without_wrongly_cut(
+        self, records: list[MediaRecord], failures: list[FailureRecord]
+    ) -> tuple[list[MediaRecord], list[FailureRecord]]:
+        """Vectors must not land on segments that stand for other times, so such files count as failed."""
+        wrong = self._intake.wrongly_cut(records) if records else set()
+        reason = "it was cut into another number of segments before by the same rules; please report this file"
+        refused = [
+            FailureRecord(record.file_id, "store", reason, True, self._tried_with)
+            for record in records
+            if record.content_hash in wrong
+        ]
+        return [record for record in records if record.content_hash not in wrong], failures + refused
+
+    def _count(self, record: MediaRecord) -> None:
+        self._report.indexed += 1
+        match record.facts.kind:
+            case MediaKind.PICTURE:
+                self._report.pictures += 1
+            case MediaKind.VIDEO:
+                self._report.videos += 1
+                self._report.video_seconds += record.facts.duration_seconds or 0.0
+            case MediaKind.SOUND:
+                self._report.sounds += 1

@@ -1,0 +1,30 @@
+"""What stays the same through one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.settings import Settings
+from retrieval.spaces.space import Space
+from retrieval.store.catalog import SpaceRow
+from retrieval.store.intake import Expert, Intake
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One space to fill, in one library, with these settings."""
+
+    library: Path
+    intake: Intake
+    space: Space
+    space_row: SpaceRow
+    expert: Expert
+    """The name and version of the tracks that the space is computed from."""
+    settings: Settings
+    tried_with: str
+    notice: Callable[[str], None]
+    update_index: Callable[[], None]

@@ -1,0 +1,259 @@
+"""A run on real media: what is new, copied, moved, re-embedded, failed for good or for the moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import func, select
+
+from indexer import IndexReport, Progress, index, run
+from indexer.batch import Batch, Committed
+from retrieval.errors import LibraryError, TransientMediaError
+from retrieval.experts.appearance import Appearance
+from retrieval.media.tasks import DecodedFrame, Failed, Finished
+from retrieval.media.worker import MediaWorkers
+from retrieval.store import tracks
+from retrieval.store.catalog import Catalog
+from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Space, Track
+from retrieval.types import Float32Array
+
+
+class SliceSpace:
+    """A space whose vector is the first few features."""
+
+    name, dim, normalized, needs, languages, fits_from = "starter", 6, False, ("appearance",), ("en",), 0.5
+
+    def __init__(self, version: str = "v1") -> None:
+        self.version = version
+
+    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
+        assert logits.shape == (len(features), 1000)
+        return features[:, : self.dim]
+
+
+Index = Callable[..., IndexReport]
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        pixels = generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((160, 120), Image.Resampling.BICUBIC).save(folder / f"{seed}.jpg")
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def run_index(media: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
+    def run_it(*, version: str = "v1", **options: object) -> IndexReport:
+        monkeypatch.setattr(run, "get_space", lambda _name: SliceSpace(version))
+        return index([media], library, **options)  # type: ignore[arg-type]
+
+    return run_it
+
+
+def _count(library: Path, table: type) -> int:
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_copies_are_decoded_once_even_in_one_run(run_index: Index, media: Path, library: Path) -> None:
+    shutil.copy(media / "0.jpg", media / "copy.jpg")
+    report = run_index()
+    assert (report.new, report.indexed, report.copied, report.failed) == (5, 4, 1, 0)
+    assert (_count(library, Asset), _count(library, Embedding), _count(library, File)) == (4, 4, 5)
+
+
+def test_a_moved_file_is_not_embedded_again(run_index: Index, media: Path, library: Path) -> None:
+    run_index()
+    (media / "0.jpg").rename(media / "renamed.jpg")
+    report = run_index()
+    assert (report.new, report.indexed, report.copied, report.moved, report.missing) == (0, 0, 0, 1, 0)
+    assert _count(library, Embedding) == 4
+
+
+def test_a_changed_file_is_embedded_again(run_index: Index, media: Path, library: Path) -> None:
+    run_index()
+    shutil.copy(media / "1.jpg", media / "other.png")
+    Image.new("RGB", (90, 60), "green").save(media / "0.jpg")
+    report = run_index()
+    assert (report.changed, report.indexed) == (1, 1)
+
+
+def test_a_new_version_of_the_space_is_embedded_without_decoding(
+    run_index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_index()
+    monkeypatch.setattr(Appearance, "encode", None)  # nothing is decoded, so nothing is encoded
+    report = run_index(version="v2")
+    assert (report.indexed, report.embedded, report.failed) == (0, 4, 0)
+    assert (_count(library, Space), _count(library, Result), _count(library, Embedding)) == (2, 8, 8)
+    assert _count(library, Track) == 8
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        vectors = connection.execute(select(Embedding.segment_id, Embedding.vector)).all()
+    by_segment: dict[int, list[Float32Array]] = {}
+    for segment_id, vector in vectors:
+        by_segment.setdefault(segment_id, []).append(np.frombuffer(vector, "<f2").astype(np.float32))
+    assert all(np.allclose(first, second, atol=2e-3) for first, second in by_segment.values())
+
+
+def test_rehash_reads_everything_and_changes_nothing(run_index: Index, library: Path) -> None:
+    run_index()
+    report = run_index(rehash=True)
+    assert (report.unchanged, report.indexed, report.copied, report.failed) == (4, 0, 0, 0)
+    assert _count(library, Embedding) == 4
+
+
+def test_a_failure_for_good_is_left_alone_until_asked(run_index: Index, media: Path) -> None:
+    (media / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+    shutil.copy(media / "broken.jpg", media / "broken copy.jpg")
+    assert run_index().failed == 2
+    again = run_index()
+    assert (again.failed, again.still_failed) == (0, 2)
+    retried = run_index(retry_failed=True)
+    assert (retried.failed, retried.still_failed) == (2, 0)
+
+
+def test_a_failure_of_the_moment_is_tried_again(
+    run_index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = MediaWorkers.map
+
+    def fail_one(self: MediaWorkers, tasks: object) -> object:
+        for outcome in real(self, tasks):  # type: ignore[arg-type]
+            yield Failed(outcome.key, TransientMediaError("the disk was away")) if outcome.key == 1 else outcome
+
+    monkeypatch.setattr(MediaWorkers, "map", fail_one)
+    assert run_index().failed == 1
+    monkeypatch.undo()
+    report = run_index()
+    assert (report.indexed, report.failed) == (1, 0)
+    assert _count(library, Failure) == 0
+
+
+def test_a_twin_is_decoded_when_the_first_could_not_be(
+    run_index: Index, media: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 4):
+        (media / f"{number}.jpg").unlink()
+    for name in ("twin.jpg", "zwilling.jpg"):
+        shutil.copy(media / "0.jpg", media / name)
+    real, decoded = MediaWorkers.map, []
+
+    def fail_first(self: MediaWorkers, tasks: object) -> object:
+        for outcome in real(self, tasks):  # type: ignore[arg-type]
+            if isinstance(outcome, DecodedFrame) and not decoded:
+                decoded.append(outcome.key)
+            elif isinstance(outcome, Finished) and outcome.key == decoded[0]:
+                yield Failed(outcome.key, TransientMediaError("the file vanished"))
+            else:
+                yield outcome
+
+    monkeypatch.setattr(MediaWorkers, "map", fail_first)
+    report = run_index()
+    assert (report.indexed, report.copied, report.failed) == (1, 1, 1)
+    assert _count(library, Asset) == 1
+
+
+def test_a_touched_file_is_read_again_and_is_no_copy(run_index: Index, media: Path, library: Path) -> None:
+    run_index()
+    os.utime(media / "0.jpg", ns=(1, 1))
+    report = run_index()
+    assert (report.changed, report.indexed, report.copied) == (1, 0, 0)
+    assert run_index().unchanged == 4
+
+
+def test_a_damaged_track_file_is_mended_by_decoding(
+    run_index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracks, "PACKED_BYTES_MOST", 0)
+    run_index()
+    broken = sorted((library / "tracks").glob("*/*-appearance-*.safetensors"))[0]
+    broken.write_bytes(broken.read_bytes()[:50])
+    report = run_index(version="v2")
+    assert (report.embedded, report.indexed, report.failed) == (3, 1, 0)
+    assert any("decoded again" in notice for notice in report.notices)
+
+
+def test_the_library_is_never_indexed_by_whatever_name(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "get_space", lambda _name: SliceSpace())
+    (tmp_path / "link").symlink_to(media)
+    inside = media / "library" / "thumbnails"
+    inside.mkdir(parents=True)
+    shutil.copy(media / "0.jpg", inside / "t.jpg")
+    with Catalog(tmp_path / "other", create=True):
+        for item in (tmp_path / "other").iterdir():
+            shutil.move(item, media / "library" / item.name)
+    report = index([tmp_path / "link"], tmp_path / "link" / "library")
+    assert report.new == 4
+
+
+def test_progress_ends_at_the_total_and_rates_are_told(run_index: Index) -> None:
+    states: list[Progress] = []
+    report = run_index(progress=states.append)
+    assert (states[-1].done, states[-1].total, states[-1].pictures) == (4, 4, 4)
+    assert report.to_json()["pictures_per_second"] == pytest.approx(4 / report.elapsed_seconds, rel=0.05)
+
+
+def test_an_interrupt_keeps_what_is_finished(run_index: Index, library: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 0 and not raised:
+            raised.append(True)
+            raise KeyboardInterrupt
+
+    raised: list[bool] = []
+    assert run_index(progress=interrupt).interrupted
+    report = run_index()
+    assert not report.interrupted
+    assert _count(library, Result) == 4
+
+
+def test_searching_sees_what_is_committed_while_a_run_goes_on(
+    run_index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    real = Batch.commit
+
+    def commit(self: Batch) -> Committed:
+        done = real(self)
+        seen.append(_count(library, Embedding))  # another connection, as another process would have
+        return done
+
+    monkeypatch.setattr(Batch, "commit", commit)
+    run_index()
+    assert seen[-1] == 4
+
+
+def test_no_path_that_exists_is_a_plain_line(library: Path, tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="there is no file or folder to index"):
+        index([tmp_path / "nowhere"], library)
+    assert not library.exists()
+
+
+def test_one_root_of_two_that_is_away_is_a_notice(run_index: Index, media: Path, library: Path) -> None:
+    run_index()
+    report = index([media, media.parent / "away"], library)
+    assert any("away" in notice for notice in report.notices)
+    assert report.unchanged == 4
+
+
+def test_names_of_any_bytes_are_indexed(run_index: Index, media: Path, library: Path) -> None:
+    for name in (b"new\nline.jpg", b"latin-\xe9.jpg"):
+        shutil.copy(media / "0.jpg", os.fsencode(media) + b"/" + name)
+    report = run_index()
+    assert (report.new, report.indexed, report.copied, report.failed) == (6, 4, 2, 0)
