@@ -20,7 +20,7 @@ from retrieval.settings import MediaLimits, SamplingSettings
 
 __all__ = ["measure_video"]
 
-VIDEOS = 4
+VIDEOS = 2
 
 
 def measure_video(folder: Path, *, seconds: int = 60, rounds: int = 3) -> dict[str, Any]:
