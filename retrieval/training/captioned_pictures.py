@@ -200,9 +200,9 @@ def _in_order(chunk: _Chunk) -> _Chunk:
 
 
 def _unfit(item: CaptionedItem) -> str | None:
-    if item.span is None and kind_of(item.path) in (MediaKind.PICTURE, None):
-        return None
-    return "is not a picture; the heads are trained on pictures alone"
+    if item.span is not None or kind_of(item.path) not in (MediaKind.PICTURE, None):
+        return "it is not a picture; the heads are trained on pictures alone"
+    return None if item.path.exists() else "there is no such file; check the table"
 
 
 def _state_of(item: CaptionedItem) -> str:
