@@ -94,4 +94,6 @@ def quick_towers() -> Iterator[None]:
         patch.setattr(captioned_pictures, "Appearance", QuickAppearance)
         patch.setattr(starter_run, "load_words", lambda unseen: short)
         patch.setattr(judgements, "load_words", lambda: short)
+        patch.setattr(judgements, "_TEXTS", 30)
+        patch.setattr(starter_run, "_MADE", 1)
         yield
