@@ -27,7 +27,7 @@ MISFIT: Final = 0
 UNKNOWN: Final = -1
 
 _SIZES: Final = (10, 30, 100, 300, 1000)  # of the libraries that are drawn, in items
-_QUERIES: Final = 1500  # of each kind at most
+_QUERIES: Final = 1000  # of each kind at most
 _RIDGE: Final = 1e-3
 _STEPS: Final = 40
 _SIGNS: Final = {1: 1, TERMS - 1: -1}  # of the weights of the score and of ln N

@@ -66,6 +66,8 @@ def calibration_data(
     def by_words(name: str, texts: Sequence[str]) -> JudgedQueries:
         drawn = _some(texts, rng)
         judged = judge_by_words(drawn, held_out.captions, len(held_out.embeddings))
+        if name == "absent":  # the few that are there after all would stand for all that fits of this kind
+            judged[judged == FITS] = UNKNOWN
         return JudgedQueries(embed(drawn), judged, _WEIGHTS[name])
 
     def by_classes(name: str, words: WordList, wordings: Sequence[str]) -> JudgedQueries:

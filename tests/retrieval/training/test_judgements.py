@@ -61,3 +61,4 @@ def test_data_has_every_kind_and_starts_with_captions() -> None:
     captions = data.kinds[0]
     assert len(captions.queries) == 3
     assert (captions.judgements == FITS).any(axis=1).all()
+    assert not (data.kinds[-1].judgements == FITS).any()
