@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.calibration import measure_calibration
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.pictures import measure_encoders, measure_pictures
+from benchmarks.starter import measure_starter
 from benchmarks.video import measure_video
 
 __all__ = ["RESULTS", "main"]
@@ -39,9 +41,8 @@ def main() -> None:
         for name in arguments.only or BENCHMARKS:
             _write(name, BENCHMARKS[name](folder))
     if arguments.captions and not arguments.only:
-        from benchmarks.starter import measure_starter  # torch: only where it is asked for
-
         _write("starter", measure_starter(arguments.captions))
+        _write("calibration", measure_calibration(arguments.captions))
 
 
 def _write(name: str, figures: dict[str, Any]) -> None:
