@@ -9,7 +9,8 @@ from types import TracebackType
 
 from sqlalchemy import Engine, insert, select
 
-from retrieval.store.database import lock_for_writing, open_database
+from retrieval.store.database import WRITE_LOCK_NAME, open_database
+from retrieval.store.files import hold_lock
 from retrieval.store.schema import Setting, Space
 
 __all__ = ["Catalog", "SpaceRow"]
@@ -55,8 +56,22 @@ class Catalog:
         self.engine.dispose()
 
     def lock(self) -> AbstractContextManager[None]:
-        """The library's one write lock; see :func:`retrieval.store.database.lock_for_writing`."""
-        return lock_for_writing(self.library)
+        """The library's one write lock: whoever changes the catalog or its tracks holds it.
+
+        Raises (when it is entered):
+            LibraryBusyError: another process holds it.
+            LibraryError: the library can't be written.
+        """
+        return hold_lock(self.library / WRITE_LOCK_NAME)
+
+    def index_lock(self, *, wait: bool = False) -> AbstractContextManager[None]:
+        """The lock of the files in ``vectors/``, which a search saves too; taken after the write lock, if both are.
+
+        Raises (when it is entered):
+            LibraryBusyError: another process holds it, and ``wait`` is False.
+            LibraryError: the library can't be written.
+        """
+        return hold_lock(self.library / "index.lock", wait=wait)
 
     @property
     def catalog_id(self) -> str:

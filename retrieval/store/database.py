@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from retrieval.errors import CatalogVersionError, LibraryBusyError, LibraryError
+from retrieval.errors import CatalogVersionError, LibraryError
+from retrieval.paths import display_of
+from retrieval.store.files import cannot_write, hold_lock, make_folder, replacing, sync_folder
 from retrieval.store.schema import REVISION
 
-__all__ = ["CATALOG_NAME", "lock_for_writing", "open_database"]
+__all__ = ["CATALOG_NAME", "WRITE_LOCK_NAME", "open_database"]
 
 CATALOG_NAME = "catalog.sqlite"
+WRITE_LOCK_NAME = "write.lock"
+_OUR_NAMES = re.compile(r"\.?catalog[.-].*|tracks|vectors|thumbnails|(write|index)\.lock|lost\+found")
+"""What may lie in the folder of a library whose catalog was lost, or at the root of an empty disk."""
 _BUSY_SECONDS = 30
+_ADVICE = (
+    ("disk is full", "make room on its disk and run the command again: what was finished is kept"),
+    ("locked", "another program holds it: wait for it, and run the command again"),
+    ("readonly", "choose a library that can be written with --library DIR"),
+    ("unable to open", "see who may read and write it and its folder"),
+    ("disk I/O", "check its disk and run the command again"),
+    ("malformed", "restore a backup, or move it away and index again"),
+    ("not a database", "restore a backup, or move it away and index again"),
+    ("constraint", "vidi would have written what can't be: please report this line"),
+)
+"""What SQLite's messages say, and what to do about it."""
 
 
 def open_database(library: Path, *, create: bool) -> Engine:
@@ -35,39 +48,53 @@ def open_database(library: Path, *, create: bool) -> Engine:
         CatalogVersionError: a newer vidi wrote it.
     """
     path = library / CATALOG_NAME
-    if not path.exists():
+    if not _exists(path):
         if not create:
             raise LibraryError(f"there is no library at {library} yet; fill one with `vidi index FOLDER`")
-        _create_folder(library)
-    engine = _engine(path, writable=os.access(library, os.W_OK) and (not path.exists() or os.access(path, os.W_OK)))
+        _create_files(library)
+    engine = _engine(path, writable=os.access(library, os.W_OK) and os.access(path, os.W_OK))
     try:
         _bring_up_to_date(engine, path)
-    except DatabaseError as error:
-        engine.dispose()
-        raise LibraryError(
-            f"the catalog {path} can't be read ({error.orig}); restore a backup, or move it away and index again"
-        ) from error
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _create_folder(library: Path) -> None:
+def _exists(path: Path) -> bool:
     try:
-        library.mkdir(parents=True, exist_ok=True, mode=0o700)
-        library.chmod(0o700)
+        return path.exists()
+    except OSError as error:
+        raise LibraryError(
+            f"the library folder {path.parent} can't be opened ({error.strerror}); "
+            "see who may read it, or choose another with --library DIR"
+        ) from error
+
+
+def _create_files(library: Path) -> None:
+    """The folder, if it is not there, and an empty catalog, both for their owner alone."""
+    try:
+        make_folder(library, 0o700)
+        others = [path.name for path in library.iterdir() if not _OUR_NAMES.fullmatch(path.name)]
     except OSError as error:
         raise LibraryError(
             f"the library folder {library} can't be made ({error.strerror}); choose another with --library DIR"
         ) from error
-    if not os.access(library, os.W_OK):
-        raise LibraryError(f"the library folder {library} can't be written; choose another with --library DIR")
+    if others:
+        raise LibraryError(
+            f"the folder {library} holds other files, such as {display_of(os.fsencode(min(others)))}; "
+            "choose an empty or a new folder with --library DIR"
+        )
+    path = library / CATALOG_NAME
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        sync_folder(library)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _engine(path: Path, *, writable: bool) -> Engine:
-    # A read-only WAL database without its -shm file can't be opened by mode=ro alone; immutable needs no file.
-    query = "" if writable else "?mode=ro" if path.with_name(path.name + "-shm").exists() else "?immutable=1"
+    query = "" if writable else _read_only(path)
     uri = f"{path.resolve().as_uri()}{query}"
 
     def connect() -> sqlite3.Connection:
@@ -91,8 +118,8 @@ def _engine(path: Path, *, writable: bool) -> Engine:
     def _translate(context: ExceptionContext) -> LibraryError | None:
         """The one border where the database's own errors become ours: a full disk, a damaged page, a long lock."""
         error = context.original_exception
-        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
-            return LibraryError(f"the catalog {path} can't be used now ({error}); {_advice(str(error))}")
+        if isinstance(error, sqlite3.OperationalError | sqlite3.IntegrityError) or type(error) is sqlite3.DatabaseError:
+            return _translated(path, error)
         return None
 
     @event.listens_for(engine, "begin")
@@ -102,14 +129,30 @@ def _engine(path: Path, *, writable: bool) -> Engine:
     return engine
 
 
+def _read_only(path: Path) -> str:
+    """How to open a catalog that can't be written."""
+    if path.with_name(path.name + "-shm").exists():
+        return "?mode=ro"
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise LibraryError(
+            f"the last changes to the catalog {path} are not yet written into it, and its folder can't be written; "
+            "run `vidi status` once where it can"
+        )
+    # A WAL database without its -shm file can't be opened by mode=ro alone; immutable needs no file.
+    return "?immutable=1"
+
+
+def _translated(path: Path, error: Exception) -> LibraryError:
+    """The database's own error as ours."""
+    return LibraryError(f"the catalog {path} can't be used now ({error}); {_advice(str(error))}")
+
+
 def _advice(error: str) -> str:
-    if "full" in error:
-        return "make room on its disk and run the command again: what was finished is kept"
-    if "locked" in error:
-        return "another program holds it: wait for it, and run the command again"
-    if "readonly" in error:
-        return "choose a library that can be written with --library DIR"
-    return "restore a backup, or move it away and index again"
+    for sign, advice in _ADVICE:
+        if sign in error:
+            return advice
+    return "run the command again, and report this line if it comes back"
 
 
 def _bring_up_to_date(engine: Engine, path: Path) -> None:
@@ -122,7 +165,7 @@ def _bring_up_to_date(engine: Engine, path: Path) -> None:
         )
     if not os.access(path.parent, os.W_OK):
         raise LibraryError(f"the catalog {path} is of an older version and its folder can't be written to migrate it")
-    with lock_for_writing(path.parent):
+    with hold_lock(path.with_name(WRITE_LOCK_NAME)):
         revision = _revision(engine)
         if revision == REVISION:
             return
@@ -143,14 +186,15 @@ def _back_up(path: Path, revision: str) -> None:
     """A complete copy by SQLite's own backup, under a final name only when it is whole."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = path.with_name(f"{path.stem}-{revision}-{stamp}.backup.sqlite")
-    temporary = target.with_suffix(".part")
-    source, copy = sqlite3.connect(path), sqlite3.connect(temporary)
-    try:
-        source.backup(copy)
-    finally:
-        source.close()
-        copy.close()
-    temporary.replace(target)
+    with replacing(target) as temporary:
+        source, copy = sqlite3.connect(path), sqlite3.connect(temporary)
+        try:
+            source.backup(copy)
+        except sqlite3.Error as error:
+            raise _translated(path, error) from error
+        finally:
+            source.close()
+            copy.close()
 
 
 def _migrate(engine: Engine) -> None:
@@ -169,28 +213,3 @@ def _migrate(engine: Engine) -> None:
                 text("INSERT INTO setting (key, value) VALUES ('catalog_id', :id), ('deletions', '0')"),
                 {"id": secrets.token_hex(16)},
             )
-
-
-@contextmanager
-def lock_for_writing(library: Path) -> Iterator[None]:
-    """Hold the library's one write lock; the system lets go of it however this process ends.
-
-    Raises:
-        LibraryBusyError: another process holds it.
-        LibraryError: the library can't be written.
-    """
-    path = library / "write.lock"
-    try:
-        file = path.open("a+")
-    except OSError as error:
-        raise LibraryError(
-            f"the library {library} can't be written ({error.strerror}); choose another with --library DIR"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LibraryBusyError(
-                f"another vidi is writing to the library {library}; wait until it is done, or choose another library"
-            ) from error
-        yield

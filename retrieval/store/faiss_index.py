@@ -66,27 +66,21 @@ class CatalogIndex:
                 self._start_over(connection)
             self._catch_up(connection)
 
-    def save(self) -> None:
-        """Write the index file. The caller holds the library's write lock.
+    def save(self, *, wait: bool = True) -> None:
+        """Write the index file, under the library's index lock.
 
         Raises:
+            LibraryBusyError: another process is saving one, and ``wait`` is False.
             LibraryError: the disk is full or can't be written.
         """
-        with self._lock:
-            try:
-                write_index_file(self._path, self._stamp, self._index.write)
-            except OSError as error:
-                raise LibraryError(
-                    f"the vector index {self._path} can't be written ({error.strerror}); "
-                    "nothing is lost: free some space and run `vidi rebuild`"
-                ) from error
+        with self._lock, self._catalog.index_lock(wait=wait):
+            write_index_file(self._path, self._stamp, self._index.write)
             self._unsaved = 0
 
     def save_if_free(self) -> bool:
-        """Save unless another process is writing or the library can't be written; whether it was saved."""
+        """Save unless another process is saving or the library can't be written; whether it was saved."""
         try:
-            with self._catalog.lock():
-                self.save()
+            self.save(wait=False)
         except LibraryError:  # A searcher loses nothing: the next one adds the same rows again.
             return False
         return True

@@ -12,7 +12,6 @@ Layout, all numbers little-endian (docs/search.md):
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 from blake3 import blake3
 
 from retrieval.errors import IndexFileError
+from retrieval.store.files import replacing
 
 __all__ = ["IndexStamp", "index_path", "open_index_file", "write_index_file"]
 
@@ -60,23 +60,15 @@ def index_path(library: Path, space_id: int, space_name: str) -> Path:
 def write_index_file(path: Path, stamp: IndexStamp, write_index: Callable[[Callable[[bytes], Any]], None]) -> None:
     """Write, sync and rename; ``write_index`` hands the index over piece by piece, so that it is never held twice.
 
-    The caller holds the library's write lock: parts that a killed writer left behind are removed.
+    The caller holds the library's index lock: parts that a killed writer left behind are removed.
 
     Raises:
-        OSError: the disk is full or can't be written; what ``path`` held is untouched.
+        LibraryError: the disk is full or can't be written; what ``path`` held is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     for orphan in path.parent.glob(f".{path.name}.*.part"):
         orphan.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            _write(file, stamp, write_index)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        _write(file, stamp, write_index)
 
 
 def _write(file: BinaryIO, stamp: IndexStamp, write_index: Callable[[Callable[[bytes], Any]], None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from retrieval.errors import LibraryError
+from retrieval.store.files import replacing
 from retrieval.types import FeatureTrack
 
-__all__ = ["PACKED_BYTES_MOST", "StoredTrack", "pack_track", "read_track", "write_atomically"]
+__all__ = ["PACKED_BYTES_MOST", "StoredTrack", "pack_track", "read_track"]
 
 PACKED_BYTES_MOST = 1 << 20
 """A track of more feature bytes than this is kept as a file of its own: about 400 frames of 1,280-d features."""
@@ -30,38 +30,20 @@ class StoredTrack:
     path: str | None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write, sync and rename, so that ``path`` holds all of ``content`` or is untouched, even if power fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def pack_track(track: FeatureTrack, library: Path, name: str) -> StoredTrack:
-    """Turn ``track`` into what a row holds; a long one is first written to ``tracks/<name>.safetensors``."""
+    """Turn ``track`` into what a row holds; a long one is first written to ``tracks/ab/<name>.safetensors``.
+
+    Raises:
+        LibraryError: the disk is full or can't be written.
+    """
     times = np.ascontiguousarray(track.times, dtype="<f4")
     features = np.ascontiguousarray(track.features, dtype="<f2")
     count, dim = features.shape
     if features.nbytes <= PACKED_BYTES_MOST:
         return StoredTrack(count, dim, times.tobytes(), features.tobytes(), None)
     path = f"tracks/{name[:2]}/{name}.safetensors"
-    write_atomically(library / path, save({"times": times, "features": features}))
+    with replacing(library / path) as file:
+        file.write_bytes(save({"times": times, "features": features}))
     return StoredTrack(count, dim, None, None, path)
 
 
@@ -69,15 +51,20 @@ def read_track(stored: StoredTrack, library: Path) -> FeatureTrack:
     """The track, features as float16 ``[count, dim]``.
 
     Raises:
-        LibraryError: the track's file is missing or damaged.
+        LibraryError: the track is missing or damaged.
     """
     if stored.path is not None:
         return _read_file(library / stored.path, stored)
     if stored.times is None or stored.features is None:
         raise LibraryError("a feature track has neither its bytes nor a file; run `vidi index` on its folder again")
-    times = np.frombuffer(stored.times, dtype="<f4").reshape(stored.count, 2)
-    features = np.frombuffer(stored.features, dtype="<f2").reshape(stored.count, stored.dim)
-    return FeatureTrack(times.astype(np.float32, copy=False), features)
+    try:
+        times = np.frombuffer(stored.times, dtype="<f4").reshape(stored.count, 2)
+        features = np.frombuffer(stored.features, dtype="<f2").reshape(stored.count, stored.dim)
+        return FeatureTrack(times.astype(np.float32, copy=False), features)
+    except ValueError as error:
+        raise LibraryError(
+            f"a feature track in the catalog is damaged ({error}); run `vidi index` on its folder again"
+        ) from error
 
 
 def _read_file(path: Path, stored: StoredTrack) -> FeatureTrack:

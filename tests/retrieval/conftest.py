@@ -66,6 +66,7 @@ class LibraryBuilder:
             modified_ns=int(modified.timestamp() * 1e9),
             inode="1",
             present=present,
+            needs_reading=asset is None,
             asset_id=asset,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -16,7 +18,7 @@ from sqlalchemy import text
 from retrieval.errors import CatalogVersionError, LibraryBusyError, LibraryError
 from retrieval.store import database
 from retrieval.store.catalog import Catalog
-from retrieval.store.database import CATALOG_NAME, lock_for_writing, open_database
+from retrieval.store.database import CATALOG_NAME, open_database
 from retrieval.store.schema import REVISION, Base
 
 
@@ -29,6 +31,107 @@ def test_a_new_library_is_private_and_at_the_newest_revision(tmp_path: Path) -> 
             assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
     assert stat.S_IMODE(library.stat().st_mode) == 0o700
+    assert stat.S_IMODE((library / CATALOG_NAME).stat().st_mode) == 0o600
+
+
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
+    library = tmp_path / "shared"
+    library.mkdir()
+    library.chmod(0o755)
+    open_database(library, create=True).dispose()
+    assert stat.S_IMODE(library.stat().st_mode) == 0o755
+
+
+def test_a_folder_of_other_files_is_no_library(tmp_path: Path) -> None:
+    (tmp_path / "movie.mkv.part").touch()
+    with pytest.raises(LibraryError, match=r"holds other files, such as movie.mkv.part; choose an empty or a new"):
+        open_database(tmp_path, create=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["movie.mkv.part"]
+
+
+def test_a_library_that_lost_its_catalog_is_begun_again(tmp_path: Path) -> None:
+    open_database(tmp_path, create=True).dispose()
+    (tmp_path / CATALOG_NAME).rename(tmp_path / "catalog.damaged")
+    for name in ("tracks", "vectors", "thumbnails"):
+        (tmp_path / name).mkdir()
+    open_database(tmp_path, create=True).dispose()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_is_closed_to_us_is_a_plain_line(tmp_path: Path) -> None:
+    library = tmp_path / "closed"
+    library.mkdir(mode=0)
+    with pytest.raises(LibraryError, match=r"can't be opened \(Permission denied\)"):
+        open_database(library, create=False)
+
+
+def test_a_refusal_of_the_system_is_a_plain_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(LibraryError, match=r"can't be opened \(Permission denied\)"):
+        open_database(tmp_path, create=False)
+
+
+def test_a_read_only_catalog_with_changes_in_its_log_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    cut.mkdir()
+    with Catalog(whole, create=True) as catalog, catalog.engine.begin() as connection:
+        connection.execute(text("INSERT INTO root (path) VALUES (x'01')"))
+        connection.commit()
+        for name in (CATALOG_NAME, f"{CATALOG_NAME}-wal"):
+            shutil.copy(whole / name, cut / name)
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    with pytest.raises(LibraryError, match=r"last changes to the catalog .* are not yet written into it"):
+        open_database(cut, create=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("database disk image is malformed", "restore a backup"),
+        ("file is not a database", "restore a backup"),
+        ("unable to open database file", "see who may read"),
+        ("database or disk is full", "make room"),
+        ("database is locked", "wait for it"),
+        ("UNIQUE constraint failed: file.path", "report this line"),
+        ("no such table: fulltext", "run the command again"),
+    ],
+)
+def test_only_damage_asks_for_a_backup(error: str, advice: str) -> None:
+    assert advice in database._advice(error)
+    assert ("backup" in advice) == ("backup" in database._advice(error))
+
+
+def test_a_row_that_can_not_be_is_a_plain_line(tmp_path: Path) -> None:
+    with (
+        Catalog(tmp_path, create=True) as catalog,
+        pytest.raises(LibraryError, match=r"constraint failed.*report this line"),
+        catalog.engine.begin() as connection,
+    ):
+        connection.execute(text("INSERT INTO root (path) VALUES (NULL)"))
+
+
+def test_a_backup_that_fails_is_a_plain_line_and_nothing_is_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_database(tmp_path, create=True).dispose()
+    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    connection.close()
+    monkeypatch.setattr(database, "_migrate", lambda _engine: pytest.fail("migrated without a backup"))
+    (tmp_path / "other.txt").touch()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LibraryError, match=r"backup.sqlite can't be written .*make room"):
+        open_database(tmp_path, create=False)
+    assert not list(tmp_path.glob("*backup*"))
 
 
 def test_migrations_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
@@ -110,12 +213,13 @@ def test_a_library_where_a_file_stands_is_a_plain_line(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_told_so(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path, create=True)
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            "import sys, pathlib; from retrieval.store.database import lock_for_writing\n"
-            "with lock_for_writing(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
+            "import sys, pathlib; from retrieval.store.catalog import Catalog\n"
+            "with Catalog(pathlib.Path(sys.argv[1])).lock(): print('held', flush=True); sys.stdin.read()",
             str(tmp_path),
         ],
         stdin=subprocess.PIPE,
@@ -125,12 +229,13 @@ def test_a_second_writer_is_told_so(tmp_path: Path) -> None:
     assert holder.stdout is not None
     assert holder.stdin is not None
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(LibraryBusyError, match="another vidi is writing"), lock_for_writing(tmp_path):
+    with pytest.raises(LibraryBusyError, match="another vidi is writing"), catalog.lock():
         pass
     holder.kill()
     holder.communicate()
-    with lock_for_writing(tmp_path):
+    with catalog.lock():
         pass  # a killed holder leaves no lock behind
+    catalog.close()
 
 
 def test_migrating_a_new_library_is_one_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

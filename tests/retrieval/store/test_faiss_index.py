@@ -243,14 +243,17 @@ def test_a_searcher_saves_what_took_long(library: Any, space: SpaceRow, monkeypa
     assert open_index(library.catalog, space, notice=pytest.fail).unsaved == 0
 
 
-def test_a_searcher_does_not_save_while_another_writes(
+def test_a_searcher_saves_while_another_indexes_but_not_while_another_saves(
     library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faiss_index, "SAVED_PAST", 0)
     fill(library, space, 2)
-    with library.catalog.lock():
+    with library.catalog.index_lock():
         assert_true_to_catalog(open_index(library.catalog, space, save=True), library, space)
     assert not (library.folder / "vectors").exists()
+    with library.catalog.lock():
+        open_index(library.catalog, space, save=True)
+    assert open_index(library.catalog, space, notice=pytest.fail).unsaved == 0
 
 
 def test_a_full_disk_leaves_the_old_file_and_says_so(
@@ -266,7 +269,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LibraryError, match=r"can't be written \(No space left on device\).*vidi rebuild"):
+    with pytest.raises(LibraryError, match=r"can't be written \(No space left on device\); make room"):
         index.save()
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]

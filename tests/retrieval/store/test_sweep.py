@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.errors import LibraryError
 from retrieval.store import tracks
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
@@ -39,3 +40,30 @@ def test_only_orphans_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert kept.exists()
         assert not orphan.exists()
         assert not unfinished.exists()
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "library", create=True) as catalog:
+        library = catalog.library
+        ours = [
+            library / ".catalog-0001-20260101T000000Z.backup.sqlite.7.part",
+            library / "vectors" / ".starter-1.faiss.7.part",
+            library / "tracks" / "ab" / ".x.safetensors.7.part",
+        ]
+        theirs = [library / "movie.mkv.part", library / "tracks" / "ab" / "song.part", library / "tracks" / "x.part"]
+        theirs += [library / "tracks" / "models" / "mine.safetensors", library / "tracks" / "ab" / "mine.safetensors"]
+        for path in ours + theirs:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        with catalog.index_lock():
+            assert sweep_orphans(catalog) == 2
+        assert sweep_orphans(catalog) == 1
+        assert not any(path.exists() for path in ours)
+        assert all(path.exists() for path in theirs)
+
+
+def test_what_can_not_be_removed_is_a_plain_line(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "library", create=True) as catalog:
+        (catalog.library / ".catalog-1.backup.sqlite.7.part").mkdir()
+        with pytest.raises(LibraryError, match=r"7.part can't be written"):
+            sweep_orphans(catalog)

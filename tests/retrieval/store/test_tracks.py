@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from retrieval.errors import LibraryError
 from retrieval.store import tracks
-from retrieval.store.tracks import pack_track, read_track, write_atomically
+from retrieval.store.tracks import pack_track, read_track
 from retrieval.types import FeatureTrack
 
 
@@ -43,11 +44,14 @@ def test_a_long_track_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         read_track(stored, tmp_path)
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-    monkeypatch.setattr(tracks.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+def test_a_damaged_row_is_a_plain_line(tmp_path: Path) -> None:
+    stored = replace(pack_track(_track(2), tmp_path, "ab-appearance"), features=b"short")
+    with pytest.raises(LibraryError, match=r"in the catalog is damaged.*run `vidi index`"):
+        read_track(stored, tmp_path)
+
+
+def test_a_full_disk_is_a_plain_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks, "PACKED_BYTES_MOST", 0)
+    (tmp_path / "tracks").write_bytes(b"in the way")
+    with pytest.raises(LibraryError, match=r"ab-appearance.safetensors can't be written"):
+        pack_track(_track(2), tmp_path, "ab-appearance")
