@@ -1,7 +1,7 @@
 """The starter's figures from a folder with ``dev.csv``: `python -m benchmarks.starter FOLDER [--unseen-heads FILE]`.
 
 Retrieval, agreement of names with the classifier's first choice (names, wordings and everyday words that training had
-not), names left out of training, how often "nothing fits" is said rightly and wrongly, and what an embedding costs.
+not), names left out of training, and what an embedding costs. What the calibration does: `benchmarks.calibration`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from retrieval.evaluation.metrics import summarize
 from retrieval.evaluation.retrieval_protocol import rank_both_ways
 from retrieval.models.picture_tower import read_classifier
 from retrieval.settings import Settings
-from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import CLASSES, StarterHeads
 from retrieval.spaces.starter import STARTER_WEIGHTS
 from retrieval.training.agreement import CLIP_WORDINGS, Agreement, agreement, ensemble
@@ -38,8 +37,6 @@ __all__ = ["measure_starter"]
 
 DATA: Final = Path(__file__).parent / "data"
 RESULTS: Final = Path(__file__).parent / "results"
-LIBRARIES: Final = (10, 100, 1000)
-QUERIES: Final = 200
 BATCH: Final = 64
 NAMES: Final = np.eye(CLASSES, dtype=np.bool_)
 
@@ -67,7 +64,7 @@ def measure_starter(folder: Path, unseen_heads: Path | None = None) -> Figures:
         reader = TowerReader(StageCache(Path(cache)), Settings(), print)
         dev = reader.read(folder / "dev.csv", with_views=False)
         bench = Bench(StarterHeads.load(STARTER_WEIGHTS / "heads.safetensors"), reader, dev)
-        figures = bench.retrieval() | bench.names() | {"nothing_fits": bench.refusals()} | {"cost": bench.cost()}
+        figures = bench.retrieval() | bench.names() | {"cost": bench.cost()}
         if unseen_heads:
             figures["unseen_names"] = Bench(StarterHeads.load(unseen_heads), reader, dev).unseen_names()
     return figures
@@ -127,25 +124,6 @@ class Bench:
             "text_to_picture": self.retrieval()["text_to_picture"],
         }
 
-    def refusals(self) -> Figures:
-        """In percent, for libraries of some sizes: queries to which "nothing fits" is said."""
-        calibration, rng = Calibration.load(STARTER_WEIGHTS / "calibration.safetensors"), np.random.default_rng(0)
-        absent = self.embed((DATA / "absent_sentences.txt").read_text("utf-8").splitlines())
-
-        def refused(query: Float32Array, library: Float32Array) -> bool:
-            return not calibration.fits(calibration.chance(library @ query, query, len(library))).any()
-
-        found = {}
-        for size in (size for size in LIBRARIES if size <= self._dev.count):
-            true, false = [], []
-            for _ in range(LIBRARIES[-1] // size):
-                rows = rng.choice(self._dev.count, size, replace=False)
-                own = rng.permutation(self._captions[np.isin(self._dev.captions.owners, rows)])[:QUERIES]
-                true += [refused(query, self._pictures[rows]) for query in own]
-                false += [refused(query, self._pictures[rows]) for query in absent]
-            found[str(size)] = {"true_refused": _percent(true), "absent_refused": _percent(false)}
-        return found
-
     def cost(self) -> Figures:
         """Milliseconds of the heads alone: a picture in a batch of 64, and one text."""
         vectors = self._dev.captions.vectors[:1]
@@ -161,10 +139,6 @@ def _rows(
 ) -> Figures:
     found = agreement(pictures[chosen], words, NAMES, classes[chosen])
     return {"count": int(chosen.sum()), "top1": round(found.top1, 2), "top5": round(found.top5, 2)}
-
-
-def _percent(answers: Sequence[bool]) -> float:
-    return round(100 * float(np.mean(answers)), 2)
 
 
 def _quickest(call: Callable[[], object], times: int = 20) -> float:

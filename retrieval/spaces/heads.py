@@ -51,6 +51,7 @@ SENTENCE: Final = 384
 
 _POSTERIOR_SCALE: Final = 2.0  # beside the reduced features, whose lengths are about 7
 _HUB_READING: Final = 0.3  # by a text, beside its length of 1; pictures keep their length almost whole
+_MOST_GAIN: Final = 0.04  # of crowding below the usual: what is unlike every text of the bank gains no more
 _GELU_SLOPE: Final = float(np.sqrt(2 / np.pi))
 
 Tensors = Mapping[str, NDArray[np.generic]]
@@ -222,7 +223,7 @@ class HubPart:
 
     def join_pictures(self, pictures: Float32Array) -> Float32Array:
         """Embeddings [n, d − 1] → [n, d], rows of length 1."""
-        less = self.strength / _HUB_READING * (self.usual - self.crowding(pictures))
+        less = self.strength / _HUB_READING * np.minimum(self.usual - self.crowding(pictures), _MOST_GAIN)
         return unit(np.concatenate([pictures, less], axis=1, dtype=np.float32))
 
     def join_texts(self, texts: Float32Array) -> Float32Array:

@@ -25,6 +25,12 @@ def test_a_picture_near_all_texts_loses_to_one_near_few() -> None:
     np.testing.assert_allclose(np.linalg.norm(hubs.join_texts(query), axis=1), 1, rtol=1e-6)
 
 
+def test_a_picture_unlike_all_texts_gains_little() -> None:
+    hubs = HubPart(np.array([[1, 0]], np.float32), heat=20 * ONE, usual=0.5 * ONE, strength=0.5 * ONE)
+    far, farther = hubs.join_pictures(np.array([[0, 1], [-1, 0]], np.float32))
+    assert far[-1] == farther[-1] < 0.1
+
+
 def test_matching_pairs_have_the_least_loss() -> None:
     right = 10 * torch.eye(4)
     assert clip_loss(right) < 0.01 < clip_loss(right.roll(1, 0))
