@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from retrieval.errors import BadMediaError
-from retrieval.experts.appearance import Appearance, top_classes
+from retrieval.experts.appearance import CLASSES_EXPERT, Appearance, top_classes
 from retrieval.media.tasks import DecodedFrame, Finished
 from retrieval.spaces.space import Space
 from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.types import FeatureTrack, Float32Array, Frame
 
-__all__ = ["CLASSES_EXPERT", "FrameEncoder", "FrameRow", "record_of"]
-
-CLASSES_EXPERT = "imagenet_classes"
-"""A track of [n, 20] float16: the ten likeliest classes of each frame, then their probabilities."""
+__all__ = ["FrameEncoder", "FrameRow", "record_of"]
 
 
 @dataclass(frozen=True, slots=True)

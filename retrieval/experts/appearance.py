@@ -20,7 +20,18 @@ from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
 from retrieval.models.picture_tower import PictureTower, load_picture_tower, read_classifier
 from retrieval.types import Float32Array
 
-__all__ = ["Appearance", "AppearanceOutput", "ImageNetClass", "imagenet_classes", "top_classes"]
+__all__ = [
+    "CLASSES_EXPERT",
+    "Appearance",
+    "AppearanceOutput",
+    "ImageNetClass",
+    "imagenet_classes",
+    "top_classes",
+]
+
+CLASSES_EXPERT: Final = "imagenet_classes"
+"""Under this name a track keeps what the classifier says: float16 ``[n, 20]``, the ten likeliest classes of each frame,
+then their probabilities."""
 
 _PREPROCESSING: Final = "squash224-1"  # how pixels come to be 224 x 224; a new way is a new version
 _BATCH: Final = 8  # more is no quicker on a CPU: the maps of eight still fit its caches
