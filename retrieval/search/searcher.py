@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from retrieval.experts.appearance import CLASSES_EXPERT
 from retrieval.search.candidates import find_candidates
 from retrieval.search.chances import Chances, ImageChances, TextChances
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import Query
 from retrieval.search.ranking import find_moments
 from retrieval.search.results import Hit, Reason, SearchResult, Tag
-from retrieval.search.tags import CLASSES_EXPERT, ClassTags
+from retrieval.search.tags import ClassTags
 from retrieval.spaces.language import looks_foreign
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
@@ -40,9 +42,10 @@ class Searcher:
         spaces: Callable[[str], Space] = get_space,
         notice: Notice = lambda line: None,
     ) -> None:
-        """``notice`` is told, in one line, when the vector index had to be rebuilt."""
+        """``notice`` is told, in one line, when the vector index had to be rebuilt or a track can't be read."""
         self._lookup = Lookup(catalog)
         self._embed_pictures = embed_pictures
+        self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
         self._tags = ClassTags()
 
@@ -66,12 +69,13 @@ class Searcher:
             for asset, chance in zip(found.assets[query.offset :], likely[query.offset :], strict=True)
             if query.anyway or chance >= chances.fits_from
         ]
+        there = [(seen, chance) for asset, chance in page if (seen := _on_disk(asset)) is not None]
         return SearchResult(
             query=query.text,
             space=opened.space.name,
             fits=bool(likely.max(initial=0.0) >= chances.fits_from),
-            hits=tuple(self._hits(opened, vector, page, chances)),
-            notices=tuple(_notices(opened.space, query)),
+            hits=tuple(self._hits(opened, vector, there, chances)),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
 
     def _query_vector(self, space: Space, query: Query) -> Float32Array:
@@ -93,7 +97,7 @@ class Searcher:
         ids = [asset.id for asset, _ in page]
         videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
         segments = self._lookup.segments(opened.row, videos)
-        tracks = self._lookup.tracks(ids, CLASSES_EXPERT)
+        tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
         for asset, chance in page:
             moments = _moments(segments.get(asset.id), vector, chances)
             yield Hit(
@@ -117,8 +121,25 @@ def _moments(segments: AssetSegments | None, vector: Float32Array, chances: Chan
     return tuple(find_moments(segments.times, chances.of(segments.vectors @ vector)))
 
 
-def _notices(space: Space, query: Query) -> Iterator[str]:
+def _on_disk(asset: LiveAsset) -> LiveAsset | None:
+    """The asset with those of its files that are still there; None when the catalog doesn't know yet that all went."""
+    paths = tuple(path for path in asset.paths if _exists(path))
+    return replace(asset, paths=paths) if paths else None
+
+
+def _exists(path: bytes) -> bool:
+    return os.path.lexists(path)
+
+
+def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
     """What keeps the answer from being one to all of the query."""
+    if query.wanted.kind is MediaKind.SOUND:
+        yield "sounds are listed, and can't be searched yet: an audio expert is awaited"
+    if gone:
+        yield (
+            f"{gone} of the results {'is' if gone == 1 else 'are'} hidden: what was found is gone; "
+            "run `vidi index` on its folder again"
+        )
     if space.is_cut(query.text):
         yield f"the query is longer than {space.name} reads; its end does not count"
     if space.languages == ("en",) and looks_foreign(query.text):

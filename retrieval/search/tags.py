@@ -11,10 +11,8 @@ from retrieval.experts.appearance import imagenet_classes
 from retrieval.search.results import Tag
 from retrieval.types import FeatureTrack, Moment
 
-__all__ = ["CLASSES_EXPERT", "ClassTags"]
+__all__ = ["ClassTags"]
 
-CLASSES_EXPERT = "imagenet_classes"
-"""The expert's track: float16 ``[n, 20]``, the ten likeliest classes of each frame, then their probabilities."""
 _LEAST_PROBABILITY = 0.3
 _CLASSES_KEPT = 10
 
@@ -31,6 +29,8 @@ class ClassTags:
         rows = track.features[_rows_in(track, moment)].astype(np.float32)
         if not len(rows) or rows.shape[1] != 2 * _CLASSES_KEPT:
             return ()
+        if not ((rows >= 0) & (rows < len(self._names))).all():
+            return ()  # a damaged track names no classes
         classes = rows[:, :_CLASSES_KEPT].astype(np.intp).ravel()
         # A class that isn't among a frame's ten likeliest counts as 0 there.
         sums = np.bincount(classes, weights=rows[:, _CLASSES_KEPT:].ravel(), minlength=len(self._names))

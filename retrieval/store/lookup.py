@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 
+from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.conditions import under
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
@@ -138,11 +140,12 @@ class Lookup:
                         rows[row.asset_id].append(row)
         return {asset_id: _segments(asset_rows) for asset_id, asset_rows in rows.items()}
 
-    def tracks(self, asset_ids: Sequence[int], expert: str) -> dict[int, FeatureTrack]:
+    def tracks(
+        self, asset_ids: Sequence[int], expert: str, notice: Callable[[str], None] = lambda line: None
+    ) -> dict[int, FeatureTrack]:
         """What ``expert``, at the newest version that has seen it, says of each asset.
 
-        Raises:
-            LibraryError: the file of a long track is missing or damaged.
+        A track that is missing or damaged is left out, and ``notice`` is told in one line.
         """
         columns = (Track.asset_id, Track.count, Track.dim, Track.times, Track.features, Track.path)
         statement = select(*columns).where(Track.expert == expert).order_by(Track.id)
@@ -151,7 +154,13 @@ class Lookup:
             for chunk in _chunks(asset_ids):
                 for row in connection.execute(statement.where(Track.asset_id.in_(chunk))):
                     found[row.asset_id] = StoredTrack(*row[1:])
-        return {asset_id: read_track(track, self._catalog.library) for asset_id, track in found.items()}
+        tracks: dict[int, FeatureTrack] = {}
+        for asset_id, stored in found.items():
+            try:
+                tracks[asset_id] = read_track(stored, self._catalog.library)
+            except LibraryError as error:
+                notice(str(error))
+        return tracks
 
 
 def _segments(rows: list[Any]) -> AssetSegments:
@@ -168,9 +177,7 @@ def _conditions(wanted: FileFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.kind is not None:
         yield Asset.kind == wanted.kind.value
     if wanted.under is not None:
-        folder = wanted.under.rstrip(b"/")
-        # A range instead of LIKE: exact on bytes, and the index on path answers it. "0" follows "/".
-        yield or_(File.path == wanted.under, and_(File.path >= folder + b"/", File.path < folder + b"0"))
+        yield under(wanted.under)
     if wanted.after is not None:
         yield _time_is(Asset.taken_at >= wanted.after, File.modified_ns >= _nanoseconds(wanted.after))
     if wanted.before is not None:

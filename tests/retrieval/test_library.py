@@ -17,6 +17,7 @@ import pytest
 import retrieval
 from retrieval.errors import LibraryBusyError, LibraryError, QueryError
 from retrieval.library import Library
+from retrieval.search import searcher
 from retrieval.types import Float32Array
 
 
@@ -45,7 +46,8 @@ def opened(builder: Any) -> Library:
 
 
 @pytest.fixture
-def filled(library: Any) -> Any:
+def filled(library: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(searcher, "_exists", lambda _path: True)  # nobody made these files
     space = library.space()
     library.embed(library.asset("/a/text.jpg"), space, [[0.9, 0, 0, 0]])
     library.embed(library.asset("/b/image.mp4", kind="video"), space, [[0, 0.9, 0, 0]], [(0, 2)])

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import LibraryError, QueryError, UnknownSpaceError
+from retrieval.search import searcher
 from retrieval.search.query import Query
 from retrieval.search.searcher import Searcher
 from retrieval.store.lookup import FileFilter
@@ -243,3 +244,32 @@ def test_a_space_of_many_languages_says_nothing(library: Any, make_searcher: Mak
     library.embed(library.asset("/1.jpg"), library.space(name="many"), [[1, 0, 0, 0]])
     many = type(space)("many", languages=("en", "ru"))
     assert make_searcher(many).search(Query("собака", space="many")).notices == ()
+
+
+def test_a_damaged_track_costs_its_tags_alone(filled: Any, make_searcher: MakeSearcher) -> None:
+    filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
+    filled.execute("UPDATE track SET times = NULL, features = NULL, path = 'tracks/ab/none.safetensors'")
+    lines: list[str] = []
+    hits = make_searcher(notice=lines.append).search(Query("1 0 0 0")).hits
+    assert (len(hits), hits[0].tags) == (3, ())
+    assert "none.safetensors can't be read" in lines[-1]
+
+
+def test_what_vanished_since_it_was_indexed_is_not_shown(
+    filled: Any, make_searcher: MakeSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.file("/media/a copy.jpg", 1)
+    gone = {b"/media/a copy.jpg", b"/media/clip.mp4"}
+    monkeypatch.setattr(searcher, "_exists", lambda path: path not in gone)
+    result = make_searcher().search(Query("1 0 0 0"))
+    assert [(hit.path.name, hit.copies) for hit in result.hits] == [("best.jpg", ()), ("good.jpg", ())]
+    (line,) = result.notices
+    assert line.startswith("1 of the results is hidden: what was found is gone; run `vidi index`")
+    monkeypatch.setattr(searcher, "_exists", lambda _path: True)
+    assert names(make_searcher().search(Query("1 0 0 0"))) == ["a copy.jpg", "clip.mp4", "good.jpg"]
+
+
+def test_sounds_are_awaited(filled: Any, make_searcher: MakeSearcher) -> None:
+    result = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.SOUND)))
+    assert (result.fits, result.hits) == (False, ())
+    assert result.notices == ("sounds are listed, and can't be searched yet: an audio expert is awaited",)

@@ -45,3 +45,9 @@ def test_no_frames_give_no_tags() -> None:
 def test_a_track_of_another_make_gives_no_tags() -> None:
     track = FeatureTrack(np.zeros((1, 2), np.float32), np.ones((1, 6), np.float16))
     assert ClassTags().of(track, None) == ()
+
+
+@pytest.mark.parametrize("number", [-1.0, 1000.0, np.nan, np.inf])
+def test_a_damaged_track_gives_no_tags(number: float) -> None:
+    features = np.concatenate([np.full((1, 10), number), np.ones((1, 10))], axis=1, dtype=np.float16)
+    assert ClassTags().of(FeatureTrack(np.zeros((1, 2), np.float32), features), None) == ()

@@ -191,3 +191,17 @@ def test_the_newest_track_of_an_expert_is_read(library: Any) -> None:
     library.track(asset, "other", [[0, 0]], [[5, 6]])
     tracks = Lookup(library.catalog).tracks([asset, 77], "classes")
     assert {key: track.features.tolist() for key, track in tracks.items()} == {asset: [[3, 4]]}
+
+
+def test_a_track_that_can_not_be_read_is_left_out_with_a_line(library: Any) -> None:
+    whole, damaged, lost = (library.asset(f"/{name}.jpg") for name in ("whole", "damaged", "lost"))
+    for asset in (whole, damaged, lost):
+        library.track(asset, "classes", [[0, 0]], [[1, 2]])
+    library.execute("UPDATE track SET features = x'00' WHERE asset_id = :asset", asset=damaged)
+    library.execute(
+        "UPDATE track SET features = NULL, times = NULL, path = 'tracks/ab/x.safetensors' WHERE asset_id = :asset",
+        asset=lost,
+    )
+    lines: list[str] = []
+    assert list(Lookup(library.catalog).tracks([whole, damaged, lost], "classes", lines.append)) == [whole]
+    assert ["can't be read" in line or "is damaged" in line for line in lines] == [True, True]
