@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 from retrieval.errors import IndexFileError, LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.flat_index import FlatIndex
-from retrieval.store.index_file import IndexStamp, index_path, open_index_file, write_index_file
+from retrieval.store.index_file import IndexStamp, index_path, open_index_file, read_stamp, write_index_file
 from retrieval.store.schema import Embedding, Setting
 from retrieval.store.vectors import Int64Array, VectorIndex
 from retrieval.types import Float32Array
@@ -26,6 +26,8 @@ SAVED_PAST = 4096
 """Vectors that a searcher adds before it saves the index for the next one: under a second's work is not worth it."""
 
 _ROWS_PER_CHUNK = 4096
+_NEW_SHARE = 0.1
+"""In the middle of a run the index is saved when it grew by so much: all savings together write 11 times its size."""
 
 
 class CatalogIndex:
@@ -183,11 +185,18 @@ def open_index(
     return index
 
 
-def update_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None) -> CatalogIndex:
-    """The index of ``space``, brought up to the catalog and saved. The caller holds the library's write lock.
+def update_index(
+    catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None, *, if_worthwhile: bool = False
+) -> None:
+    """Bring the saved index of ``space`` up to the catalog.
+
+    With ``if_worthwhile``, which is for the middle of a run, that is put off while a searcher could add what is new
+    in about a second, or it is little beside what the file covers: writing all of it again would cost more.
 
     A disk that is full costs nothing but time, so it is a notice: the next opening adds the same rows again.
     """
+    if if_worthwhile and not _is_worthwhile(catalog, space):
+        return
     index = CatalogIndex(catalog, space, notice)
     index.read_file(may_be_new=True)
     index.refresh()
@@ -196,11 +205,23 @@ def update_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line
             index.save()
         except LibraryError as error:
             notice(str(error))
-    return index
+
+
+def _is_worthwhile(catalog: Catalog, space: SpaceRow) -> bool:
+    """By the stamp alone: reading and checking a whole file is what is to be spared."""
+    try:
+        stamp = read_stamp(index_path(catalog.library, space.id, space.name))
+    except (IndexFileError, OSError):
+        highest, covered = 0, 0
+    else:
+        highest, covered = stamp.highest_vector_id, stamp.count
+    with catalog.engine.connect() as connection:
+        above = select(func.count()).where(Embedding.space_id == space.id, Embedding.vector_id > highest)
+        return connection.execute(above).scalar_one() > max(SAVED_PAST, _NEW_SHARE * covered)
 
 
 def rebuild_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None) -> CatalogIndex:
-    """The index of ``space``, made from the catalog alone and saved. The caller holds the library's write lock.
+    """The index of ``space``, made from the catalog alone and saved.
 
     Raises:
         LibraryError: the disk is full or can't be written.

@@ -24,7 +24,7 @@ from blake3 import blake3
 from retrieval.errors import IndexFileError
 from retrieval.store.files import replacing
 
-__all__ = ["IndexStamp", "index_path", "open_index_file", "write_index_file"]
+__all__ = ["IndexStamp", "index_path", "open_index_file", "read_stamp", "write_index_file"]
 
 _MAGIC = b"VIDIVEC1"
 _DIGEST_BYTES = 32
@@ -84,6 +84,17 @@ def _write(file: BinaryIO, stamp: IndexStamp, write_index: Callable[[Callable[[b
     write_index(write)
     file.seek(len(_MAGIC))
     file.write(digest.digest())
+
+
+def read_stamp(path: Path) -> IndexStamp:
+    """The stamp alone, of a file that nothing else was checked of.
+
+    Raises:
+        OSError: there is none, or it can't be read.
+        IndexFileError: it is no index file.
+    """
+    with path.open("rb") as file:
+        return _read_stamp(file, path)
 
 
 @contextmanager

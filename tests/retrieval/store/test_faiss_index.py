@@ -354,3 +354,25 @@ def test_updating_on_a_full_disk_is_a_notice(library: Any, space: SpaceRow, monk
     with library.catalog.lock():
         update_index(library.catalog, space, lines.append)
     assert "can't be written (No space left on device)" in lines[-1]
+
+
+def test_in_the_middle_of_a_run_only_what_is_worthwhile_is_saved(
+    library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def update() -> int:
+        update_index(library.catalog, space, pytest.fail, if_worthwhile=True)
+        return open_index(library.catalog, space).unsaved
+
+    monkeypatch.setattr(faiss_index, "SAVED_PAST", 3)
+    fill(library, space, 3)
+    assert update() == 3
+    fill(library, space, 1, seed=1)
+    assert update() == 0
+    monkeypatch.setattr(faiss_index, "_NEW_SHARE", 2)
+    fill(library, space, 7, seed=2)
+    with monkeypatch.context() as reading:
+        reading.setattr(faiss_index, "open_index_file", pytest.fail)  # the whole file isn't even read
+        update_index(library.catalog, space, pytest.fail, if_worthwhile=True)
+    assert update() == 7
+    fill(library, space, 2, seed=3)
+    assert update() == 0
