@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.errors import VidiError
+from ui.exit_codes import EXIT_INTERRUPTED
+from ui.naming import command_name
 from ui.progress import show_progress
 from ui.sample_media import sample_media
 from ui.wording import plural
@@ -55,16 +58,31 @@ def run(arguments: argparse.Namespace) -> int:
             f"{plural(report.pictures, 'picture')} and {plural(report.videos, 'video')} "
             f"({report.video_seconds:.0f} s) in {report.elapsed_seconds:.1f} s"
         )
+    if report.interrupted:
+        print("vidi: stopped; run the same command again to continue", file=sys.stderr)
+        return EXIT_INTERRUPTED
     with Library(folder) as library:
         for question, kind in QUESTIONS:
             _ask(library, question, kind)
-    print("\nNow with your own:\n  vidi index ~/Pictures\n  vidi ui")
+    print("\n".join(_next_commands(folder)))
     if arguments.ui:
         from ui.commands import page
 
         arguments.library = str(folder)
         return page.run(page.defaults(arguments))
     return 0
+
+
+def _next_commands(folder: Path) -> list[str]:
+    vidi = command_name()
+    return [
+        "",
+        "The samples on a page in your browser:",
+        f"  {vidi} --library {shlex.quote(str(folder))} ui",
+        "Your own, in a library of their own:",
+        f"  {vidi} index ~/Pictures",
+        f"  {vidi} ui",
+    ]
 
 
 def _demo_library(chosen: str | None) -> Path:
