@@ -17,6 +17,7 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 from retrieval.errors import UsageError, VidiError
+from retrieval.paths import display_of
 from ui.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
 
 __all__ = ["COMMANDS", "main"]
@@ -59,9 +60,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("vidi: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (`| head`) has gone; what is still buffered has nowhere to go either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # its reader (`| head`) has gone
         return 0
+    except OSError as error:
+        _drop_output()
+        print(f"vidi: {_plain(error)}", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def _drop_output() -> None:
+    """Write what can be written now; if it can't, nothing tries again when the interpreter ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _plain(error: OSError) -> str:
+    """A refusal of the system that nothing nearer to it has put into words."""
+    reason = error.strerror or type(error).__name__
+    if error.filename is not None:
+        return f"{display_of(os.fsencode(error.filename))} can't be used ({reason})"
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return f"the working folder is gone ({reason}); change to one that exists"
+    return f"the output, or a file, can't be written ({reason})"
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

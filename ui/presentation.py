@@ -96,6 +96,8 @@ def readable(path: str | os.PathLike[str]) -> str:
 
 def headline(result: SearchResult, count: int) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
+    if result.fits and not count:
+        return "No more results."
     if result.fits:
         return f"{plural(count, 'result')}, best first, with the chance that each fits."
     if count:
@@ -112,6 +114,6 @@ def result_lines(result: SearchResult) -> list[str]:
         moment = f"  at {row.moment.label}" if row.moment else ""
         lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")
         lines += [f"{'':{width}}  also {copy}" for copy in row.copies]
-    if not rows:
+    if not rows and not result.fits:
         lines.append("Try other words, or add --anyway to see the nearest.")
     return lines

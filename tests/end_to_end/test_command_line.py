@@ -126,7 +126,8 @@ def test_rebuild_gives_the_same_answers(vidi: Vidi, tree: Path, indexed: Path) -
     [
         (["search", ""], 1, "empty"),
         (["search", "x", "--space", "strater"], 1, "did you mean starter"),
-        (["search", "x", "--top", "0"], 1, "top"),
+        (["search", "x", "--top", "0"], 2, "--top: expected a whole number from 1 up, got '0'"),
+        (["search", "x", "--offset", "-1"], 2, "--offset: expected a whole number from 0 up"),
         (["search", "x", "--after", "yesterday-ish"], 1, "yesterday-ish"),
         (["search", "x", "--image", "/nowhere.jpg"], 1, "/nowhere.jpg"),
         (["index", "/nowhere"], 1, "/nowhere"),
@@ -142,6 +143,54 @@ def test_a_slip_is_a_plain_line(vidi: Vidi, indexed: Path, arguments: list[str],
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_output_that_can_not_be_written_is_a_plain_line(indexed: Path) -> None:
+    command = [sys.executable, "-m", "ui.command_line", "--library", str(indexed), "status"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "vidi: the output, or a file, can't be written (No space left on device)\n",
+    )
+
+
+def test_a_working_folder_that_is_gone_is_a_plain_line(indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[2]); os.rmdir(os.getcwd()); from ui.command_line import main; "
+        "sys.exit(main(['--library', sys.argv[1], 'search', 'x', '--under', 'here']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(indexed), str(ROOT)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "gone",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("vidi: the working folder is gone")
+
+
+def test_pages_end_and_sounds_are_awaited_in_plain_words(vidi: Vidi, indexed: Path) -> None:
+    done = vidi("search", "a cat", "--offset", "500", library=indexed)
+    assert (done.returncode, done.stdout) == (0, "No more results.\n")
+    done = vidi("search", "a cat", "--kind", "sound", library=indexed)
+    assert done.returncode == 0
+    assert "sounds are listed, and can't be searched yet" in done.stdout
+
+
+def test_a_file_that_went_is_not_shown_even_before_the_next_run(vidi: Vidi, tree: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "cat.jpg"
+    shutil.copy(tree / "0.jpg", picture)
+    assert vidi("index", picture).returncode == 0
+    picture.unlink()
+    result = json.loads(vidi("search", "shapes", "--anyway", "--json").stdout)
+    assert result["hits"] == []
+    assert "hidden" in result["notices"][0]
 
 
 def test_an_absent_library_says_how_to_fill_one(vidi: Vidi) -> None:

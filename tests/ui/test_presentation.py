@@ -75,6 +75,10 @@ def test_lines_for_a_terminal() -> None:
     ]
 
 
+def test_lines_for_a_terminal_past_the_last_page() -> None:
+    assert result_lines(answer()) == ["No more results."]
+
+
 def test_lines_for_a_terminal_when_nothing_fits() -> None:
     assert result_lines(answer(fits=False)) == [
         "Nothing fits.",

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from ui.arguments import whole_number
 from ui.presentation import result_lines
 
 __all__ = ["add_arguments", "run"]
@@ -15,14 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi search`."""
     parser.add_argument("query", nargs="*", metavar="QUERY", help="what to find, in your own words")
     parser.add_argument("--image", metavar="FILE", help="find what looks like this picture (with words: both)")
-    parser.add_argument("--kind", choices=("picture", "video"), help="only pictures, or only moments of video")
+    parser.add_argument(
+        "--kind", choices=("picture", "video", "sound"), help="only pictures, only moments of video, or only sounds"
+    )
     parser.add_argument("--under", metavar="DIR", help="only files below this folder")
     parser.add_argument("--after", metavar="D", help="taken at or after: 2024, 2024-06, 2024-06-01, 2024-06-01T12:30")
     parser.add_argument("--before", metavar="D", help="taken before")
     parser.add_argument("--space", metavar="S", help="the space to search in (default: the one that is indexed)")
     parser.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks (default: all)")
-    parser.add_argument("--top", type=int, default=20, metavar="N", help="at most so many hits (default: %(default)s)")
-    parser.add_argument("--offset", type=int, default=0, metavar="N", help="pass over the first N hits")
+    parser.add_argument(
+        "--top", type=whole_number(1), default=20, metavar="N", help="at most so many hits (default: %(default)s)"
+    )
+    parser.add_argument("--offset", type=whole_number(0), default=0, metavar="N", help="pass over the first N hits")
     parser.add_argument("--anyway", action="store_true", help="show the nearest even if nothing fits")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
