@@ -10,15 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from retrieval.errors import UnknownSpaceError
 from retrieval.search.filters import make_filter
 from retrieval.search.picture_query import embed_pictures
 from retrieval.search.query import By, Query
-from retrieval.search.results import SearchResult
+from retrieval.search.results import SearchResult, path_json
 from retrieval.search.searcher import EmbedPictures, Searcher
 from retrieval.settings import library_path
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
-from retrieval.store.catalog import Catalog
+from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.census import Census, take_census
 from retrieval.store.faiss_index import Notice, rebuild_index
 from retrieval.store.lookup import Lookup
@@ -62,7 +63,7 @@ class LibraryStatus:
             ],
             "failures": [
                 {
-                    "path": failure.path.decode("utf-8", "backslashreplace"),
+                    **path_json(failure.path),
                     "stage": failure.stage,
                     "reason": failure.reason,
                     "permanent": failure.permanent,
@@ -100,6 +101,7 @@ class Library:
         """
         self._catalog = Catalog(library_path(path))
         self._notice = notice
+        self._spaces = spaces
         self._searcher = Searcher(self._catalog, embed_pictures, spaces=spaces, notice=notice)
 
     def __enter__(self) -> Library:
@@ -163,7 +165,9 @@ class Library:
         return LibraryStatus(self.path, take_census(self._catalog), _size_of(self.path))
 
     def rebuild(self) -> dict[str, int]:
-        """Make every vector index again from the catalog; how many vectors each space has.
+        """Make every vector index that is searched again from the catalog; how many vectors each space has.
+
+        Spaces that this vidi doesn't know, or knows at another version, are passed over with a notice.
 
         Raises:
             LibraryBusyError: another process is writing to the library.
@@ -172,9 +176,19 @@ class Library:
         rebuilt: dict[str, int] = {}
         with self._catalog.lock():
             for use in reversed(Lookup(self._catalog).spaces()):
-                # The newest version of a name comes last, and its count is the one that is told.
-                rebuilt[use.space.name] = len(rebuild_index(self._catalog, use.space, self._notice))
+                if self._is_searched(use.space):
+                    rebuilt[use.space.name] = len(rebuild_index(self._catalog, use.space, self._notice))
         return rebuilt
+
+    def _is_searched(self, row: SpaceRow) -> bool:
+        try:
+            version = self._spaces(row.name).version
+        except UnknownSpaceError as error:
+            self._notice(f"{row.name} is passed over: {error}")
+            return False
+        if row.version != version:
+            self._notice(f"version {row.version} of {row.name} is passed over: this vidi searches version {version}")
+        return row.version == version
 
 
 def _size_of(folder: Path) -> int:

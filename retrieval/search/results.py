@@ -10,7 +10,7 @@ from typing import Any
 
 from retrieval.types import MediaKind, Moment
 
-__all__ = ["Hit", "Reason", "SearchResult", "Tag"]
+__all__ = ["Hit", "Reason", "SearchResult", "Tag", "path_json"]
 
 _SCORE_DIGITS = 4
 _SECONDS_DIGITS = 3
@@ -71,14 +71,14 @@ class Hit:
         """As `vidi search --json` prints it.
 
         A path is its text; bytes of it that are not UTF-8 are shown as ``\\xff``, and ``path_bytes`` then holds
-        the exact ones in base64.
+        the exact ones in base64, as ``copies_bytes`` does of all copies.
         """
-        raw = os.fsencode(self.path)
-        exact = {} if _is_utf8(raw) else {"path_bytes": base64.b64encode(raw).decode()}
+        copies = [os.fsencode(copy) for copy in self.copies]
+        exact_copies = {} if all(map(_is_utf8, copies)) else {"copies_bytes": [_base64(copy) for copy in copies]}
         return {
-            "path": _text_of(self.path),
-            **exact,
-            "copies": [_text_of(copy) for copy in self.copies],
+            **path_json(os.fsencode(self.path)),
+            "copies": [_text_of(copy) for copy in copies],
+            **exact_copies,
             "kind": self.kind.value,
             "score": round(self.score, _SCORE_DIGITS),
             "fits": self.fits,
@@ -112,8 +112,17 @@ class SearchResult:
         }
 
 
-def _text_of(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def path_json(raw: bytes) -> dict[str, str]:
+    """``path``, the text, and where that is not exact, ``path_bytes``."""
+    return {"path": _text_of(raw)} | ({} if _is_utf8(raw) else {"path_bytes": _base64(raw)})
+
+
+def _text_of(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def _is_utf8(raw: bytes) -> bool:

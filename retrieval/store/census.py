@@ -18,6 +18,8 @@ class FailedFile:
     """A present file that could not be used, and why; ``permanent`` failures aren't tried again by themselves."""
 
     path: bytes
+    display: str
+    """The path in its readable form."""
     stage: str
     reason: str
     permanent: bool
@@ -58,7 +60,7 @@ def take_census(catalog: Catalog) -> Census:
     by_presence = select(File.present, func.count()).group_by(File.present)
     failed = exists().where(Failure.file_id == File.id)
     failures = (
-        select(File.path, Failure.stage, Failure.reason, Failure.permanent)
+        select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
         .join(Failure, Failure.file_id == File.id)
         .where(File.present)
         .order_by(File.path)

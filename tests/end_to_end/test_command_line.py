@@ -203,6 +203,9 @@ def test_an_absent_library_says_how_to_fill_one(vidi: Vidi) -> None:
 def test_an_empty_library_says_so(vidi: Vidi, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     assert vidi("index", tmp_path / "nothing").returncode == 0
+    rebuilt = vidi("rebuild")
+    assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
+    assert "nothing to rebuild" in rebuilt.stdout
     done = vidi("search", "x")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import retrieval
-from retrieval.errors import LibraryBusyError, LibraryError, QueryError
+from retrieval.errors import LibraryBusyError, LibraryError, QueryError, UnknownSpaceError
 from retrieval.library import Library
 from retrieval.search import searcher
 from retrieval.types import Float32Array
@@ -111,6 +112,33 @@ def test_rebuilding_names_each_space_and_its_vectors(filled: Any) -> None:
         assert library.rebuild() == {"starter": 2, "other": 3}
         assert len(library.search("a dog").hits) == 1
     assert len(list((filled.folder / "vectors").iterdir())) == 2
+
+
+def test_rebuilding_passes_over_what_is_not_searched(filled: Any) -> None:
+    filled.embed(1, filled.space(version="0"), np.ones((1, 4)))
+    filled.embed(1, filled.space(name="lost"), np.ones((1, 4)))
+    lines: list[str] = []
+
+    def spaces(name: str) -> OneAxisSpace:
+        if name == "lost":
+            raise UnknownSpaceError("there is no space 'lost'")
+        return OneAxisSpace()
+
+    with Library(filled.folder, notice=lines.append, spaces=spaces) as library:
+        assert library.rebuild() == {"starter": 2}
+    assert lines == [
+        "version 0 of starter is passed over: this vidi searches version 1",
+        "lost is passed over: there is no space 'lost'",
+    ]
+    assert len(list((filled.folder / "vectors").iterdir())) == 1
+
+
+def test_a_failure_tells_a_path_exactly(filled: Any) -> None:
+    filled.fail(filled.file(b"/c/caf\xe9.jpg", None), "the file is cut short")
+    with opened(filled) as library:
+        failure = library.status().to_json()["failures"][1]
+    assert failure["path"] == "/c/caf\\xe9.jpg"
+    assert base64.b64decode(failure["path_bytes"]) == b"/c/caf\xe9.jpg"
 
 
 def test_rebuilding_waits_for_no_other_writer(filled: Any) -> None:

@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from retrieval.paths import display_of
 from ui.wording import megabytes, plural
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ def _summary(status: LibraryStatus) -> list[str]:
 
 def _failures(status: LibraryStatus) -> list[str]:
     lines = [
-        f"{display_of(failure.path)}\n    {failure.reason}"
-        + ("" if failure.permanent else " (tried again at the next run)")
+        f"{failure.display}\n    {failure.reason}" + ("" if failure.permanent else " (tried again at the next run)")
         for failure in status.census.failures
     ]
     return lines or ["No file has failed."]

@@ -59,3 +59,11 @@ def test_names_that_are_not_utf8_survive_json() -> None:
     written = json.loads(json.dumps(Hit(Path(os.fsdecode(raw)), (), MediaKind.PICTURE, 0.5, True).to_json()))
     assert written["path"] == "/a/\\xff\nname.jpg"
     assert base64.b64decode(written["path_bytes"]) == raw
+
+
+def test_copies_whose_names_are_not_utf8_survive_json() -> None:
+    copies = (b"/a/plain.jpg", b"/a/caf\xe9.jpg")
+    hit = Hit(Path("/b.jpg"), tuple(Path(os.fsdecode(copy)) for copy in copies), MediaKind.PICTURE, 0.5, True)
+    written = json.loads(json.dumps(hit.to_json()))
+    assert written["copies"] == ["/a/plain.jpg", "/a/caf\\xe9.jpg"]
+    assert tuple(map(base64.b64decode, written["copies_bytes"])) == copies
