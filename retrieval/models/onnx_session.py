@@ -42,6 +42,9 @@ class OnnxModel:
         Raises:
             WeightsError: ``weights`` lack a tensor of the graph, or have one too many or of another shape.
         """
+        # Its official builds write a device's identifier into the home folder and report use to their maker, from the
+        # moment of import; nothing of vidi leaves the machine. The second name is that of some versions between.
+        os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
         import onnxruntime  # here, since only a process that encodes should pay for it
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
