@@ -26,8 +26,9 @@ QUESTIONS: tuple[tuple[str, str | None], ...] = (
     ("a cup of coffee on a saucer", "picture"),
     ("a red motorcycle in a garage", "picture"),
     ("a big cat running", "picture"),
-    ("a man on a bicycle in the street", "video"),
-    ("planet earth seen from space", "video"),
+    ("a city street with cars", "video"),
+    ("bicycles parked on the street", "video"),
+    ("a man in a suit talking", "video"),
     ("a submarine under water", None),
 )
 """What the demo asks, and the kind of media that it asks among; nothing here fits the last."""
