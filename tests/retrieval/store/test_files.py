@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import LibraryBusyError, LibraryError
-from retrieval.store import files
 from retrieval.store.files import hold_lock, make_folder, replacing
 
 
@@ -40,7 +39,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_what_to_do(
     def fail(_descriptor: int) -> None:
         raise error
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(LibraryError, match=advice), replacing(path) as temporary:
         temporary.write_bytes(b"new")
     assert path.read_bytes() == b"old"
@@ -49,10 +48,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_what_to_do(
 
 def test_each_new_folder_is_synced_into_the_one_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
-    real = os.fsync
-    monkeypatch.setattr(
-        files.os, "fsync", lambda file: (synced.append(os.readlink(f"/proc/self/fd/{file}")), real(file))[1]
-    )
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", note)
     make_folder(tmp_path / "tracks" / "ab")
     assert synced == [str(tmp_path), str(tmp_path / "tracks")]
     make_folder(tmp_path / "tracks" / "ab")
