@@ -35,13 +35,14 @@ def main() -> None:
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="measure just this (may be repeated)")
     parser.add_argument("--media", type=Path, help="keep the made media here, for the next time")
     parser.add_argument("--captions", type=Path, help="a folder with train.csv and dev.csv: adds the starter's figures")
+    parser.add_argument("--unseen-heads", type=Path, help="heads of `vidi train contrastive --leave-out-names`")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.media or Path(temporary)
         for name in arguments.only or BENCHMARKS:
             _write(name, BENCHMARKS[name](folder))
     if arguments.captions and not arguments.only:
-        _write("starter", measure_starter(arguments.captions))
+        _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
 
 
