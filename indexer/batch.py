@@ -44,11 +44,14 @@ class Batch:
         """A file whose content is known."""
         self._links.append((file_id, asset_id))
 
+    def __len__(self) -> int:
+        return len(self._records) + len(self._failures) + len(self._links)
+
     @property
     def is_due(self) -> bool:
         """Whether it is full, or has waited long enough."""
-        entries = len(self._records) + len(self._failures) + len(self._links)
-        return entries >= _ENTRIES_MOST or (entries > 0 and time.monotonic() - self._began >= self._seconds)
+        waited = time.monotonic() - self._began
+        return len(self) >= _ENTRIES_MOST or (len(self) > 0 and waited >= self._seconds)
 
     def commit(self) -> Committed:
         """Commit everything that was gathered."""

@@ -28,3 +28,4 @@ class Job:
     tried_with: str
     notice: Callable[[str], None]
     update_index: Callable[[], None]
+    """Saves the vector index in the middle of a run, where that is worth it to the searches meanwhile."""

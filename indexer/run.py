@@ -75,7 +75,7 @@ def index(
             _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
         except KeyboardInterrupt:
             report.interrupted = True
-        job.update_index()
+        update_index(catalog, row, note)
     report.elapsed_seconds = round(time.monotonic() - started, 3)
     return report
 
@@ -93,7 +93,7 @@ def _roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
 
 def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note: Callable[[str], None]) -> Job:
     def refresh() -> None:
-        update_index(catalog, row, note)
+        update_index(catalog, row, note, if_worthwhile=True)
 
     sampling = settings.sampling
     cut = (

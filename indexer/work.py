@@ -57,7 +57,8 @@ class Work:
         try:
             self._run_workers(file_ids)
         finally:
-            self._commit()
+            while self._batch:  # a commit may free twins, whose links are the next
+                self._commit()
             self._meter.tell(now=True)
 
     def _run_workers(self, file_ids: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.conditions import under
 from retrieval.store.results import (
     FailureRecord,
     MediaRecord,
@@ -145,7 +146,7 @@ class Intake:
         with self._engine.connect() as connection:
             yield from (
                 (row.id, row.path)
-                for row in connection.execute(select(File.id, File.path).where(File.present, _under(root)))
+                for row in connection.execute(select(File.id, File.path).where(File.present, under(root)))
             )
 
     def mark_missing(self, file_ids: Sequence[int]) -> None:
@@ -338,10 +339,4 @@ def chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 def under_any(roots: Sequence[bytes]) -> ColumnElement[bool]:
     """Files at or below one of ``roots``."""
-    return or_(*map(_under, roots))
-
-
-def _under(root: bytes) -> ColumnElement[bool]:
-    """Paths at or below ``root``: a range over the unique index, since bytes sort as they compare."""
-    folder = root.rstrip(b"/") + b"/"
-    return or_(File.path == root, and_(File.path >= folder, File.path < folder[:-1] + b"0"))
+    return or_(*map(under, roots))

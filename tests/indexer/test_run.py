@@ -74,6 +74,9 @@ def test_copies_are_decoded_once_even_in_one_run(run_index: Index, media: Path, 
     shutil.copy(media / "0.jpg", media / "copy.jpg")
     report = run_index()
     assert (report.new, report.indexed, report.copied, report.failed) == (5, 4, 1, 0)
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        waiting = select(func.count()).where(File.needs_reading | File.asset_id.is_(None))
+        assert connection.scalar(waiting) == 0
     assert (_count(library, Asset), _count(library, Embedding), _count(library, File)) == (4, 4, 5)
 
 
