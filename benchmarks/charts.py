@@ -33,7 +33,8 @@ def main() -> None:
 _HEAD = """# Figures
 
 Made by `make bench` from `benchmarks/results/*.json`; the charts are drawn from the same data. Medians of rounds that
-ran in turn on one machine, with least and most; other machines will differ, ratios less so.
+ran in turn on one machine, with least and most; other machines will differ, ratios less so. Where a figure was asked
+for, it stands beside; what falls short, and why, is in [shortfalls.md](shortfalls.md).
 """
 
 
