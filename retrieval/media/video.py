@@ -21,7 +21,7 @@ from retrieval.media.timeline import Timeline, stretches
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import Frame, MediaFacts, MediaKind
 
-__all__ = ["VideoSummary", "probe_video", "sample_open_video", "sample_video", "video_thumbnail"]
+__all__ = ["VideoSummary", "sample_open_video", "sample_video", "video_thumbnail"]
 
 MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
@@ -35,17 +35,6 @@ class VideoSummary:
 
     facts: MediaFacts
     note: str | None = None
-
-
-def probe_video(path: MediaPath, limits: MediaLimits) -> MediaFacts:
-    """A file's facts by its header alone: quick, and its duration is only as true as the header.
-
-    Raises: as :func:`sample_video`.
-    """
-    with open_media(path) as media, open_container(media, limits) as source:
-        duration = source.container.duration
-        frame = None if source.video is None else next(source.container.decode(source.video), None)
-        return _facts(source, frame, 0.0 if duration is None else duration / 1e6)
 
 
 def sample_video(

@@ -16,7 +16,7 @@ from PIL import Image
 
 from retrieval.errors import BadMediaError, MediaLimitError, TransientMediaError
 from retrieval.media.container import orientation
-from retrieval.media.video import VideoSummary, probe_video, sample_video, video_thumbnail
+from retrieval.media.video import VideoSummary, sample_video, video_thumbnail
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import Frame, MediaKind
 
@@ -222,7 +222,8 @@ def test_a_matroska_that_promises_ten_hours_is_not_believed(make: Any, sample: S
     data = bytearray(path.read_bytes())
     struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, 36_000_000.0)  # Duration, in milliseconds
     path.write_bytes(data)
-    assert probe_video(path, MediaLimits()).duration_seconds == pytest.approx(36_000)  # it does promise
+    with av.open(str(path)) as container:
+        assert container.duration / 1e6 == pytest.approx(36_000)  # it does promise
     frames, summary = sample(path)
     check_spans(frames, summary)
     assert summary.facts.duration_seconds == pytest.approx(1.0, abs=0.05)
