@@ -9,16 +9,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType, ModuleType
-from typing import NoReturn
+from types import ModuleType
 
 from retrieval.errors import UsageError, VidiError
 from retrieval.paths import display_of
 from ui.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
+from ui.interruption import Interruption
 
 __all__ = ["COMMANDS", "main"]
 
@@ -47,25 +46,41 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return _run(arguments)
-    except UsageError as error:
-        print(f"vidi: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except VidiError as error:
-        print(f"vidi: {error}", file=sys.stderr)
-        return EXIT_FAILURE
-    except KeyboardInterrupt:
-        print("vidi: stopped", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _drop_output()  # its reader (`| head`) has gone
-        return 0
-    except OSError as error:
-        _drop_output()
-        print(f"vidi: {_plain(error)}", file=sys.stderr)
-        return EXIT_FAILURE
+    with Interruption() as interruption:
+        try:
+            return _run(arguments)
+        except BaseException as error:
+            code = _stopped() if interruption.came else _told(error)
+            if code is None:
+                raise
+            return code
+
+
+def _stopped() -> int:
+    print("vidi: stopped", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
+def _told(error: BaseException) -> int | None:
+    """Put an expected failure into words and give its exit code; None where ``error`` is no such thing."""
+    match error:
+        case UsageError():
+            print(f"vidi: {error}", file=sys.stderr)
+            return EXIT_USAGE
+        case VidiError():
+            print(f"vidi: {error}", file=sys.stderr)
+            return EXIT_FAILURE
+        case KeyboardInterrupt():
+            return _stopped()
+        case BrokenPipeError():
+            _drop_output()  # its reader (`| head`) has gone
+            return 0
+        case OSError():
+            _drop_output()
+            print(f"vidi: {_plain(error)}", file=sys.stderr)
+            return EXIT_FAILURE
+        case _:
+            return None
 
 
 def _drop_output() -> None:
@@ -86,10 +101,6 @@ def _plain(error: OSError) -> str:
     except FileNotFoundError:
         return f"the working folder is gone ({reason}); change to one that exists"
     return f"the output, or a file, can't be written ({reason})"
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _run(arguments: list[str]) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from sqlalchemy import select
 from indexer import index
 from retrieval.spaces.registry import get_space
 from retrieval.store.catalog import Catalog
+from retrieval.store.database import CATALOG_NAME
 from retrieval.store.faiss_index import open_index
 from retrieval.store.schema import Asset, Embedding, Failure, File, Segment, Segmentation, Space
 
@@ -132,6 +135,24 @@ def test_two_runs_at_once_one_is_told_to_wait(tree: Path, tmp_path: Path) -> Non
     assert "Traceback" not in refused
 
 
+def _wait_for_a_commit(library: Path) -> None:
+    """Until the run has committed something: how long that takes depends on the machine."""
+    deadline = time.monotonic() + 120
+    while not _has_vectors(library / CATALOG_NAME):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _has_vectors(catalog: Path) -> bool:
+    if not catalog.exists():
+        return False
+    with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
+        try:
+            return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM embedding)").fetchone()[0])
+        except sqlite3.OperationalError:  # its tables are being made
+            return False
+
+
 def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(
     tree: Path, tmp_path: Path, draw_pictures: DrawPictures
 ) -> None:
@@ -139,7 +160,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(
     draw_pictures(more, count=150)
     command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree), str(more)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.8)
+    _wait_for_a_commit(library)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
