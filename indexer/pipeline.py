@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from retrieval.errors import BadMediaError
-from retrieval.experts.appearance import CLASSES_EXPERT, Appearance, top_classes
+from retrieval.experts.appearance import CLASSES_EXPERT, Appearance, AppearanceOutput, top_classes
 from retrieval.media.tasks import DecodedFrame, Finished
 from retrieval.spaces.space import Space
 from retrieval.store.results import MediaRecord, SegmentRecord
@@ -39,8 +43,15 @@ class _Waiting:
     finished: Finished | None = None
 
 
+_ENCODING_MOST = 2
+"""Batches that are encoded at once: while the last pictures of one are at work, cores take up the next."""
+
+
 class FrameEncoder:
-    """Gathers frames into batches, and hands a file's rows back once all of them are encoded."""
+    """Gathers frames into batches, and hands a file's rows back once all of them are encoded.
+
+    Batches are encoded beside the caller, who meanwhile takes in what the decoders bring; a context manager.
+    """
 
     def __init__(self, appearance: Appearance, space: Space, batch_size: int) -> None:
         self._appearance = appearance
@@ -50,6 +61,17 @@ class FrameEncoder:
         self._blas = ThreadpoolController()
         self._batch: list[tuple[int, Frame]] = []
         self._files: dict[int, _Waiting] = {}
+        self._threads = ThreadPoolExecutor(_ENCODING_MOST, thread_name_prefix="frame-encoder")
+        self._encoding: deque[tuple[list[tuple[int, Frame]], Future[AppearanceOutput]]] = deque()
+
+    def __enter__(self) -> Self:
+        self._threads.submit(self._appearance.load)  # beside the first decoding; if it fails, so will `encode`
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(cancel_futures=True)
 
     def add(self, outcome: DecodedFrame | Finished) -> Iterator[tuple[Finished, list[FrameRow]]]:
         """Take one frame or the end of a file; yields the files that became complete."""
@@ -61,8 +83,11 @@ class FrameEncoder:
             self._batch.append((outcome.key, outcome.frame))
         if len(self._batch) >= self._batch_size:
             self._encode()
-            yield from self._complete()
-        elif isinstance(outcome, Finished) and not waiting.frames_pending:
+        has_news = isinstance(outcome, Finished) and not waiting.frames_pending
+        while self._encoding and (len(self._encoding) > _ENCODING_MOST or self._encoding[0][1].done()):
+            self._collect()
+            has_news = True
+        if has_news:
             yield from self._complete()
 
     def drop(self, key: int) -> None:
@@ -74,20 +99,28 @@ class FrameEncoder:
         """Encode what is left, however little."""
         if self._batch:
             self._encode()
+        while self._encoding:
+            self._collect()
         yield from self._complete()
 
     def _encode(self) -> None:
-        output = self._appearance.encode(np.stack([frame.pixels for _, frame in self._batch]))
+        batch, self._batch = self._batch, []
+        pixels = np.stack([frame.pixels for _, frame in batch])
+        self._encoding.append((batch, self._threads.submit(self._appearance.encode, pixels)))
+
+    def _collect(self) -> None:
+        """Give the rows of the oldest batch to their files; those of files that failed meanwhile to nobody."""
+        batch, future = self._encoding.popleft()
+        output = future.result()
         features = output.features.astype(np.float16)
         classes = np.concatenate(top_classes(output.logits), axis=1, dtype=np.float16)
         with self._blas.limit(limits=1, user_api="blas"):
             embeddings = self._space.embed_segments(output.features, output.logits)
-        for number, (key, frame) in enumerate(self._batch):
-            waiting = self._files[key]
-            row = FrameRow(_segment_of(frame), features[number], classes[number], embeddings[number])
-            waiting.rows.append(row)
-            waiting.frames_pending -= 1
-        self._batch = []
+        for number, (key, frame) in enumerate(batch):
+            if (waiting := self._files.get(key)) is not None:
+                row = FrameRow(_segment_of(frame), features[number], classes[number], embeddings[number])
+                waiting.rows.append(row)
+                waiting.frames_pending -= 1
 
     def _complete(self) -> Iterator[tuple[Finished, list[FrameRow]]]:
         done = [key for key, waiting in self._files.items() if waiting.finished and not waiting.frames_pending]

@@ -25,7 +25,7 @@ from retrieval.types import MediaKind
 __all__ = ["Work"]
 
 _FILES_PER_LOOK = 256
-_FILES_PER_JUDGEMENT = 16
+_FILES_PER_JUDGEMENT = 64
 _VECTORS_PER_INDEX = 20_000
 """New vectors after which the vector index is brought up to date, so that searches meanwhile start quickly."""
 
@@ -64,7 +64,8 @@ class Work:
     def _run_workers(self, file_ids: Sequence[int]) -> None:
         settings = self._job.settings
         waiting = self._waiting(file_ids)
-        with MediaWorkers(settings.limits, settings.sampling, processes=settings.index.workers) as workers:
+        workers = MediaWorkers(settings.limits, settings.sampling, processes=settings.index.workers)
+        with self._encoder, workers:
             has_more = True
             while has_more:
                 for outcome in workers.map(self._tasks(waiting)):

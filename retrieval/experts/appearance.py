@@ -34,7 +34,7 @@ CLASSES_EXPERT: Final = "imagenet_classes"
 then their probabilities."""
 
 _PREPROCESSING: Final = "squash224-1"  # how pixels come to be 224 x 224; a new way is a new version
-_BATCH: Final = 8  # more is no quicker on a CPU: the maps of eight still fit its caches
+_BATCH: Final = 64  # bounds the memory of one call, on a GPU as on a CPU
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -70,6 +70,14 @@ class Appearance:
         """``threads`` that one call may use on a CPU; by default as many as there are usable cores."""
         self._threads = threads
         self._lock = Lock()
+
+    def load(self) -> None:
+        """Load the model now, where the first :meth:`encode` would wait for it.
+
+        Raises:
+            WeightsError: the weights are absent or differ.
+        """
+        self._loaded_tower()
 
     def encode(self, pixels: NDArray[np.uint8]) -> AppearanceOutput:
         """Features and logits of ``pixels`` [n, 224, 224, 3] uint8 RGB; n may be 0.

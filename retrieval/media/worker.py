@@ -26,9 +26,9 @@ from retrieval.types import MediaKind
 
 __all__ = ["MediaWorkers"]
 
-AHEAD_PER_WORKER = 32
+AHEAD_PER_WORKER = 96
 """Tasks taken from the caller before they are due, so that workers have work while the caller is busy."""
-ROOM_PER_WORKER = 32
+ROOM_PER_WORKER = 256
 """Outcomes that may wait for the caller (150 KB each at most frames' size)."""
 MOST_SENDINGS = 3
 """A task whose worker dies before beginning it is sent this often."""
