@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calibration import measure_calibration
+from benchmarks.first_answers import measure_first_answers
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.pictures import measure_encoders, measure_pictures
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "encoders": lambda folder: measure_encoders(folder / "large"),
     "video": lambda folder: measure_video(folder / "video"),
     "library": lambda folder: measure_library(folder),
+    "first_answers": measure_first_answers,
 }
 
 

@@ -44,8 +44,8 @@ def measure_video(folder: Path, *, seconds: int = 60, rounds: int = 3) -> dict[s
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as library:
             report = index([folder], library)
+            whole.append(total / (time.perf_counter() - began))
         assert report.videos == len(paths), report
-        whole.append(total / (time.perf_counter() - began))
     floor = [1 / (1 / d + 1 / e) for d, e in zip(decoded, encoded, strict=True)]
     return {
         "video_seconds": total,
@@ -56,7 +56,21 @@ def measure_video(folder: Path, *, seconds: int = 60, rounds: int = 3) -> dict[s
         "floor_seconds_per_second": spread(floor),
         "share_of_floor": spread([w / f for w, f in zip(whole, floor, strict=True)]),
         "asked": 0.85,
+        "library_bytes_per_hour": round(_growth(paths) * 3600 / seconds),
     }
+
+
+def _growth(paths: list[Path]) -> int:
+    """Bytes that one more video adds to a library."""
+    with tempfile.TemporaryDirectory() as library:
+        index(paths[:-1], library)
+        before = _size(Path(library))
+        index(paths, library)
+        return _size(Path(library)) - before
+
+
+def _size(library: Path) -> int:
+    return sum(path.stat().st_size for path in library.rglob("*") if path.is_file())
 
 
 def _decoding_rate(paths: list[Path], seconds: int) -> float:

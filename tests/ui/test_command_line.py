@@ -59,7 +59,7 @@ def test_an_import_error_without_an_interruption_is_not_hidden(run_as: Any) -> N
 
 def test_the_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted, match="^$"), Interruption() as interruption:
+    with pytest.raises(Interrupted, match=r"^$"), Interruption() as interruption:
         signal.raise_signal(signal.SIGTERM)
     assert interruption.came
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

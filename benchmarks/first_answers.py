@@ -1,0 +1,57 @@
+"""How soon a search answers while a run over many files has only begun."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.media import make_pictures
+
+__all__ = ["measure_first_answers"]
+
+SMALL = (320, 240)
+VARIETY = 100
+DEADLINE_SECONDS = 300.0
+
+
+def measure_first_answers(folder: Path, *, count: int = 80_000) -> dict[str, Any]:
+    """Begin to index ``count`` pictures, ask again and again in new processes, and stop once a search answers."""
+    pictures, library = folder / "many", folder / "many-library"
+    _make_many(pictures, make_pictures(folder / "few", VARIETY, SMALL), count)
+    began = time.perf_counter()
+    run = subprocess.Popen(_command(library, "index", str(pictures)), stdout=subprocess.DEVNULL)
+    try:
+        while not (hits := _hits(library)):
+            assert run.poll() is None, f"the run ended first, with exit code {run.returncode}"
+            assert time.perf_counter() - began < DEADLINE_SECONDS
+            time.sleep(0.2)
+        seconds = time.perf_counter() - began
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait()
+    return {"files": count, "seconds": round(seconds, 1), "hits": hits, "asked_seconds": 30}
+
+
+def _make_many(folder: Path, sources: list[Path], count: int) -> None:
+    """Files that differ in content: each a source with its own number behind the picture's end."""
+    contents = [path.read_bytes() for path in sources]
+    for number in range(count):
+        path = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents[number % len(contents)] + number.to_bytes(8, "big"))
+
+
+def _hits(library: Path) -> int:
+    """How many hits a search gives now; none while the library is not there yet."""
+    command = _command(library, "search", "--json", "--anyway", "a cat on a sofa")
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return len(json.loads(answer.stdout)["hits"]) if answer.returncode == 0 else 0
+
+
+def _command(library: Path, *arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("vidi")), "--library", str(library), *arguments]
