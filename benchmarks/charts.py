@@ -63,7 +63,7 @@ def _draw(name: str, figures: dict[str, Any]) -> bool:
 
 def _section(name: str, result: dict[str, Any], *, has_chart: bool) -> str:
     machine = result["machine"]
-    lines = [f"## {name.replace("_", " ").capitalize()}", ""]
+    lines = [f"## {name.replace('_', ' ').capitalize()}", ""]
     if has_chart:
         lines += [f"![{name}](charts/{name}.svg)", ""]
     lines += ["| figure | measured |", "| --- | --- |"]
