@@ -36,7 +36,7 @@ class LayerAttention:
         queries, keys = (rows * columns for rows, columns in (self.query_grid, self.key_grid))
         if self.weights.shape[-2] - queries != self.weights.shape[-1] - keys or self.prefix < 0:
             raise ValueError(
-                f"attention weights {list(self.weights.shape)} don't fit queries {self.query_grid} on keys {self.key_grid}"
+                f"attention weights {list(self.weights.shape)} don't fit grids {self.query_grid} on {self.key_grid}"
             )
 
     @property
@@ -82,7 +82,8 @@ def attend(
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """[n, t, d] to [n, h, t, e]."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    pictures, count, width = tokens.shape
+    return tokens.reshape(pictures, count, heads, width // heads).transpose(1, 2)
 
 
 def join_heads(tokens: Tensor) -> Tensor:
@@ -102,8 +103,10 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, tokens: Tensor, grid: Grid, read: list[LayerAttention] | None = None) -> Tensor:
         """``tokens`` [n, t, d] to the same shape. ``grid`` only labels what is read: attention knows no places."""
+        pictures, count, width = tokens.shape
         projected: Tensor = self.query_key_value(tokens)  # [n, t, 3·d]
-        query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [n, h, t, e]
+        by_head = projected.reshape(pictures, count, 3, self.heads, width // self.heads)
+        query, key, value = by_head.permute(2, 0, 3, 1, 4)  # each [n, h, t, e]
         mixed = attend(query, key, value, scale=self.scale, query_grid=grid, key_grid=grid, read=read)
         output: Tensor = self.output(join_heads(mixed))
         return output

@@ -74,4 +74,5 @@ class EncoderBlock(nn.Module):
     def forward(self, tokens: Tensor, grid: Grid, read: list[LayerAttention] | None = None) -> Tensor:
         """``tokens`` [n, t, d] to the same shape."""
         tokens = tokens + self.drop_path(self.attention(self.attention_norm(tokens), grid, read))
-        return tokens + self.drop_path(self.mlp(self.mlp_norm(tokens)))
+        output: Tensor = tokens + self.drop_path(self.mlp(self.mlp_norm(tokens)))
+        return output

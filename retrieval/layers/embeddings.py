@@ -21,7 +21,7 @@ def to_tokens(feature_map: Tensor) -> Tensor:
 
 def to_map(tokens: Tensor, grid: Grid) -> Tensor:
     """[n, r·s, d] to [n, d, r, s]: undoes :func:`to_tokens`."""
-    return tokens.transpose(1, 2).unflatten(2, grid)
+    return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], *grid)
 
 
 def prepend(prefix: Tensor, tokens: Tensor) -> Tensor:

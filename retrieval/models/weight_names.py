@@ -16,6 +16,7 @@ class NameTable:
     """
 
     def __init__(self, pairs: Mapping[str, str]) -> None:
+        self.pairs = dict(pairs)
         self._to_theirs = _rules(pairs.items())
         self._to_ours = _rules((theirs, ours) for ours, theirs in pairs.items())
 

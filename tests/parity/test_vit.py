@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
 
 from retrieval.models.checkpoints import load_weights, to_their_names
 from retrieval.models.vit import TIMM_NAMES, ViT, ViTConfig, vit_base, vit_huge, vit_large, vit_small, vit_tiny
+
+Scramble = Callable[[nn.Module], None]
+Noise = Callable[[int, int], Tensor]
 
 SMALL = {
     "patches of 8": ViTConfig(layers=2, width=32, heads=4, patch_size=8, picture_size=32, classes=7),
@@ -47,32 +52,24 @@ def twin_of(config: ViTConfig, **options: Any) -> VisionTransformer:
     ).eval()
 
 
-def scramble(model: torch.nn.Module) -> None:
-    """Every weight away from its start, so that none can be missed: norms start at 1, biases at 0."""
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.2 * torch.randn(parameter.shape, generator=generator)
-
-
 @pytest.mark.parametrize("config", SMALL.values(), ids=SMALL)
-def test_logits_equal_timms(config: ViTConfig) -> None:
+def test_logits_equal_timms(config: ViTConfig, scramble: Scramble, noise: Noise) -> None:
     twin, ours = twin_of(config), ViT(config).eval()
     scramble(twin)
     load_weights(ours, twin.state_dict(), TIMM_NAMES, source="timm")
-    pixels = torch.randn(3, 3, config.picture_size, config.picture_size, generator=torch.Generator().manual_seed(5))
+    pixels = noise(config.picture_size, config.picture_size)
 
     with torch.inference_mode():
         torch.testing.assert_close(ours(pixels), twin(pixels), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 64), (48, 40), (16, 24)])
-def test_positions_are_interpolated_as_timm_does(height: int, width: int) -> None:
+def test_positions_are_interpolated_as_timm_does(height: int, width: int, scramble: Scramble, noise: Noise) -> None:
     config = SMALL["patches of 8"]
     twin, ours = twin_of(config, dynamic_img_size=True), ViT(config).eval()
     scramble(twin)
     load_weights(ours, twin.state_dict(), TIMM_NAMES, source="timm")
-    pixels = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(5))
+    pixels = noise(height, width)
 
     with torch.inference_mode():
         torch.testing.assert_close(ours(pixels), twin(pixels), rtol=0, atol=1e-5)
