@@ -79,7 +79,7 @@ class SinusoidalPositions(nn.Module):
 
 
 class ConditionalPositions(nn.Module):
-    """The position encoding generator, PEG (Chu et al. 2021, section 3.2): a depth-wise convolution over the grid.
+    """The position encoding generator, PEG (Chu et al. 2021): a depth-wise convolution over the grid.
 
     Zero padding tells how far the border is; the convolution carries it inwards, layer by layer. So a token's place
     is conditioned on its neighbours, and any grid will do.

@@ -6,8 +6,8 @@ torch's own restricted reader, which refuses all but tensors and plain container
 
 from __future__ import annotations
 
-import os
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +35,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _read_torch_file(path)
     except OSError as error:
-        raise WeightsError(f"{path} can't be read: {os.strerror(error.errno or 0)}; give a file of weights") from error
+        raise WeightsError(
+            f"{path} can't be read: {error.strerror or 'no such file'}; give a file of weights"
+        ) from error
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than weights, which could run code, and was not loaded: expected tensors alone; "
@@ -106,7 +108,9 @@ def to_their_names(ours: Mapping[str, Tensor], names: NameTable) -> dict[str, Te
 
 
 def _read_torch_file(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch muses on odd pickles before it refuses them; our error says enough
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:

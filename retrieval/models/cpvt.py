@@ -1,12 +1,12 @@
 """CPVT: a vision transformer whose positions are made from what the picture shows.
 
 Chu et al. 2021, "Conditional Positional Encodings for Vision Transformers". DeiT without its table of positions:
-after the first layer a position encoding generator (PEG, section 3.2) reshapes the tokens X to their grid, and adds a
+after the first layer a position encoding generator (PEG) reshapes the tokens X to their grid, and adds a
 depth-wise convolution F with zero padding to them; the class token is left as it is:
 
-    x' = x + F(x) on the grid of patches                 (section 3.2, figure 2, and its code in the appendix)
+    x' = x + F(x) on the grid of patches                 (the paper's code of the PEG)
 
-Any grid will do, with no interpolation. CPVT-GAP (section 3.3) has no class token, but the mean over the patches, so
+Any grid will do, with no interpolation. CPVT-GAP has no class token, but the mean over the patches, so
 that a picture's answer doesn't depend on where a thing lies.
 
 Shapes: n pictures · N patches · p prefix tokens, 1 or for GAP 0 · t = p + N tokens · d width · classes.
@@ -30,13 +30,13 @@ __all__ = ["AUTHORS_NAMES", "CPVT", "CPVTConfig", "cpvt_base", "cpvt_small", "cp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CPVTConfig(vit.ViTConfig):
-    """The proportions of one size (Chu et al. 2021, table 2): ViT's, and what is CPVT's own."""
+    """The proportions of one size: ViT's, and what is CPVT's own."""
 
     average_pooling: bool = False
     """Whether the mean over the patches stands for the picture (CPVT-GAP), or a class token."""
     peg_kernel: int = 3
     peg_after: int = 1
-    """Layers before the PEG. After the first the tokens have seen the whole picture (Chu et al. 2021, section 4.4)."""
+    """Layers before the PEG. After the first, the paper's choice, tokens have seen the whole picture."""
 
     def __post_init__(self) -> None:
         vit.ViTConfig.__post_init__(self)

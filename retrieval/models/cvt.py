@@ -7,7 +7,7 @@ and values come from depth-wise convolutions over the grid of tokens (section 3.
     x_i^{q/k/v} = Flatten(Conv2d(Reshape2D(x_i), s))         (2)
 
 With a stride of 2 keys and values are squeezed: a quarter of them is left. A class token joins in the last stage, and
-nothing encodes positions: the convolutions do (section 3.3.1).
+nothing encodes positions: the convolutions do (section 3.3).
 
 Shapes: n pictures · (r, s) a stage's grid · t = p + r·s tokens, p = 1 in the last stage, else 0 · k keys · d width of
 the stage · h heads · e = d/h width of a head.

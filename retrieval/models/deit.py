@@ -4,8 +4,8 @@ Touvron et al. 2021, "Training data-efficient image transformers & distillation 
 token stands a distillation token, which learns what the teacher says (section 4, figure 2): its own head reads it, and
 the answer is the mean of both heads. The paper adds their softmaxes; the authors' code, and so this, their logits.
 
-Positions are learned for one size and interpolated to others (section 5.1), or fixed sines and cosines: the
-"DeiT-tiny (sine)" that Chu et al. 2021 compare with in table 1.
+Positions are learned for one size and interpolated to others (section 3), or fixed sines and cosines: the
+"DeiT-tiny (sine)" that Chu et al. 2021 compare with.
 
 Shapes: n pictures · N patches · p prefix tokens, 1 or with distillation 2 · t = p + N tokens · d width · classes.
 """

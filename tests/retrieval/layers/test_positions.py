@@ -55,7 +55,7 @@ def test_peg_leaves_the_class_token_untouched() -> None:
 
 
 def test_peg_moves_with_the_picture_away_from_the_border_and_not_at_it() -> None:
-    """Section 3.1: translation equivalence; and the zeros outside, which alone tell absolute places."""
+    """Translation equivalence; and the zeros outside, which alone tell absolute places."""
     positions = peg(prefix=0)
     picture = torch.zeros(1, 8, 8, 6)
     picture[:, 2:4, 2:4] = tokens_of(1, 2, 2, 6)
