@@ -36,12 +36,12 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         content = load_file(path) if path.suffix == ".safetensors" else _read_torch_file(path)
     except OSError as error:
         raise WeightsError(
-            f"{path} can't be read: {error.strerror or 'no such file'}; give a file of weights"
+            f"{path} can't be read: {error.strerror or _first_line(error)}; give a file of weights"
         ) from error
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path} holds more than weights, which could run code, and was not loaded: expected tensors alone; "
-            f"ask for it as safetensors"
+            f"{path} was not loaded: it is damaged, or holds more than tensors, which could run code; "
+            f"fetch it again, as safetensors if there is a choice"
         ) from error
     except (SafetensorError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(
