@@ -1,0 +1,1 @@
+"""Bricks that the papers' picture models share, in torch alone."""
