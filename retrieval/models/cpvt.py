@@ -128,4 +128,6 @@ AUTHORS_NAMES = NameTable(
         "positions.convolution": "pos_block.proj",
     }
 )
-"""Ours to those of the authors' code as the paper prints it, whose transformer is timm's."""
+"""Ours to those of timm's transformer, with the PEG under ``pos_block.proj`` as in the paper's listing.
+
+Not checked against published weights: the authors' code was not at hand."""
