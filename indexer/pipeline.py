@@ -62,16 +62,23 @@ class FrameEncoder:
         self._batch: list[tuple[int, Frame]] = []
         self._files: dict[int, _Waiting] = {}
         self._threads = ThreadPoolExecutor(_ENCODING_MOST, thread_name_prefix="frame-encoder")
+        self._is_prepared = False
         self._encoding: deque[tuple[list[tuple[int, Frame]], Future[AppearanceOutput]]] = deque()
 
     def __enter__(self) -> Self:
-        self._threads.submit(self._appearance.load)  # beside the first decoding; if it fails, so will `encode`
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """What is still being encoded is lost to this run, and the next one's work."""
         self._threads.shutdown(cancel_futures=True)
+
+    def prepare(self) -> None:
+        """There will be frames: load the model beside their decoding. If that fails, so will encoding them."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            self._threads.submit(self._appearance.load)
 
     def add(self, outcome: DecodedFrame | Finished) -> Iterator[tuple[Finished, list[FrameRow]]]:
         """Take one frame or the end of a file; yields the files that became complete."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from indexer.job import Job
@@ -71,13 +72,21 @@ def index(
         sweep_orphans(catalog)
         row = catalog.space(chosen.name, chosen.version, chosen.dim, normalized=chosen.normalized)
         job = _job(catalog, chosen, row, settings, note)
-        try:
-            _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
-        except KeyboardInterrupt:
-            report.interrupted = True
-        update_index(catalog, row, note)
+        with _interruptible(report):
+            with _interruptible(report):
+                _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
+            update_index(catalog, row, note)  # stopped here, it lacks what is added from the catalog on opening
     report.elapsed_seconds = round(time.monotonic() - started, 3)
     return report
+
+
+@contextmanager
+def _interruptible(report: IndexReport) -> Iterator[None]:
+    """Ctrl-C ends the block, and is reported."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        report.interrupted = True
 
 
 def _roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:

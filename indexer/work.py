@@ -94,6 +94,7 @@ class Work:
         while True:
             if self._wanted:
                 file = self._wanted.popleft()
+                self._encoder.prepare()
                 yield DecodeTask(file.id, file.path, MediaKind(file.kind))
             elif (found := next(waiting, None)) is not None:
                 self._files[found.id] = found

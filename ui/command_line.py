@@ -50,13 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(arguments)
         except BaseException as error:
-            code = _stopped() if interruption.came else _told(error)
+            if interruption.came:
+                return _stopped(error)
+            code = _told(error)
             if code is None:
                 raise
             return code
 
 
-def _stopped() -> int:
+def _stopped(error: BaseException) -> int:
+    """Tell that a person stopped the command; and what failed on the way out, unless the stop itself made it fail."""
+    if not isinstance(error, KeyboardInterrupt | ImportError) and _told(error) is None:
+        print(f"vidi: {type(error).__name__}: {error}", file=sys.stderr)
     print("vidi: stopped", file=sys.stderr)
     return EXIT_INTERRUPTED
 
@@ -71,7 +76,7 @@ def _told(error: BaseException) -> int | None:
             print(f"vidi: {error}", file=sys.stderr)
             return EXIT_FAILURE
         case KeyboardInterrupt():
-            return _stopped()
+            return _stopped(error)
         case BrokenPipeError():
             _drop_output()  # its reader (`| head`) has gone
             return 0

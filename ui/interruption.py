@@ -25,7 +25,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interruption:
-    """While it is entered, the signals raise :class:`Interrupted`; ``came`` tells whether one has come."""
+    """While it is entered, the signals raise :class:`Interrupted`; ``came`` tells whether one has come.
+
+    One that a library swallows whole does not end the command; a second one does.
+    """
 
     def __init__(self) -> None:
         self.came = False

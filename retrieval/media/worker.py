@@ -32,8 +32,11 @@ ROOM_PER_WORKER = 256
 """Outcomes that may wait for the caller (150 KB each at most frames' size)."""
 MOST_SENDINGS = 3
 """A task whose worker dies before beginning it is sent this often."""
-BUSY_SHARE = 0.25
-"""A worker that had less than this share of a core in its time was kept waiting, and its file is not to blame."""
+OUTCOMES_MOST = 1024
+"""So much room at most, on a machine of many cores."""
+BUSY_SHARE = 0.1
+"""A worker that had less than this share of a core in its time was kept waiting, and its file is not to blame. One that
+gives way (``niceness`` 5, beside an encoder that takes all cores) has a quarter."""
 
 
 class MediaWorkers:
@@ -86,7 +89,7 @@ class MediaWorkers:
         Raises:
             TransientMediaError: workers can't be started on this machine now.
         """
-        outbox = self._opened_outbox(ROOM_PER_WORKER * len(self._keepers))
+        outbox = self._opened_outbox(min(OUTCOMES_MOST, ROOM_PER_WORKER * len(self._keepers)))
         self._mapping_threads.append(threading.get_ident())
         try:
             yield from self._mapped(iter(tasks), outbox)

@@ -82,9 +82,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def draw_pictures() -> Callable[..., None]:
     """Draws so many more pictures into a folder, none of them in the tree."""
 
-    def draw(folder: Path, *, count: int) -> None:
+    def draw(folder: Path, *, count: int, first: int = 1000) -> None:
         folder.mkdir()
-        for seed in range(1000, 1000 + count):
+        for seed in range(first, first + count):
             picture(seed).save(folder / f"{seed}.jpg")
 
     return draw

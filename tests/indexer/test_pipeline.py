@@ -95,7 +95,9 @@ def test_a_file_that_fails_while_its_frames_are_encoded_gets_nothing() -> None:
 
 
 def test_an_error_of_the_encoder_reaches_the_caller() -> None:
-    with _encoder(Tower(error=OSError("the weights are gone")), 1) as encoder:
+    tower = Tower(held=True, error=OSError("the weights are gone"))
+    with _encoder(tower, 1) as encoder:
         list(encoder.add(_frame(1, 10)))
+        tower.may_go.set()
         with pytest.raises(OSError, match="the weights are gone"):
             list(encoder.flush())

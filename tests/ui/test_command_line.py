@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from retrieval.errors import LibraryError
 from ui import command_line
 from ui.interruption import Interrupted, Interruption
 
@@ -47,6 +48,27 @@ def test_an_interruption_that_a_library_makes_an_import_error_of_is_still_one(
 
     assert run_as(interrupted_import) == 130
     assert capsys.readouterr().err == "vidi: stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (LibraryError("the disk is full; make room"), "vidi: the disk is full; make room\n"),
+        (AssertionError("x"), "vidi: AssertionError: x\n"),
+    ],
+    ids=["expected", "unexpected"],
+)
+def test_what_fails_after_an_interruption_is_told_too(
+    run_as: Any, capsys: pytest.CaptureFixture[str], error: Exception, told: str
+) -> None:
+    def fails_to_commit(arguments: object) -> int:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            raise error
+
+    assert run_as(fails_to_commit) == 130
+    assert capsys.readouterr().err == f"{told}vidi: stopped\n"
 
 
 def test_an_import_error_without_an_interruption_is_not_hidden(run_as: Any) -> None:

@@ -33,6 +33,7 @@ from retrieval.media import (
 from retrieval.media.files import identify
 from retrieval.media.picture import decode_picture
 from retrieval.media.video import sample_video
+from retrieval.media.worker import AHEAD_PER_WORKER
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import MediaKind
 
@@ -174,7 +175,7 @@ def test_a_worker_killed_while_idle_costs_nothing(make: Any) -> None:
 
 
 def test_a_file_that_keeps_its_worker_too_long_is_given_up(make: Any) -> None:
-    slow = make.picture("slow.png", Image.effect_noise((4000, 4000), 50), compress_level=1)
+    slow = make.picture("slow.png", Image.effect_noise((9000, 9000), 50), compress_level=1)
     quick = make.picture("quick.jpg")
     with MediaWorkers(MediaLimits(picture_seconds=0.1), processes=1) as workers:
         workers.run(IdentifyTask(0, quick))
@@ -217,15 +218,15 @@ def test_tasks_are_pulled_lazily_and_workers_wait_for_a_slow_caller(make: Any) -
 
     def tasks() -> Iterator[Task]:
         nonlocal pulled
-        for pulled in range(1, 301):
+        for pulled in range(1, 601):
             yield DecodeTask(pulled, path, MediaKind.PICTURE)
 
     with MediaWorkers(sampling=SAMPLING, processes=1) as workers:
         outcomes = workers.map(tasks())
         next(outcomes)
         time.sleep(0.3)
-        assert pulled <= 40
-        assert sum(1 for _ in outcomes) == 2 * 300 - 1
+        assert pulled <= AHEAD_PER_WORKER
+        assert sum(1 for _ in outcomes) == 2 * 600 - 1
 
 
 def test_leaving_the_loop_ends_the_work(make: Any, video: Path) -> None:
