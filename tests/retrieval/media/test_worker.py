@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -31,9 +32,10 @@ from retrieval.media import (
     ThumbnailTask,
 )
 from retrieval.media.files import identify
+from retrieval.media.jobs import Job, Jobs, Outbox
 from retrieval.media.picture import decode_picture
 from retrieval.media.video import sample_video
-from retrieval.media.worker import AHEAD_PER_WORKER
+from retrieval.media.worker import AHEAD_PER_WORKER, _Keeper
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import MediaKind
 
@@ -329,3 +331,18 @@ def test_a_worker_knows_nothing_of_models_and_databases(make: Any, tmp_path: Pat
         process.kill()
     assert "_imaging" in mapped
     assert not any(name in mapped for name in ("torch", "onnxruntime", "sqlite", "faiss", "cv2"))
+
+
+@pytest.mark.parametrize(
+    ("used_seconds", "kind"),
+    [
+        # Beside an encoder that takes all cores, a decoder of niceness 5 has a quarter of one.
+        pytest.param(2.0, MediaLimitError, id="spins-beside-the-encoder"),
+        pytest.param(0.5, TransientMediaError, id="was-kept-waiting"),
+    ],
+)
+def test_who_is_to_blame_for_silence(used_seconds: float, kind: type[Exception]) -> None:
+    keeper = _Keeper(Jobs(), MediaLimits(picture_seconds=10), SAMPLING, niceness=5)
+    keeper._held.append(Job(DecodeTask(1, "a.jpg", MediaKind.PICTURE), Outbox(1)))
+    keeper._process = SimpleNamespace(processor_seconds=lambda: used_seconds)  # type: ignore[assignment]
+    assert type(keeper._timeout_error()) is kind
