@@ -11,6 +11,8 @@ DOWNLOAD_GB := 4.3
 DISK_GB := 8.1
 FREE_GB := 12
 DEMO_LIBRARY := demo-library
+# What the set-up installs beyond the core (see pyproject.toml).
+EXTRAS := demo heif raw export train
 # The hashes of the requirements decide what is installed; nothing of the person's pip settings may change it.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
@@ -79,7 +81,7 @@ wheel: $(VENV)/.dev  ## build the wheel into dist/
 
 requirements: $(VENV)/.installer  ## pin the requirements again
 	cd requirements && for name in run dev; do \
-	  ../$(BIN)/uv pip compile ../pyproject.toml --quiet --universal --python-version 3.11 --extra demo --generate-hashes \
+	  ../$(BIN)/uv pip compile ../pyproject.toml --quiet --universal --python-version 3.11 $(foreach extra,$(EXTRAS),--extra $(extra)) --generate-hashes \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	    $$([ $$name = dev ] && echo "--group ../pyproject.toml:dev -c run.txt" || echo "build.in") -o $$name.txt; \
 	done
