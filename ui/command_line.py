@@ -35,6 +35,7 @@ COMMANDS = {
     "index": CommandEntry("index", "index pictures, videos and sounds under folders; run again to continue"),
     "search": CommandEntry("search", "find pictures and moments in video by describing them"),
     "ui": CommandEntry("page", "open the search page on this machine"),
+    "why": CommandEntry("why", "show where in a picture an answer or a tag comes from"),
     "status": CommandEntry("status", "what is indexed, by which space, what failed and why"),
     "models": CommandEntry("models", "the models: what they are, where they come from, whether they are here"),
     "rebuild": CommandEntry("rebuild", "make the vector index again from the catalog"),
