@@ -140,7 +140,8 @@ def _looks(film: _Film, sampling: SamplingSettings, on_progress: Callable[[], No
         on_progress()
         now = film.start_seconds
         seen = signature(np.asarray(rendered(image, SIGNATURE_SIZE)))
-        reason = attention.judge(now, seen, is_wanted=now >= attention.due)
+        # Wanted is what is on the screen when a look is due.
+        reason = attention.judge(now, seen, is_wanted=film.end_seconds > attention.due)
         if reason is not None:
             small = upright_picture(rendered(image, size), film.orientation)
             yield Look(now, np.asarray(small), reason is Reason.CUT)
