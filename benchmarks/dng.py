@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["make_dng"]
+__all__ = ["ASCII", "LONG", "RATIONAL", "make_dng"]
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 1, 2, 3, 4, 5, 10
 CODES = {BYTE: "B", SHORT: "H", LONG: "I"}

@@ -57,6 +57,14 @@ class OpenMedia:
         """A path to this open file for libraries that want one: no name, of whatever bytes, can mislead them."""
         return f"/dev/fd/{self.file.fileno()}"
 
+    def check_readable(self) -> None:
+        """Raises OSError if the disk no longer gives the file's beginning and end.
+
+        Decoders report disk errors of their own making where the data are damaged.
+        """
+        for at in (0, self.stat.size_bytes - 1):
+            os.pread(self.file.fileno(), 1, at)
+
     def check_unchanged(self) -> None:
         """Raises TransientMediaError if the file was written to since it was opened."""
         now = os.fstat(self.file.fileno())

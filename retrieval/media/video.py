@@ -168,7 +168,7 @@ def _promised_seconds(source: OpenContainer) -> float:
 def _summary(media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, damage: int) -> VideoSummary:
     found = facts.duration_seconds or 0.0
     if timeline.is_cut_short:
-        os.pread(media.file.fileno(), 1, media.stat.size_bytes - 1)  # raises if it is the disk that failed
+        media.check_readable()
     if timeline.is_cut_short or promised > found * HEADER_SLACK + 2:
         return VideoSummary(facts, f"cut short or damaged: {promised:.1f} s promised, {found:.1f} s found and used")
     if damage:
