@@ -21,7 +21,7 @@ from retrieval.media.timeline import Timeline, stretches
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import Frame, MediaFacts, MediaKind
 
-__all__ = ["VideoSummary", "sample_open_video", "sample_video", "video_thumbnail"]
+__all__ = ["VideoSummary", "open_video_thumbnail", "sample_open_video", "sample_video", "video_thumbnail"]
 
 MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
@@ -81,7 +81,13 @@ def video_thumbnail(path: MediaPath, time_seconds: float, longest_side: int, lim
 
     Raises: as :func:`sample_video`.
     """
-    with open_media(path) as media, open_container(media, limits) as source:
+    with open_media(path) as media:
+        return open_video_thumbnail(media, time_seconds, longest_side, limits)
+
+
+def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: int, limits: MediaLimits) -> bytes:
+    """As :func:`video_thumbnail`, for a file that is open already."""
+    with open_container(media, limits) as source:
         if source.video is None:
             raise BadMediaError("a sound has no picture; expected a video")
         _prepare(source.video, limits)
@@ -162,7 +168,7 @@ def _promised_seconds(source: OpenContainer) -> float:
 def _summary(media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, damage: int) -> VideoSummary:
     found = facts.duration_seconds or 0.0
     if timeline.is_cut_short:
-        os.pread(media.file.fileno(), 1, media.stat.size_bytes - 1)  # raises if it is the disk that failed
+        media.check_readable()
     if timeline.is_cut_short or promised > found * HEADER_SLACK + 2:
         return VideoSummary(facts, f"cut short or damaged: {promised:.1f} s promised, {found:.1f} s found and used")
     if damage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,23 @@ def test_names_may_be_any_bytes(tmp_path: Path) -> None:
             file.write(b"x")
     files, _ = _scan(folder)
     assert files == [folder + b"/latin-\xe9.jpg", folder + b"/new\nline.jpg"]
+
+
+@pytest.mark.long
+def test_a_folder_of_two_hundred_thousand_files(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for number in range(200_000):
+        os.close(os.open(f"{number:06}.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    began, peak = time.monotonic(), 0
+    tracemalloc.start()
+    count, last = 0, b""
+    for found in scan([os.fsencode(tmp_path)]):
+        assert isinstance(found, FoundFile)
+        assert found.path > last
+        count, last = count + 1, found.path
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 200_000
+    assert peak < 150 << 20
+    assert time.monotonic() - began < 60
