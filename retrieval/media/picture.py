@@ -10,6 +10,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from PIL import (  # these register themselves; left to find its formats, Pillow would load all that it knows
@@ -24,12 +25,13 @@ from PIL import (  # these register themselves; left to find its formats, Pillow
 )
 
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
+from retrieval.media.descriptions import picture_words
 from retrieval.media.exif import Shot, orientation_of, read_shot
 from retrieval.media.files import MediaPath, OpenMedia, open_media
 from retrieval.settings import MediaLimits
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
-__all__ = ["decode_open_picture", "decode_picture", "encode_thumbnail", "fitted", "thumbnail"]
+__all__ = ["decode_open_picture", "decode_picture", "encode_thumbnail", "fitted", "probe_open_picture", "thumbnail"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB")
 """Only these are tried: Pillow knows formats (EPS, for one) that call other programs."""
@@ -69,7 +71,16 @@ def decode_open_picture(media: OpenMedia, size: int, limits: MediaLimits) -> tup
         stored_size, codec, shot = image.size, (image.format or "").lower(), read_shot(image.getexif())
         small, turned = _render(image, (size, size))
         width, height = stored_size[::-1] if turned else stored_size
-        return _facts(width, height, codec, shot), Frame(np.asarray(small))
+        facts = replace(_facts(width, height, codec, shot), words=picture_words(image))
+        return facts, Frame(np.asarray(small))
+
+
+def probe_open_picture(media: OpenMedia, limits: MediaLimits) -> Words:
+    """What people wrote into a picture. Nothing is decoded, except where words may stand behind the pixels."""
+    with _opened(media, limits) as image:
+        if image.format == "PNG":
+            image.load()
+        return picture_words(image)
 
 
 def thumbnail(path: MediaPath, longest_side: int, limits: MediaLimits) -> bytes:

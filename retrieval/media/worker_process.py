@@ -18,8 +18,9 @@ from pathlib import Path
 
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
 from retrieval.media import wire
+from retrieval.media.descriptions import read_sidecar
 from retrieval.media.files import identify, open_media
-from retrieval.media.picture import decode_open_picture, thumbnail
+from retrieval.media.picture import decode_open_picture, probe_open_picture, thumbnail
 from retrieval.media.tasks import (
     DecodedFrame,
     DecodeTask,
@@ -28,6 +29,8 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    Probed,
+    ProbeTask,
     Task,
     ThumbnailMade,
     ThumbnailTask,
@@ -121,6 +124,8 @@ def _outcomes(
             yield Identified(task.key, identify(task.path, on_progress))
         case ThumbnailTask():
             yield ThumbnailMade(task.key, _thumbnail(task, limits))
+        case ProbeTask():
+            yield _probed(task, limits)
         case DecodeTask(kind=MediaKind.PICTURE):
             with open_media(task.path) as media:
                 facts, frame = decode_open_picture(media, sampling.frame_size, limits)
@@ -129,6 +134,20 @@ def _outcomes(
                 yield Finished(task.key, facts, media.stat)
         case DecodeTask():
             yield from _video_outcomes(task, limits, sampling, on_progress)
+
+
+def _probed(task: ProbeTask, limits: MediaLimits) -> Probed:
+    with open_media(task.path) as media:
+        match task.kind:
+            case None:
+                return Probed(task.key, read_sidecar(media), media.stat)
+            case MediaKind.PICTURE:
+                return Probed(task.key, probe_open_picture(media, limits), media.stat)
+            case _:
+                from retrieval.media.video import probe_open_video  # as below
+
+                words, seconds = probe_open_video(media, limits)
+                return Probed(task.key, words, media.stat, seconds)
 
 
 def _thumbnail(task: ThumbnailTask, limits: MediaLimits) -> bytes:
