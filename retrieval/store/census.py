@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Select, distinct, exists, func, select
 
 from retrieval.store.catalog import Catalog
+from retrieval.store.parts import is_left_to_main
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Space
+from retrieval.store.sidecars import FailedSidecar, failed_sidecars
 from retrieval.types import MediaKind
 
 __all__ = ["Census", "FailedFile", "SpaceCount", "take_census"]
@@ -44,9 +46,12 @@ class Census:
     files_present: int
     files_missing: int
     files_waiting: int
-    """Present, not read yet, and not failed."""
+    """Present, not read yet, not failed, and no part of another."""
+    files_parts: int
+    """Present, and left to the file that they are part of."""
     failures: tuple[FailedFile, ...]
     spaces: tuple[SpaceCount, ...]
+    failed_sidecars: tuple[FailedSidecar, ...] = ()
 
 
 def take_census(catalog: Catalog) -> Census:
@@ -68,14 +73,17 @@ def take_census(catalog: Catalog) -> Census:
     with catalog.engine.connect() as connection:
         counted = {row[0]: row[1] for row in connection.execute(by_kind)}
         present = {row[0]: row[1] for row in connection.execute(by_presence)}
-        waiting = select(func.count()).where(File.present, File.asset_id.is_(None), ~failed)
+        waiting = select(func.count()).where(File.present, File.asset_id.is_(None), ~failed, ~is_left_to_main())
+        parts = select(func.count()).select_from(File).where(File.present, is_left_to_main())
         return Census(
             assets={kind: counted.get(kind.value, 0) for kind in MediaKind},
             files_present=present.get(True, 0),
             files_missing=present.get(False, 0),
             files_waiting=connection.execute(waiting).scalar_one(),
+            files_parts=connection.execute(parts).scalar_one(),
             failures=tuple(FailedFile(*row) for row in connection.execute(failures)),
             spaces=tuple(SpaceCount(*row) for row in connection.execute(_count_spaces())),
+            failed_sidecars=tuple(failed_sidecars(connection)),
         )
 
 

@@ -15,6 +15,8 @@ from sqlalchemy.orm import aliased
 from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
+from retrieval.store.descriptions import words_follow
+from retrieval.store.parts import is_left_to_main
 from retrieval.store.results import (
     FailureRecord,
     MediaRecord,
@@ -23,7 +25,7 @@ from retrieval.store.results import (
     write_failures,
     write_media,
 )
-from retrieval.store.schema import Asset, Failure, File, Result, Root, Segment, Segmentation, Track
+from retrieval.store.schema import Asset, Failure, File, Part, Result, Root, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
@@ -135,10 +137,11 @@ class Intake:
                 connection.execute(update(File).where(File.id == file_id).values(**_file_values(file)))
                 connection.execute(delete(Failure).where(Failure.file_id == file_id))
             if back:
-                connection.execute(
-                    update(File).where(File.id == bindparam("returned")).values(present=True),
-                    [{"returned": file_id} for file_id in back],
-                )
+                with words_follow(connection, back):
+                    connection.execute(
+                        update(File).where(File.id == bindparam("returned")).values(present=True),
+                        [{"returned": file_id} for file_id in back],
+                    )
         return made
 
     def present_under(self, root: bytes) -> Iterator[tuple[int, bytes]]:
@@ -153,10 +156,11 @@ class Intake:
         """Hide files that are gone. Nothing of theirs is removed."""
         with self._engine.begin() as connection:
             if file_ids:
-                connection.execute(
-                    update(File).where(File.id == bindparam("gone")).values(present=False),
-                    [{"gone": file_id} for file_id in file_ids],
-                )
+                with words_follow(connection, file_ids):
+                    connection.execute(
+                        update(File).where(File.id == bindparam("gone")).values(present=False),
+                        [{"gone": file_id} for file_id in file_ids],
+                    )
 
     # -- work that is missing --------------------------------------------------------------------------------
 
@@ -164,11 +168,11 @@ class Intake:
         """Ids of the files under ``roots`` that have work left, pictures first, then in the order they were found.
 
         Work left: its content is to be read, or its asset has no result in ``space``. A file that failed for good is
-        left out while ``tried_with`` stays the same, unless ``retry``.
+        left out while ``tried_with`` stays the same, unless ``retry``; so is a part while its main file can be used.
         """
         finished = exists().where(Result.asset_id == File.asset_id, Result.space_id == space.id)
         statement = select(File.kind != MediaKind.PICTURE.value, File.id).where(
-            File.present, or_(File.needs_reading, File.asset_id.is_(None), ~finished)
+            File.present, ~is_left_to_main(), or_(File.needs_reading, File.asset_id.is_(None), ~finished)
         )
         if not retry:
             statement = statement.where(~_failed_for_good(tried_with))
@@ -249,12 +253,20 @@ class Intake:
 
     def twins(self, file_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
         """(file id, id of another file of the same asset that is believed present), for each of ``file_ids``."""
-        other = aliased(File)
-        statement = select(File.id, other.id).join(other, and_(other.asset_id == File.asset_id, other.id != File.id))
+        other, main = aliased(File), aliased(File)
+        own = select(File.id, other.id).join(other, and_(other.asset_id == File.asset_id, other.id != File.id))
+        # A part has no content of its own: it went where its main file went.
+        by_main = (
+            select(File.id, other.id)
+            .join(Part, and_(Part.file_id == File.id, File.asset_id.is_(None)))
+            .join(main, main.id == Part.main_file_id)
+            .join(other, and_(other.asset_id == main.asset_id, other.id != main.id))
+        )
         with self._engine.connect() as connection:
             for chunk in chunks(file_ids, _PATHS_PER_QUERY):
-                rows = connection.execute(statement.where(other.present, File.id.in_(chunk)))
-                yield from ((row[0], row[1]) for row in rows)
+                for statement in (own, by_main):
+                    rows = connection.execute(statement.where(other.present, File.id.in_(chunk)))
+                    yield from ((row[0], row[1]) for row in rows)
 
     # -- results ---------------------------------------------------------------------------------------------
 
