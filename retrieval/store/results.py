@@ -15,14 +15,19 @@ from retrieval.store.tracks import StoredTrack
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
 __all__ = [
+    "LOOK_STAGE",
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
     "finish_assets",
+    "forget_failures",
     "link_files",
     "write_failures",
     "write_media",
 ]
+
+LOOK_STAGE = "look"
+"""The stage of a failure that came of looking at the name alone: such a file is not opened before it looks well."""
 
 _IDS_PER_QUERY = 500
 _REASON_MOST = 1024
