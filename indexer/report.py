@@ -37,7 +37,7 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Where every file under the roots stands at the end of a run: ``found`` is the sum of the five below it."""
+    """Where every file under the roots stands at the end of a run: ``found`` is the sum of the four below it."""
 
     found: int = 0
     """Entries with a media name that the scan met; the rest is by the catalog."""
@@ -48,8 +48,6 @@ class Accounts:
     """Left for the next run: this one was stopped."""
     parts: int = 0
     """Files that belong to another, such as the raw beside its JPEG."""
-    gone: int = 0
-    """Removed while the run was going on."""
     others: dict[str, int] = field(default_factory=dict)
     """Files whose name promises no media, by suffix: they are none of ``found``."""
     hidden: int = 0
@@ -60,7 +58,7 @@ class Accounts:
     @property
     def adds_up(self) -> bool:
         """Whether every file that was found is accounted for."""
-        return self.found == self.indexed + self.failed + self.waiting + self.parts + self.gone
+        return self.found == self.indexed + self.failed + self.waiting + self.parts
 
 
 @dataclass(slots=True)

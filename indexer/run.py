@@ -145,7 +145,7 @@ class Session:
         job.intake.add_roots(root for root in roots if os.path.lexists(root))
         survey.run(roots, library=job.library, territory=self.territory)
         embed_from_tracks(job, self._appearance, report)
-        pending = job.intake.pending(roots, job.space_row, job.tried_with, retry=retry)
+        pending = self._pending(job, survey, roots, retry=retry)
         if rehash:
             known = set(pending) | survey.blocked
             pending += sorted(file_id for file_id in survey.seen if file_id not in known)
@@ -160,10 +160,16 @@ class Session:
         """The same, where only some places below the roots have changed."""
         there = [place for place in places if _is_to_be_scanned(place)]
         survey.run(there, library=job.library, territory=self.territory, whole=False)
-        self._work(job, report, job.intake.pending(there, job.space_row, job.tried_with, retry=False))
+        self._work(job, report, self._pending(job, survey, there, retry=False))
         if survey.seen:
             embed_from_tracks(job, self._appearance, report)
         survey.mark_missing(roots, places)
+
+    @staticmethod
+    def _pending(job: Job, survey: Survey, places: Sequence[bytes], *, retry: bool) -> list[int]:
+        """Files with work left that this look has seen: one that is gone would only fail."""
+        found = job.intake.pending(places, job.space_row, job.tried_with, retry=retry)
+        return [file_id for file_id in found if file_id in survey.seen]
 
     def _work(self, job: Job, report: IndexReport, pending: Sequence[int]) -> None:
         Work(job, self._appearance, report, Meter(report, self._progress, len(pending))).run(pending)

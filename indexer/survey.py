@@ -82,7 +82,6 @@ class Survey:
             failed=states[FileState.FAILED],
             waiting=states[FileState.WAITING],
             parts=states[FileState.PART],
-            gone=states[FileState.MISSING],
             others=dict(self.tally.others.most_common()),
             hidden=self.tally.hidden,
             troubled_places=len(self._troubles),

@@ -65,7 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _account_lines(accounts: dict[str, Any]) -> list[str]:
     """The sum of all that was found, so that a person sees nothing was passed over."""
     words = {"indexed": "indexed", "failed": "failed", "waiting": "waiting", "parts": "parts of others"}
-    words["gone"] = "gone meanwhile"
     listed = [f"{accounts[name]:,} {word}" for name, word in words.items() if accounts[name]]
     lines = [f"In all: {plural(accounts['found'], 'media file')}: {', '.join(listed)}."] if listed else []
     if told := beside(accounts["others"], accounts["hidden"]):
