@@ -53,9 +53,13 @@ class LibraryStatus:
             "files": {
                 "present": census.files_present,
                 "missing": census.files_missing,
+                "indexed": census.files_indexed,
                 "waiting": census.files_waiting,
                 "failed": len(census.failures),
+                "parts": census.files_parts,
             },
+            "other_files": census.others,
+            "hidden_names": census.hidden,
             "sounds_awaiting_audio_expert": self.sounds_awaiting,
             "spaces": [
                 {"name": space.name, "version": space.version, "assets": space.assets, "vectors": space.vectors}
@@ -70,6 +74,7 @@ class LibraryStatus:
                 }
                 for failure in census.failures
             ],
+            "troubled_places": [{**path_json(trouble.path), "reason": trouble.reason} for trouble in census.troubles],
         }
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "search": CommandEntry("search", "find pictures and moments in video by describing them"),
     "ui": CommandEntry("page", "open the search page on this machine"),
     "status": CommandEntry("status", "what is indexed, by which space, what failed and why"),
+    "forget": CommandEntry("forget", "remove files from the library, after listing them and asking; never the files"),
     "models": CommandEntry("models", "the models: what they are, where they come from, whether they are here"),
     "rebuild": CommandEntry("rebuild", "make the vector index again from the catalog"),
     "train": CommandEntry("train", "train the heads of a space on captioned pictures"),

@@ -16,6 +16,7 @@ from retrieval.store.tracks import StoredTrack
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
 __all__ = [
+    "LOOK_STAGE",
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
@@ -25,6 +26,9 @@ __all__ = [
     "write_failures",
     "write_media",
 ]
+
+LOOK_STAGE = "look"
+"""The stage of a failure that came of looking at the name alone: such a file is not opened before it looks well."""
 
 _IDS_PER_QUERY = 500
 _REASON_MOST = 1024
