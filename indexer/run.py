@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from indexer.job import Job
 from indexer.meter import Meter
@@ -33,6 +33,8 @@ __all__ = ["Session", "absolute", "index", "named_roots"]
 
 MEDIA_VERSION = "1"
 """Raised when our own decoding, or the choice of frames, changes: permanent failures are tried again then."""
+_DECODERS = ("pillow", "av", "pillow-heif", "rawpy")
+"""The last two are optional: what failed for want of one is tried again once it is there."""
 
 
 def _ignore(_line: str) -> None:
@@ -238,5 +240,12 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
 def _tried_with(settings: Settings) -> str:
     """A permanent failure holds until this changes."""
     limits = hashlib.sha256(repr(settings.limits).encode()).hexdigest()[:8]
-    decoders = ", ".join(f"{name} {version(name)}" for name in ("pillow", "av"))
+    decoders = ", ".join(f"{name} {_version(name)}" for name in _DECODERS)
     return f"{decoders}, media {MEDIA_VERSION}, limits {limits}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

@@ -58,11 +58,9 @@ def open_container(media: OpenMedia, limits: MediaLimits) -> Iterator[OpenContai
         MediaLimitError: more pixels or memory than the limits allow.
     """
     av.logging.set_level(None)
-    # By descriptor: a name that is no UTF-8, or that FFmpeg takes for an address, can't mislead it.
-    source = f"/dev/fd/{media.file.fileno()}"
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
-        with av.open(source, options=options, metadata_errors="replace") as container:
+        with av.open(media.by_descriptor, options=options, metadata_errors="replace") as container:
             video = _best_video(container)
             _check_size(video, limits)
             yield OpenContainer(container, video, bool(container.streams.audio))

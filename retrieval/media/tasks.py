@@ -39,6 +39,8 @@ class DecodeTask:
     key: int
     path: MediaPath
     kind: MediaKind
+    is_still: bool = False
+    """Of an animated picture, the first frame alone is wanted, as a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class ThumbnailTask:
     path: MediaPath
     longest_side: int
     time_seconds: float | None = None
-    """The moment of a video; None for a picture."""
+    """The moment of a video or an animated picture; None for the first there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,14 @@ from retrieval.media.timeline import Timeline, stretches
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
-__all__ = ["VideoSummary", "probe_open_video", "sample_open_video", "sample_video", "video_thumbnail"]
+__all__ = [
+    "VideoSummary",
+    "open_video_thumbnail",
+    "probe_open_video",
+    "sample_open_video",
+    "sample_video",
+    "video_thumbnail",
+]
 
 MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
@@ -88,7 +95,13 @@ def video_thumbnail(path: MediaPath, time_seconds: float, longest_side: int, lim
 
     Raises: as :func:`sample_video`.
     """
-    with open_media(path) as media, open_container(media, limits) as source:
+    with open_media(path) as media:
+        return open_video_thumbnail(media, time_seconds, longest_side, limits)
+
+
+def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: int, limits: MediaLimits) -> bytes:
+    """As :func:`video_thumbnail`, for a file that is open already."""
+    with open_container(media, limits) as source:
         if source.video is None:
             raise BadMediaError("a sound has no picture; expected a video")
         _prepare(source.video, limits)
