@@ -79,6 +79,12 @@ class IndexReport:
     indexed: int = 0
     embedded: int = 0
     """Of known content, embedded from kept tracks without decoding."""
+    described: int = 0
+    """Of known content, whose words were read without decoding: an earlier version of vidi had read none."""
+    sidecars: int = 0
+    """Read, since they were new or had changed."""
+    sidecars_refused: int = 0
+    sidecars_gone: int = 0
     failed: int = 0
     still_failed: int = 0
     """Files that failed for good in an earlier run and were not tried again."""
@@ -95,7 +101,8 @@ class IndexReport:
     def has_news(self) -> bool:
         """Whether anything was found to differ, or was done."""
         counts = (self.new, self.changed, self.moved, self.copied, self.missing, self.returned)
-        return any((*counts, self.indexed, self.embedded, self.failed, self.notices))
+        beside = (self.described, self.sidecars, self.sidecars_refused, self.sidecars_gone)
+        return any((*counts, *beside, self.indexed, self.embedded, self.failed, self.notices))
 
     @property
     def pictures_per_second(self) -> float:

@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+from indexer.companions import FoundPair, is_sidecar, owners_of
+from indexer.describe import describe_silent_assets
 from indexer.job import Job
 from indexer.meter import Meter
+from indexer.pairs import pair_files
 from indexer.reembed import embed_from_tracks
 from indexer.report import IndexReport, ProgressCallback
+from indexer.sidecars import read_sidecars
 from indexer.survey import Survey
 from indexer.territory import Territory
 from indexer.work import Work
@@ -24,9 +28,11 @@ from retrieval.settings import Settings, library_path
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.descriptions import fill_text_index
 from retrieval.store.faiss_index import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.looks import Looks
+from retrieval.store.parts import Parts
 from retrieval.store.sweep import sweep_orphans
 
 __all__ = ["Session", "absolute", "index", "named_roots"]
@@ -126,6 +132,7 @@ class Session:
             if places is None:
                 sweep_orphans(catalog)
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
+            fill_text_index(catalog)
             job = _job(catalog, space, row, self._settings, note)
             survey = Survey(job.intake, Looks(catalog), report, note)
             with _interruptible(report):
@@ -146,13 +153,16 @@ class Session:
         """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
         job.intake.add_roots(root for root in roots if os.path.lexists(root))
         survey.run(roots, library=job.library, territory=self.territory)
+        self._take_companions(job, survey, report, retry=retry)
+        describe_silent_assets(job, roots, report)
         embed_from_tracks(job, self._appearance, report)
         pending = self._pending(job, survey, roots, retry=retry)
         if rehash:
-            known = set(pending) | survey.blocked
+            known = set(pending) | survey.blocked | Parts(job.catalog).left_to_main(sorted(survey.seen))
             pending += sorted(file_id for file_id in survey.seen if file_id not in known)
         report.still_failed = 0 if retry or rehash else job.intake.failed_for_good(roots, job.tried_with)
         self._work(job, report, pending)
+        self._work_on_parts(job, survey, report, roots, pending)
         embed_from_tracks(job, self._appearance, report)  # of assets that came back with this run's files
         survey.mark_missing(roots)
 
@@ -160,9 +170,13 @@ class Session:
         self, job: Job, survey: Survey, report: IndexReport, roots: Sequence[bytes], places: Sequence[bytes]
     ) -> None:
         """The same, where only some places below the roots have changed."""
-        there = [place for place in places if _is_to_be_scanned(place)]
+        beside = owners_of(place for place in places if is_sidecar(place))
+        there = [place for place in dict.fromkeys([*places, *sorted(beside)]) if _is_to_be_scanned(place)]
         survey.run(there, library=job.library, territory=self.territory, whole=False)
-        self._work(job, report, self._pending(job, survey, there, retry=False))
+        self._take_companions(job, survey, report, retry=False)
+        pending = self._pending(job, survey, there, retry=False)
+        self._work(job, report, pending)
+        self._work_on_parts(job, survey, report, there, pending)
         if survey.seen:
             embed_from_tracks(job, self._appearance, report)
         survey.mark_missing(roots, places)
@@ -172,6 +186,21 @@ class Session:
         """Files with work left that this look has seen: one that is gone would only fail."""
         found = job.intake.pending(places, job.space_row, job.tried_with, retry=retry)
         return [file_id for file_id in found if file_id in survey.seen]
+
+    @staticmethod
+    def _take_companions(job: Job, survey: Survey, report: IndexReport, *, retry: bool) -> None:
+        read_sidecars(job, survey.companions, survey.seen, report, retry=retry)
+        pair_files(job, survey.companions, survey.seen)
+
+    def _work_on_parts(
+        self, job: Job, survey: Survey, report: IndexReport, places: Sequence[bytes], tried: Sequence[int]
+    ) -> None:
+        """Parts whose main file turned out in this run to be of no use are work for themselves."""
+        if any(isinstance(found, FoundPair) for found in survey.companions):
+            done = set(tried)
+            pending = self._pending(job, survey, places, retry=False)
+            self._work(job, report, [file_id for file_id in pending if file_id not in done])
+            Parts(job.catalog).forgive(sorted(survey.seen))
 
     def _work(self, job: Job, report: IndexReport, pending: Sequence[int]) -> None:
         Work(job, self._appearance, report, Meter(report, self._progress, len(pending))).run(pending)
@@ -226,6 +255,7 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
     )
     return Job(
         library=catalog.library,
+        catalog=catalog,
         intake=Intake(catalog, ("frames", cut)),
         space=space,
         space_row=row,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.companions import Companion, FoundPair, companions, companions_of
 from indexer.tally import Tally
 from indexer.territory import FolderId, Territory
 from retrieval.media.kinds import kind_of
@@ -39,7 +40,7 @@ class Blocked:
     reason: str
 
 
-Found = FoundFile | Blocked | Notice
+Found = FoundFile | Blocked | Notice | Companion
 
 
 def scan(
@@ -51,7 +52,8 @@ def scan(
 ) -> Iterator[Found]:
     """Every media file at or below ``roots``, each once; folders in byte order.
 
-    Symbolic links are followed, loops are not. Names that begin with a dot, and files whose name promises no media,
+    Files that belong to media by their names, such as sidecars, are given with what they belong to. Symbolic links are
+    followed, loops are not. Names that begin with a dot, and files whose name promises no media,
     are counted in ``tally``; the folder ``library``, by whatever name it is reached, is passed over. ``territory``
     remembers the path under which each folder was seen, from this scan to the next.
     """
@@ -62,7 +64,7 @@ def scan(
     for root in roots:
         for found in look.at(root):
             # A file that was named itself may also lie below another root.
-            if found.path == root or found.path not in named:
+            if found.path == root or found.path not in named or isinstance(found, FoundPair):
                 yield found
 
 
@@ -73,6 +75,8 @@ class _Look:
         self._visited = visited
         self._tally = tally
         self._territory = territory
+        self._beside: set[bytes] = set()
+        """Files that belong to media, and so are none of the others."""
 
     def at(self, root: bytes) -> Iterator[Found]:
         kind = kind_of(root)
@@ -90,6 +94,7 @@ class _Look:
             yield Notice(root, "is not a picture, video or sound by its name")
         else:
             yield _file(root, str(kind), facts)
+            yield from companions_of(root)
 
     def _folder(self, top: bytes, facts: os.stat_result) -> Iterator[Found]:
         waiting = [(top, facts)]
@@ -105,6 +110,9 @@ class _Look:
                 yield Notice(folder, f"can't be listed ({error.strerror})")
                 continue
             below: list[tuple[bytes, os.stat_result]] = []
+            for beside in companions(folder, [entry.name for entry in entries if not entry.name.startswith(b".")]):
+                yield beside
+                self._beside.add(beside.path)
             for entry in entries:
                 yield from self._entry(entry, below)
             waiting.extend(reversed(below))
@@ -133,7 +141,7 @@ class _Look:
         """No media by its name; unless it is a link that may lead to a folder of them, when its drive is back."""
         if entry.is_symlink() and not os.path.exists(entry.path):
             yield Notice(entry.path, DANGLING)
-        else:
+        elif entry.path not in self._beside:
             self._tally.count_other(entry.path)
 
 

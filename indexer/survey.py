@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from indexer.companions import Companion, FoundPair, FoundSidecar
 from indexer.report import Accounts, IndexReport
 from indexer.scan import Blocked, Notice, scan
 from indexer.tally import Tally
@@ -40,6 +41,8 @@ class Survey:
         self.seen: set[int] = set()
         self.blocked: set[int] = set()
         """Those of ``seen`` that can't be read as they are."""
+        self.companions: list[Companion] = []
+        """Sidecars, and what may be part of another file."""
         self.tally = Tally()
         self._intake = intake
         self._looks = looks
@@ -91,6 +94,9 @@ class Survey:
         self, roots: Sequence[bytes], library: Path | None, territory: Territory | None
     ) -> Iterator[FoundFile | Blocked]:
         for found in scan(roots, library=library, tally=self.tally, territory=territory):
+            if isinstance(found, FoundSidecar | FoundPair):
+                self.companions.append(found)
+                continue
             if isinstance(found, Notice):
                 self._unreadable.add(found.path)
                 self._troubles.append(TroubledPlace(found.path, found.reason))

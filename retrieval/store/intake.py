@@ -140,6 +140,7 @@ class Intake:
             for file_id, file in changed:
                 connection.execute(update(File).where(File.id == file_id).values(**_file_values(file)))
                 connection.execute(delete(Failure).where(Failure.file_id == file_id))
+                connection.execute(delete(Part).where(Part.file_id == file_id))  # it may be no such clip any more
             if back:
                 with words_follow(connection, back):
                     connection.execute(

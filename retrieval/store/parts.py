@@ -62,6 +62,20 @@ class Parts:
                 found.update({row[0]: KnownPart(*row[1:]) for row in rows})
         return found
 
+    def left_to_main(self, file_ids: Sequence[int]) -> set[int]:
+        """Those of these files that are no work for themselves."""
+        found: set[int] = set()
+        with self._engine.connect() as connection:
+            for chunk in _chunks(file_ids):
+                found.update(connection.scalars(select(File.id).where(File.id.in_(chunk), is_left_to_main())))
+        return found
+
+    def forgive(self, file_ids: Sequence[int]) -> None:
+        """What these files failed at for themselves is past where they are left to their main file again."""
+        left = sorted(self.left_to_main(file_ids))
+        with self._engine.begin() as connection:
+            forget_failures(connection, left)
+
     def durations(self, file_ids: Sequence[int]) -> dict[int, float | None]:
         """The seconds of those of these files whose present content was read; None of what has none."""
         statement = select(File.id, Asset.duration_seconds).join(Asset, Asset.id == File.asset_id)
