@@ -91,6 +91,13 @@ def _lines(report: dict[str, Any]) -> list[str]:
         )
     if count("embedded"):
         lines.append(f"Embedded again from what was kept, without decoding: {plural(count('embedded'), 'file')}.")
+    if count("described"):
+        lines.append(f"Their words read without decoding: {plural(count('described'), 'file')}.")
+    if any(map(count, ("sidecars", "sidecars_refused", "sidecars_gone"))):
+        told = {"sidecars": "read", "sidecars_refused": "refused", "sidecars_gone": "gone"}
+        lines.append(
+            "Sidecars: " + ", ".join(f"{count(key):,} {word}" for key, word in told.items() if count(key)) + "."
+        )
     if count("sounds"):
         lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
     if count("failed"):

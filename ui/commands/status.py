@@ -53,7 +53,9 @@ def _summary(status: LibraryStatus) -> list[str]:
         lines.append(f"{plural(status.sounds_awaiting, 'sound')} can't be searched yet: an audio expert is awaited.")
     if census.troubles:
         lines.append(f"{plural(len(census.troubles), 'place')} could not be looked into or judged.")
-    if census.failures or census.troubles:
+    if census.failed_sidecars:
+        lines.append(f"{plural(len(census.failed_sidecars), 'sidecar')} could not be read.")
+    if census.failures or census.troubles or census.failed_sidecars:
         lines.append("See why with `vidi status --failed`.")
     return lines
 
@@ -73,4 +75,5 @@ def _failures(status: LibraryStatus) -> list[str]:
         f"{failure.display}\n    {failure.reason}" + ("" if failure.permanent else " (tried again at the next run)")
         for failure in status.census.failures
     ]
+    lines += [f"{failed.display}\n    {failed.reason}" for failed in status.census.failed_sidecars]
     return lines or ["No file has failed."]
