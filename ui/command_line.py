@@ -37,6 +37,7 @@ COMMANDS = {
     "ui": CommandEntry("page", "open the search page on this machine"),
     "why": CommandEntry("why", "show where in a picture an answer or a tag comes from"),
     "status": CommandEntry("status", "what is indexed, by which space, what failed and why"),
+    "forget": CommandEntry("forget", "remove files from the library, after listing them and asking; never the files"),
     "models": CommandEntry("models", "the models: what they are, where they come from, whether they are here"),
     "rebuild": CommandEntry("rebuild", "make the vector index again from the catalog"),
     "train": CommandEntry("train", "train the heads of a space on captioned pictures"),

@@ -11,11 +11,12 @@ import io
 import numpy as np
 from PIL import Image
 
+from retrieval.media.descriptions import picture_words
 from retrieval.media.exif import orientation_of
 from retrieval.media.files import MediaPath, open_media
 from retrieval.media.opening import OpenPicture, open_picture
 from retrieval.settings import MediaLimits
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
 __all__ = [
     "decode",
@@ -23,6 +24,7 @@ __all__ = [
     "encode_thumbnail",
     "facts_of",
     "fitted",
+    "probe",
     "rendered",
     "thumbnail",
     "thumbnail_of",
@@ -64,6 +66,13 @@ def decode(picture: OpenPicture, size: int) -> tuple[MediaFacts, Frame]:
     """As :func:`decode_picture`, for a picture that is open already; of several frames, the first."""
     small, is_turned = _render(picture, (size, size))
     return facts_of(picture, is_turned=is_turned), Frame(np.asarray(small))
+
+
+def probe(picture: OpenPicture) -> Words:
+    """What people wrote into it. Nothing is decoded, except where words may stand behind the pixels."""
+    if picture.image.format == "PNG":
+        picture.image.load()
+    return picture_words(picture.image)
 
 
 def thumbnail(path: MediaPath, longest_side: int, limits: MediaLimits) -> bytes:
@@ -159,4 +168,5 @@ def facts_of(picture: OpenPicture, *, is_turned: bool) -> MediaFacts:
         longitude=picture.shot.longitude,
         camera=picture.shot.camera,
         lens=picture.shot.lens,
+        words=picture_words(picture.image),
     )

@@ -13,15 +13,23 @@ from PIL import Image
 
 from retrieval.errors import BadMediaError
 from retrieval.media.container import DECODE_ERRORS, OpenContainer, open_container, orientation, shot_facts, upright
+from retrieval.media.descriptions import container_words
 from retrieval.media.files import MediaPath, OpenMedia, nothing, open_media
 from retrieval.media.looks import Looker, scaled
 from retrieval.media.picture import encode_thumbnail, fitted
 from retrieval.media.spans import kept_frames
 from retrieval.media.timeline import Timeline, stretches
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
-__all__ = ["VideoSummary", "open_video_thumbnail", "sample_open_video", "sample_video", "video_thumbnail"]
+__all__ = [
+    "VideoSummary",
+    "open_video_thumbnail",
+    "probe_open_video",
+    "sample_open_video",
+    "sample_video",
+    "video_thumbnail",
+]
 
 MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
@@ -74,6 +82,12 @@ def sample_open_video(
             raise BadMediaError("not one frame can be decoded; copy it again from its source")
         facts = _facts(source, looker.first, timeline.end_seconds)
         return _summary(media, facts, timeline, promised, looker.damage)
+
+
+def probe_open_video(media: OpenMedia, limits: MediaLimits) -> tuple[Words, float]:
+    """What people wrote into a video or sound, and the seconds that its header promises. Nothing is decoded."""
+    with open_container(media, limits) as source:
+        return container_words(source.container.metadata), _promised_seconds(source)
 
 
 def video_thumbnail(path: MediaPath, time_seconds: float, longest_side: int, limits: MediaLimits) -> bytes:
@@ -140,6 +154,7 @@ def _facts(source: OpenContainer, frame: VideoFrame | None, duration_seconds: fl
         latitude=shot.latitude,
         longitude=shot.longitude,
         camera=shot.camera,
+        words=container_words(source.container.metadata),
     )
     if source.video is None:
         return replace(facts, codec=source.container.streams.audio[0].codec.canonical_name)

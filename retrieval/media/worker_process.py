@@ -19,10 +19,11 @@ from typing import TypeVar, cast
 
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
 from retrieval.media import wire
+from retrieval.media.descriptions import read_sidecar
 from retrieval.media.files import identify, open_media
 from retrieval.media.formats import is_picture
 from retrieval.media.opening import open_picture
-from retrieval.media.picture import decode, thumbnail_of
+from retrieval.media.picture import decode, probe, thumbnail_of
 from retrieval.media.tasks import (
     DecodedFrame,
     DecodeTask,
@@ -31,6 +32,8 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    Probed,
+    ProbeTask,
     Task,
     ThumbnailMade,
     ThumbnailTask,
@@ -125,10 +128,25 @@ def _outcomes(
             yield Identified(task.key, identify(task.path, on_progress))
         case ThumbnailTask():
             yield ThumbnailMade(task.key, _thumbnail(task, limits, on_progress))
+        case ProbeTask():
+            yield _probed(task, limits)
         case DecodeTask(kind=MediaKind.PICTURE):
             yield from _picture_outcomes(task, limits, sampling, on_progress)
         case DecodeTask():
             yield from _video_outcomes(task, limits, sampling, on_progress)
+
+
+def _probed(task: ProbeTask, limits: MediaLimits) -> Probed:
+    with open_media(task.path) as media:
+        if task.kind is None:
+            return Probed(task.key, read_sidecar(media), media.stat)
+        if task.kind is MediaKind.PICTURE:
+            with open_picture(media, limits) as picture:
+                return Probed(task.key, probe(picture), media.stat)
+        from retrieval.media.video import probe_open_video  # FFmpeg's libraries, as below
+
+        words, seconds = probe_open_video(media, limits)
+        return Probed(task.key, words, media.stat, seconds)
 
 
 def _thumbnail(task: ThumbnailTask, limits: MediaLimits, on_progress: Callable[[], None]) -> bytes:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.scan import Notice, scan
+from indexer.scan import DANGLING, NOT_REGULAR, Blocked, Notice, scan
 from retrieval.store.intake import FoundFile
 
 
-def _scan(*roots: Path | bytes, library: Path | None = None) -> tuple[list[bytes], list[Notice]]:
+def _scan(*roots: Path | bytes, library: Path | None = None) -> tuple[list[bytes], list[Notice | Blocked]]:
     found = list(scan([os.fsencode(root) for root in roots], library=library))
     files = [item.path for item in found if isinstance(item, FoundFile)]
-    return files, [item for item in found if isinstance(item, Notice)]
+    return files, [item for item in found if not isinstance(item, FoundFile)]
 
 
 def _touch(*paths: Path) -> None:
@@ -70,9 +70,9 @@ def test_what_cannot_be_media_is_told_and_the_rest_goes_on(tmp_path: Path) -> No
     assert files == [os.fsencode(tmp_path / "good.jpg")]
     reasons = {os.path.basename(os.fsdecode(notice.path)): notice.reason for notice in notices}
     assert reasons == {
-        "pipe.jpg": "is not a regular file",
-        "s.png": "is not a regular file",
-        "dangling.jpg": "can't be read (No such file or directory)",
+        "pipe.jpg": NOT_REGULAR,
+        "s.png": NOT_REGULAR,
+        "dangling.jpg": DANGLING,
         "notes.txt": "is not a picture, video or sound by its name",
         "absent": "can't be read (No such file or directory)",
     }
