@@ -60,13 +60,13 @@ def _scan_folder(top: bytes, facts: os.stat_result, visited: set[tuple[int, int]
             continue
         visited.add(_identity(facts))
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
         except OSError as error:
             yield Notice(folder, f"can't be listed ({error.strerror})")
             continue
         below: list[tuple[bytes, os.stat_result]] = []
-        for entry in entries:
-            yield from _look_at(entry, below)
+        while entries:  # let go of one by one: each keeps its facts, and there may be hundreds of thousands
+            yield from _look_at(entries.pop(), below)
         waiting.extend(reversed(below))
 
 
