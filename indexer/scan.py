@@ -105,16 +105,18 @@ class _Look:
                 continue
             self._visited.add(identity)
             try:
-                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name, reverse=True)
             except OSError as error:
                 yield Notice(folder, f"can't be listed ({error.strerror})")
                 continue
             below: list[tuple[bytes, os.stat_result]] = []
-            for beside in companions(folder, [entry.name for entry in entries if not entry.name.startswith(b".")]):
+            for beside in companions(
+                folder, [entry.name for entry in reversed(entries) if not entry.name.startswith(b".")]
+            ):
                 yield beside
                 self._beside.add(beside.path)
-            for entry in entries:
-                yield from self._entry(entry, below)
+            while entries:  # let go of one by one: each keeps its facts, and there may be hundreds of thousands
+                yield from self._entry(entries.pop(), below)
             waiting.extend(reversed(below))
 
     def _entry(self, entry: os.DirEntry[bytes], below: list[tuple[bytes, os.stat_result]]) -> Iterator[Found]:

@@ -108,7 +108,7 @@ def test_a_folder_of_two_hundred_thousand_files(tmp_path: Path) -> None:
     for number in range(200_000):
         os.close(os.open(f"{number:06}.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
     os.close(folder)
-    began, peak = time.monotonic(), 0
+    began = time.monotonic()
     tracemalloc.start()
     count, last = 0, b""
     for found in scan([os.fsencode(tmp_path)]):
