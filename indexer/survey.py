@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +36,15 @@ def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 class Survey:
     """One look at the roots, or at some places below them. ``seen`` are the ids of the files that were found."""
 
-    def __init__(self, intake: Intake, looks: Looks, report: IndexReport, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        looks: Looks,
+        report: IndexReport,
+        notice: Callable[[str], None],
+        hold: Container[bytes] = frozenset(),
+    ) -> None:
+        """Files in ``hold`` are left as they are for now."""
         self.seen: set[int] = set()
         self.blocked: set[int] = set()
         """Those of ``seen`` that can't be read as they are."""
@@ -45,6 +53,7 @@ class Survey:
         self._looks = looks
         self._report = report
         self._notice = notice
+        self._hold = hold
         self._unreadable: set[bytes] = set()
         self._troubles: list[TroubledPlace] = []
         self._lines = 0
@@ -96,7 +105,7 @@ class Survey:
                 self._troubles.append(TroubledPlace(found.path, found.reason))
             if not isinstance(found, FoundFile):
                 self._say(f"{display_of(found.path)} {found.reason}; it was passed over")
-            if not isinstance(found, Notice):
+            if not isinstance(found, Notice) and found.path not in self._hold:
                 yield found
 
     def _say(self, line: str) -> None:
