@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ __all__ = ["Eye", "NotifiedEye", "PollingEye", "UnwatchableError", "is_remote", 
 
 _DEBOUNCE_MILLISECONDS = 500
 _STEP_MILLISECONDS = 50
+_IN_DELETE_SELF = 0x400
 _REMOTE_TYPES = frozenset(("9p", "afs", "ceph", "cifs", "davfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"))
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -61,6 +64,9 @@ class NotifiedEye:
             ignore_permission_denied=True,
         )
         self._early = self._next()  # the generator begins to watch when it is first asked
+        if not _may_watch_one_more():  # watchfiles passes over folders that it could not watch
+            self.close()
+            raise UnwatchableError("the limit of watched folders is reached")
 
     def changes(self, seconds: float) -> set[bytes]:
         early, self._early = self._early, set()
@@ -77,6 +83,21 @@ class NotifiedEye:
         except (OSError, RuntimeError) as error:
             raise UnwatchableError(str(error)) from error
         return {os.fsencode(path) for _, path in told}
+
+
+def _may_watch_one_more() -> bool:
+    """Whether inotify has room left: then it had room for all before."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "inotify_init1"):
+        return True
+    descriptor = libc.inotify_init1(os.O_CLOEXEC)
+    if descriptor < 0:
+        return False
+    try:
+        is_added = libc.inotify_add_watch(descriptor, b"/", _IN_DELETE_SELF) >= 0
+        return is_added or ctypes.get_errno() != errno.ENOSPC
+    finally:
+        os.close(descriptor)
 
 
 class PollingEye:

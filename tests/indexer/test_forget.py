@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Callable
@@ -202,7 +203,7 @@ def test_deletions_of_two_states_of_a_catalog_are_never_equal(filled: Path, tree
 def test_the_command_lists_and_refuses_without_consent(
     filled: Path, tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115 - pytest has closed the real one
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     command = ["--library", str(filled), "forget"]
     assert main([*command, str(tree)]) == 1
     told = capsys.readouterr()

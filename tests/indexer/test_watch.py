@@ -276,9 +276,12 @@ def test_network_shares_are_known_by_their_mount(tmp_path: Path, monkeypatch: py
     assert eyes.mounts_below(b"/mnt/our share") == {(b"/mnt/our share", "nfs4"), (b"/mnt/our share/usb", "vfat")}
 
 
-def test_an_eye_on_nothing_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UnwatchableError, match=r"No path was found|does not exist|No such file"):
-        NotifiedEye([os.fsencode(tmp_path / "absent")], 0.1)
+def test_folders_beyond_the_limit_are_not_passed_over_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eyes, "_may_watch_one_more", lambda: False)
+    with pytest.raises(UnwatchableError, match="limit of watched folders is reached"):
+        NotifiedEye([os.fsencode(tmp_path)], 0.1)
 
 
 def test_looking_again_sees_only_differences(tmp_path: Path) -> None:
