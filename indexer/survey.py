@@ -167,7 +167,7 @@ class Survey:
         if len(gone) == held and os.path.isdir(root):
             self._hold_back(
                 root,
-                f"is empty though it held {len(gone):,} files: is a drive away? "
+                f"is empty though it held {len(gone):,} file{'' if len(gone) == 1 else 's'}: is a drive away? "
                 "They are kept as they were, and left out of answers while they are away",
             )
             return
