@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
@@ -100,26 +100,43 @@ class Session:
         self._progress = progress
         self._notice = notice
 
-    def run(self, roots: Sequence[bytes], *, retry_failed: bool = False, rehash: bool = False) -> IndexReport:
-        """Look at all of ``roots`` and do what is missing; see :func:`index`.
+    def run(
+        self,
+        roots: Sequence[bytes],
+        *,
+        retry_failed: bool = False,
+        rehash: bool = False,
+        hold: Container[bytes] = frozenset(),
+    ) -> IndexReport:
+        """Look at all of ``roots`` but the files in ``hold``, and do what is missing; see :func:`index`.
 
         Raises:
             LibraryError: the library can't be used.
             LibraryBusyError: another process writes to it.
         """
         self.territory = Territory()
-        return self._run(roots, None, retry=retry_failed, rehash=rehash)
+        return self._run(roots, None, hold, retry=retry_failed, rehash=rehash)
 
-    def run_places(self, roots: Sequence[bytes], places: Sequence[bytes]) -> IndexReport:
+    def run_places(
+        self, roots: Sequence[bytes], places: Sequence[bytes], *, hold: Container[bytes] = frozenset()
+    ) -> IndexReport:
         """Look only at ``places``, files and folders at or below ``roots`` of which some may be gone by now.
 
         Raises:
             LibraryError: the library can't be used.
             LibraryBusyError: another process writes to it.
         """
-        return self._run(roots, places, retry=False, rehash=False)
+        return self._run(roots, places, hold, retry=False, rehash=False)
 
-    def _run(self, roots: Sequence[bytes], places: Sequence[bytes] | None, *, retry: bool, rehash: bool) -> IndexReport:
+    def _run(
+        self,
+        roots: Sequence[bytes],
+        places: Sequence[bytes] | None,
+        hold: Container[bytes],
+        *,
+        retry: bool,
+        rehash: bool,
+    ) -> IndexReport:
         started = time.monotonic()
         report = IndexReport()
 
@@ -134,7 +151,7 @@ class Session:
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
             fill_text_index(catalog)
             job = _job(catalog, space, row, self._settings, note)
-            survey = Survey(job.intake, Looks(catalog), report, note)
+            survey = Survey(job.intake, Looks(catalog), report, note, hold)
             with _interruptible(report):
                 with _interruptible(report):
                     if places is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -37,7 +37,15 @@ def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 class Survey:
     """One look at the roots, or at some places below them. ``seen`` are the ids of the files that were found."""
 
-    def __init__(self, intake: Intake, looks: Looks, report: IndexReport, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        looks: Looks,
+        report: IndexReport,
+        notice: Callable[[str], None],
+        hold: Container[bytes] = frozenset(),
+    ) -> None:
+        """Files in ``hold`` are left as they are for now."""
         self.seen: set[int] = set()
         self.blocked: set[int] = set()
         """Those of ``seen`` that can't be read as they are."""
@@ -48,6 +56,7 @@ class Survey:
         self._looks = looks
         self._report = report
         self._notice = notice
+        self._hold = hold
         self._unreadable: set[bytes] = set()
         self._troubles: list[TroubledPlace] = []
         self._lines = 0
@@ -102,7 +111,7 @@ class Survey:
                 self._troubles.append(TroubledPlace(found.path, found.reason))
             if not isinstance(found, FoundFile):
                 self._say(f"{display_of(found.path)} {found.reason}; it was passed over")
-            if not isinstance(found, Notice):
+            if not isinstance(found, Notice) and found.path not in self._hold:
                 yield found
 
     def _say(self, line: str) -> None:
@@ -164,7 +173,7 @@ class Survey:
         if len(gone) == held and os.path.isdir(root):
             self._hold_back(
                 root,
-                f"is empty though it held {len(gone):,} files: is a drive away? "
+                f"is empty though it held {len(gone):,} file{'' if len(gone) == 1 else 's'}: is a drive away? "
                 "They are kept as they were, and left out of answers while they are away",
             )
             return

@@ -254,6 +254,11 @@ def _plant(tree: Path, kind: str, path: Path, write_file: WriteFile) -> None:
             path.with_name(path.name + " link").symlink_to(tree)
 
 
+def _unlinking(going: list[Path]) -> Callable[[bytes], None]:
+    paths = frozenset(map(os.fsencode, going))
+    return lambda path: os.unlink(path) if path in paths else None
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=TREES, after=TREES)
 def test_random_trees_that_change_add_up(
@@ -272,9 +277,7 @@ def test_random_trees_that_change_add_up(
             for (place, name), kind in planned.items():
                 _plant(tree, kind, tree / place / name, write_file)
             going = [tree / place / f"{name}.jpg" for (place, name), kind in planned.items() if kind == "gone"]
-            plain_work.before_reading = staticmethod(
-                lambda path, going=frozenset(map(os.fsencode, going)): os.unlink(path) if path in going else None
-            )
+            plain_work.before_reading = staticmethod(_unlinking(going))
             report = index([tree], library)
             _assert_adds_up(report, library)
             media = [kind for kind in planned.values() if kind not in ("other", "hidden", "folder link")]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ui.exit_codes import EXIT_INTERRUPTED
 from ui.progress import show_progress
 from ui.wording import beside, plural
+
+if TYPE_CHECKING:
+    from indexer import IndexReport
+    from retrieval.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
@@ -22,8 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
+    parser.add_argument(
+        "--watch", action="store_true", help="go on taking in what is new, changed, moved or gone, until Ctrl-C"
+    )
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON; with --watch, one report a line")
 
 
 def _positive(text: str) -> int:
@@ -43,7 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
-    for space in dict.fromkeys(arguments.space or ["starter"]):
+    spaces = list(dict.fromkeys(arguments.space or ["starter"]))
+    if arguments.watch:
+        return _watch(arguments, spaces, settings)
+    for space in spaces:
         with show_progress() as progress:
             report = index(
                 arguments.paths,
@@ -57,9 +67,33 @@ def run(arguments: argparse.Namespace) -> int:
             )
         print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(_lines(report.to_json())))
         if report.interrupted:
-            print("vidi: stopped; run the same command again to continue", file=sys.stderr)
-            return EXIT_INTERRUPTED
+            return _interrupted()
     return 0
+
+
+def _watch(arguments: argparse.Namespace, spaces: list[str], settings: Settings) -> int:
+    """Until somebody stops it; that is the only end."""
+    from indexer.run import Session, named_roots
+    from indexer.watch import watch
+
+    roots = named_roots(arguments.paths)
+    with show_progress() as progress:
+
+        def tell(report: IndexReport) -> None:
+            progress.hide()
+            print(json.dumps(report.to_json()) if arguments.json else "\n".join(_lines(report.to_json())), flush=True)
+
+        sessions = [
+            Session(arguments.library, space=space, settings=settings, progress=progress.update, notice=progress.say)
+            for space in spaces
+        ]
+        watch(sessions, roots, tell, progress.say, retry_failed=arguments.retry_failed, rehash=arguments.rehash)
+    return _interrupted()
+
+
+def _interrupted() -> int:
+    print("vidi: stopped; run the same command again to continue", file=sys.stderr)
+    return EXIT_INTERRUPTED
 
 
 def _account_lines(accounts: dict[str, Any]) -> list[str]:
