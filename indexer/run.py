@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 
 from indexer.job import Job
@@ -16,9 +17,10 @@ from indexer.report import IndexReport, ProgressCallback
 from indexer.survey import Survey
 from indexer.work import Work
 from retrieval.errors import LibraryError
-from retrieval.experts.appearance import Appearance
+from retrieval.experts.expert import FrameExpert
 from retrieval.paths import display_of
 from retrieval.settings import Settings, library_path
+from retrieval.spaces.experts import expert_of
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -62,6 +64,8 @@ def index(
     roots = _roots(paths)
     settings = settings or Settings()
     chosen = get_space(space)
+    expert = expert_of(chosen)
+    settings = replace(settings, sampling=replace(settings.sampling, form=expert.form))
     report = IndexReport()
 
     def note(line: str) -> None:
@@ -71,10 +75,10 @@ def index(
     with Catalog(library_path(library), create=True) as catalog, catalog.lock():
         sweep_orphans(catalog)
         row = catalog.space(chosen.name, chosen.version, chosen.dim, normalized=chosen.normalized)
-        job = _job(catalog, chosen, row, settings, note)
+        job = _job(catalog, chosen, row, expert, settings, note)
         with _interruptible(report):
             with _interruptible(report):
-                _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
+                _run(job, expert, roots, report, progress, retry=retry_failed, rehash=rehash)
             update_index(catalog, row, note)  # stopped here, it lacks what is added from the catalog on opening
     report.elapsed_seconds = round(time.monotonic() - started, 3)
     return report
@@ -100,7 +104,14 @@ def _roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
     return roots
 
 
-def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note: Callable[[str], None]) -> Job:
+def _job(
+    catalog: Catalog,
+    space: Space,
+    row: SpaceRow,
+    expert: FrameExpert,
+    settings: Settings,
+    note: Callable[[str], None],
+) -> Job:
     def refresh() -> None:
         update_index(catalog, row, note, if_worthwhile=True)
 
@@ -113,7 +124,7 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
         intake=Intake(catalog, ("frames", cut)),
         space=space,
         space_row=row,
-        expert=(Appearance.name, f"{Appearance.version}+{cut}"),
+        expert=(expert.name, f"{expert.version}+{cut}"),
         settings=settings,
         tried_with=_tried_with(settings),
         notice=note,
@@ -123,6 +134,7 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
 
 def _run(
     job: Job,
+    expert: FrameExpert,
     roots: Sequence[bytes],
     report: IndexReport,
     progress: ProgressCallback | None,
@@ -131,18 +143,18 @@ def _run(
     rehash: bool,
 ) -> None:
     """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
-    intake, appearance = job.intake, Appearance()
+    intake = job.intake
     intake.add_roots(root for root in roots if os.path.lexists(root))
     survey = Survey(intake, report, job.notice)
     survey.run(roots, library=job.library)
-    embed_from_tracks(job, appearance, report)
+    embed_from_tracks(job, expert, report)
     report.still_failed = 0 if retry else intake.failed_for_good(roots, job.tried_with)
     pending = intake.pending(roots, job.space_row, job.tried_with, retry=retry)
     if rehash:
         known = set(pending)
         pending += sorted(file_id for file_id in survey.seen if file_id not in known)
-    Work(job, appearance, report, Meter(report, progress, len(pending))).run(pending)
-    embed_from_tracks(job, appearance, report)  # of assets that came back with this run's files
+    Work(job, expert, report, Meter(report, progress, len(pending))).run(pending)
+    embed_from_tracks(job, expert, report)  # of assets that came back with this run's files
     survey.mark_missing(roots)
 
 

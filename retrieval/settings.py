@@ -8,6 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from retrieval.types import PictureForm
+
 __all__ = ["IndexSettings", "MediaLimits", "SamplingSettings", "Settings", "library_path"]
 
 MEBIBYTE = 1 << 20
@@ -38,7 +40,9 @@ class SamplingSettings:
     interval_seconds: float = 1.0
     """Time between looks at a video."""
     frame_size: int = 224
-    """Side, in pixels, of the square that a frame is squashed to for the experts."""
+    """Side, in pixels, of the square that a frame is squashed to, for the choice of frames and for the experts."""
+    form: PictureForm | None = None
+    """What the expert wants to see in place of that square; it changes no choice of frames."""
     merge_difference: float = 6.0
     """Mean absolute difference (0 to 255, on a 16 x 16 grey thumbnail) under which neighbours are merged."""
     longest_span_seconds: float = 10.0

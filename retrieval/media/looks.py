@@ -20,8 +20,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
+from retrieval.media.forms import cut_to, size_before_cut
 from retrieval.media.shots import ShotDetector, Signature, may_cut, signature
 from retrieval.media.timeline import Stretch, Timeline
+from retrieval.types import PictureForm
 
 __all__ = ["Look", "Looker", "scaled"]
 
@@ -37,11 +39,15 @@ HIGH_DEFINITION_LINES = 720
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """One look at a video: ``[size, size, 3]`` RGB, upright; ``is_cut``: a shot starts here."""
+    """One look at a video: ``[size, size, 3]`` RGB, upright; ``is_cut``: a shot starts here.
+
+    ``shown`` is what the expert sees, ``[height, width, 3]``, where it wants another form than ``pixels``.
+    """
 
     time_seconds: float
     pixels: NDArray[np.uint8]
     is_cut: bool
+    shown: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +96,17 @@ class Looker:
         size: int,
         interval_seconds: float,
         on_progress: Callable[[], None],
+        form: PictureForm | None = None,
     ) -> None:
         self._decoder = stream.codec_context
+        self._form = form
+        aspect = float(stream.sample_aspect_ratio or 1)
+        self._aspect = aspect if 0.1 < aspect < 10 else 1.0
         self._timeline = timeline
         self._size = size
         self._interval = interval_seconds
         self._on_progress = on_progress
-        self._small, self._full = VideoReformatter(), VideoReformatter()
+        self._small, self._full, self._formed = VideoReformatter(), VideoReformatter(), VideoReformatter()
         self._shots = ShotDetector()
         self._last_look = self._last_cut = float("-inf")
         self._due = float("-inf")
@@ -152,7 +162,18 @@ class Looker:
             self._last_cut, self._owes_cut = now, False
         self._last_look, self._due = now, now + self._interval
         pixels = upright(scaled(seen.frame, self._size, self._size, self._full), orientation(seen.frame))
-        yield Look(max(0.0, now), pixels, starts_shot)
+        shown = None if self._form is None else self._in_form(seen.frame, self._form)
+        yield Look(max(0.0, now), pixels, starts_shot, shown)
+
+    def _in_form(self, frame: VideoFrame, form: PictureForm) -> NDArray[np.uint8]:
+        """``[height, width, 3]``, its proportions those on a screen."""
+        turn = orientation(frame)
+        shape = (max(1, round(frame.width * self._aspect)), frame.height)
+        if turn[0] % 2:
+            height, width = size_before_cut(form, *shape[::-1])
+        else:
+            width, height = size_before_cut(form, *shape)
+        return np.ascontiguousarray(cut_to(upright(scaled(frame, width, height, self._formed), turn), form))
 
     def _key(self, part: Stretch | None) -> _Seen | None:
         """The key frame that a part starts with, alone."""

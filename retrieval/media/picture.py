@@ -26,8 +26,9 @@ from PIL import (  # these register themselves; left to find its formats, Pillow
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
 from retrieval.media.exif import Shot, orientation_of, read_shot
 from retrieval.media.files import MediaPath, OpenMedia, open_media
+from retrieval.media.forms import cut_to, size_before_cut
 from retrieval.settings import MediaLimits
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, PictureForm
 
 __all__ = ["decode_open_picture", "decode_picture", "encode_thumbnail", "fitted", "thumbnail"]
 
@@ -35,6 +36,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB")
 """Only these are tried: Pillow knows formats (EPS, for one) that call other programs."""
 REDUCING_GAP = 2.0
 """Pictures far larger than needed are first shrunk by whole factors, down to twice the size wanted."""
+DRAFT_MARGIN = 1
+"""For a form, a JPEG is decoded at the scale that leaves at least this many times the size wanted."""
+FORM_REDUCING_GAP = 4.0
 THUMBNAIL_QUALITY = 85
 WHITE = (255, 255, 255)
 SMOOTH_MODES = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
@@ -51,8 +55,8 @@ UPRIGHT = {
 """EXIF orientation to the turn that sets a picture upright."""
 
 
-def decode_picture(path: MediaPath, size: int, limits: MediaLimits) -> tuple[MediaFacts, Frame]:
-    """The whole picture squashed to ``[size, size, 3]``, upright, on white, and its facts.
+def decode_picture(path: MediaPath, size: int | PictureForm, limits: MediaLimits) -> tuple[MediaFacts, Frame]:
+    """The whole picture squashed to ``[size, size, 3]``, or in that form, upright, on white, and its facts.
 
     Raises:
         BadMediaError: empty, cut short, damaged, or not a picture.
@@ -63,11 +67,11 @@ def decode_picture(path: MediaPath, size: int, limits: MediaLimits) -> tuple[Med
         return decode_open_picture(media, size, limits)
 
 
-def decode_open_picture(media: OpenMedia, size: int, limits: MediaLimits) -> tuple[MediaFacts, Frame]:
+def decode_open_picture(media: OpenMedia, size: int | PictureForm, limits: MediaLimits) -> tuple[MediaFacts, Frame]:
     """As :func:`decode_picture`, for a file that is open already."""
     with _opened(media, limits) as image:
         stored_size, codec, shot = image.size, (image.format or "").lower(), read_shot(image.getexif())
-        small, turned = _render(image, (size, size))
+        small, turned = _render(image, (size, size)) if isinstance(size, int) else _render_form(image, size)
         width, height = stored_size[::-1] if turned else stored_size
         return _facts(width, height, codec, shot), Frame(np.asarray(small))
 
@@ -144,6 +148,28 @@ def _render(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, boo
     return (small if turn is None else small.transpose(turn)), orientation >= 5
 
 
+def _render_form(image: Image.Image, form: PictureForm) -> tuple[Image.Image, bool]:
+    """As :func:`_render`, by the rules of ``form``."""
+    wanted = _stored_size(image, form, orientation_of(image.getexif()))
+    image.draft("RGB", (wanted[0] * DRAFT_MARGIN, wanted[1] * DRAFT_MARGIN))
+    image.load()
+    orientation = orientation_of(image.getexif())  # after loading, as above
+    resample = Image.Resampling.BILINEAR if form.is_bilinear else Image.Resampling.BICUBIC
+    size = _stored_size(image, form, orientation)
+    small = _on_white(_shrunk(_eight_bits(image), size, resample, FORM_REDUCING_GAP))
+    turn = UPRIGHT.get(orientation)
+    upright = small if turn is None else small.transpose(turn)
+    return Image.fromarray(cut_to(np.asarray(upright), form)), orientation >= 5
+
+
+def _stored_size(image: Image.Image, form: PictureForm, orientation: int) -> tuple[int, int]:
+    """Width and height, as stored, of the whole picture before it is cut to ``form``."""
+    if orientation < 5:
+        return size_before_cut(form, *image.size)
+    width, height = size_before_cut(form, *image.size[::-1])
+    return height, width
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits in 8; other pictures as they are."""
     if not image.mode.startswith(("I", "F")):
@@ -159,12 +185,17 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8), "L")
 
 
-def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _shrunk(
+    image: Image.Image,
+    size: tuple[int, int],
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+    reducing_gap: float = REDUCING_GAP,
+) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
     elif image.mode not in SMOOTH_MODES:
         image = image.convert("RGB")
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+    return image.resize(size, resample, reducing_gap=reducing_gap)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

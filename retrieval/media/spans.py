@@ -54,7 +54,8 @@ def _pieces(start: float, end: float, longest: float) -> Iterator[Span]:
 def _frame(look: Look, span: Span) -> Frame:
     """What is on the screen during ``span``; a later piece of a long hold is told by its own start."""
     is_within = span.start_seconds <= look.time_seconds < span.end_seconds
-    return Frame(look.pixels, look.time_seconds if is_within else span.start_seconds, span)
+    pixels = look.pixels if look.shown is None else look.shown
+    return Frame(pixels, look.time_seconds if is_within else span.start_seconds, span)
 
 
 def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

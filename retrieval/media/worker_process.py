@@ -123,7 +123,7 @@ def _outcomes(
             yield ThumbnailMade(task.key, _thumbnail(task, limits))
         case DecodeTask(kind=MediaKind.PICTURE):
             with open_media(task.path) as media:
-                facts, frame = decode_open_picture(media, sampling.frame_size, limits)
+                facts, frame = decode_open_picture(media, sampling.form or sampling.frame_size, limits)
                 media.check_unchanged()
                 yield DecodedFrame(task.key, frame)
                 yield Finished(task.key, facts, media.stat)
