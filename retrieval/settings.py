@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 from retrieval.types import PictureForm
 
-__all__ = ["IndexSettings", "MediaLimits", "SamplingSettings", "Settings", "library_path"]
+__all__ = ["IndexSettings", "MediaLimits", "SamplingSettings", "Settings", "cache_path", "library_path"]
 
 MEBIBYTE = 1 << 20
 
@@ -73,3 +73,9 @@ def library_path(chosen: str | os.PathLike[str] | None = None) -> Path:
     """The library folder: ``chosen``, else ``VIDI_LIBRARY``, else the platform's user data folder."""
     named = chosen or os.environ.get("VIDI_LIBRARY")
     return Path(named).expanduser() if named else user_data_path("vidi", appauthor=False)
+
+
+def cache_path() -> Path:
+    """The folder of what can be made again, as graphs of models: ``VIDI_CACHE``, else the platform's."""
+    named = os.environ.get("VIDI_CACHE")
+    return Path(named).expanduser() if named else user_cache_path("vidi", appauthor=False)
