@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 from indexer.job import Job
 from indexer.meter import Meter
@@ -21,9 +22,10 @@ from retrieval.experts.expert import FrameExpert
 from retrieval.paths import display_of
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
-from retrieval.spaces.registry import get_space
+from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.database import CATALOG_NAME
 from retrieval.store.faiss_index import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.sweep import sweep_orphans
@@ -42,7 +44,7 @@ def index(
     paths: Iterable[str | os.PathLike[str]],
     library: str | os.PathLike[str] | None = None,
     *,
-    space: str = "starter",
+    space: str | None = None,
     retry_failed: bool = False,
     rehash: bool = False,
     settings: Settings | None = None,
@@ -51,6 +53,7 @@ def index(
 ) -> IndexReport:
     """Index pictures, videos and sounds under ``paths`` into ``library`` (default: the platform's).
 
+    ``space`` is the one to embed into: by default the one chosen for the library, else the starter.
     Only what is missing is done: running again continues. A file that can't be used is recorded with its reason,
     and the run goes on. ``notice`` receives plain lines about what was passed over; ``progress`` at most ten
     states a second. Stopped by Ctrl-C, the run commits what is finished and reports ``interrupted``.
@@ -63,7 +66,7 @@ def index(
     started = time.monotonic()
     roots = _roots(paths)
     settings = settings or Settings()
-    chosen = get_space(space)
+    chosen = get_space(space or _default_space(library_path(library)))
     expert = expert_of(chosen)
     settings = replace(settings, sampling=replace(settings.sampling, form=expert.form))
     report = IndexReport()
@@ -91,6 +94,13 @@ def _interruptible(report: IndexReport) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         report.interrupted = True
+
+
+def _default_space(library: Path) -> str:
+    if not (library / CATALOG_NAME).exists():
+        return DEFAULT_SPACE
+    with Catalog(library) as catalog:
+        return catalog.default_space or DEFAULT_SPACE
 
 
 def _roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:

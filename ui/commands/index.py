@@ -17,7 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi index`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder (with all below it) or a file")
     parser.add_argument(
-        "--space", action="append", metavar="S", help="the space to embed into (default: starter; may be repeated)"
+        "--space",
+        action="append",
+        metavar="S",
+        help="the space to embed into: starter, or open_clip/MODEL/WEIGHTS with WEIGHTS a published tag or a file "
+        "(default: the one chosen with `vidi models --use`, else starter; may be repeated)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
@@ -42,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
-    for space in dict.fromkeys(arguments.space or ["starter"]):
+    for space in dict.fromkeys(arguments.space or [None]):
         with show_progress() as progress:
             report = index(
                 arguments.paths,

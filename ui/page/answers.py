@@ -80,8 +80,9 @@ class Answers:
         """HTML: what is indexed now, and what the space understands."""
         try:
             census = take_census(self._catalog)
-            languages = get_space(census.spaces[0].name).languages if census.spaces else ()
-            return footer(census, languages)
+            searched = self._library.default_space or (census.spaces[0].name if census.spaces else None)
+            languages = get_space(searched).languages if searched else ()
+            return footer(census, languages, searched)
         except Exception as error:  # noqa: BLE001 as above
             _log.error("counting failed: %s: %s", type(error).__name__, error)
             return ""

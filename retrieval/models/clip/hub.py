@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from retrieval.errors import ModelError, UnknownSpaceError, WeightsError
 from retrieval.models.clip.names import ClipName, nearest
 
-__all__ = ["find_published", "is_hub_reachable", "unreachable"]
+__all__ = ["find_published", "is_hub_reachable", "published_names", "unreachable"]
 
 _SECONDS: Final = 5.0  # after which a host that says nothing counts as out of reach
 
@@ -35,6 +35,13 @@ def find_published(name: ClipName) -> tuple[Path, dict[str, Any]]:
         return Path(tag["file"]), tag
     found = _in_hub_cache(tag) or _in_file_cache(tag)
     return (found or _fetch(name, tag)), tag
+
+
+def published_names() -> list[str]:
+    """``open_clip/<model>/<tag>`` of all that is published; loads open_clip."""
+    import open_clip
+
+    return [f"open_clip/{model}/{tag}" for model, tag in open_clip.list_pretrained()]
 
 
 def is_hub_reachable() -> bool:
