@@ -36,8 +36,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB")
 """Only these are tried: Pillow knows formats (EPS, for one) that call other programs."""
 REDUCING_GAP = 2.0
 """Pictures far larger than needed are first shrunk by whole factors, down to twice the size wanted."""
-DRAFT_MARGIN = 1
-"""For a form, a JPEG is decoded at the scale that leaves at least this many times the size wanted."""
+DRAFT_MARGIN = 2
+"""For a form, a JPEG is decoded at the scale that leaves at least this many times the size wanted: features of
+photographs then keep a cosine of 0.997 with full decoding at worst, where the size itself (1) loses up to 0.06."""
 FORM_REDUCING_GAP = 4.0
 THUMBNAIL_QUALITY = 85
 WHITE = (255, 255, 255)

@@ -38,7 +38,9 @@ class OpenSpaces:
         self._indexes: dict[int, CatalogIndex] = {}
 
     def open(self, name: str | None) -> OpenSpace:
-        """The space called ``name`` (None: the one that was chosen for the library, else the starter), with every vector that is committed now.
+        """The space called ``name``, with every vector that is committed now.
+
+        None: the one that was chosen for the library, else the starter.
 
         Raises:
             UnknownSpaceError: there is no such space.

@@ -45,7 +45,7 @@ class Base(DeclarativeBase):
 
 
 class Setting(Base):
-    """Facts of the library itself: its random id, its count of deletions, the space that a search takes (``default_space``)."""
+    """Facts of the library itself: its random id, its count of deletions, the space that a search takes."""
 
     __tablename__ = "setting"
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _OTHERS = (
-    "Any model of open_clip is a space: --space open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or the path of a file;\n"
-    "`vidi models --open-clip` lists all models and tags, `--open-clip WORD` those with that word."
+    "Any model of open_clip is a space: --space open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path;\n"
+    "`vidi models --open-clip` lists what is published, `vidi models --open-clip WORD` what has that word."
 )
 
 

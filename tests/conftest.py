@@ -1,14 +1,27 @@
-"""Tiny models of three families with random weights, made by open_clip itself; graphs are kept for the session."""
+"""For all tests: a cache of the run's own, and tiny models of open_clip, of three families, with random weights."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("VIDI_CACHE")
+    os.environ["VIDI_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    os.environ.pop("VIDI_CACHE")
+    if before is not None:
+        os.environ["VIDI_CACHE"] = before
+
 
 _TEXT = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
 
@@ -60,6 +73,7 @@ class TinyModel:
     file: Path
     model: Any
     preprocess: Any
+    config: dict[str, Any]
 
     @property
     def space(self) -> str:
@@ -110,22 +124,9 @@ def tiny_models(_configs: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
             model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=None)
         file = folder / f"{name}.safetensors"
         save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, file)
-        made[name] = TinyModel(name, file, model.eval(), preprocess)
+        made[name] = TinyModel(name, file, model.eval(), preprocess, TINY[name])
     logging.disable(before)
     return made
-
-
-@pytest.fixture(scope="session")
-def _kept_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def cache(_kept_graphs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Graphs are kept here, not in the person's own cache."""
-    monkeypatch.setenv("VIDI_CACHE", str(_kept_graphs))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    return _kept_graphs
 
 
 @pytest.fixture
