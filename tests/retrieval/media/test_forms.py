@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,8 +100,8 @@ def test_decoding_small_gives_the_features_of_decoding_in_full(
     assert float(one @ other / np.linalg.norm(one) / np.linalg.norm(other)) > 0.995
 
 
-def test_another_form_makes_no_other_frames(make_video: object, tmp_path: Path) -> None:
-    path = make_video(tmp_path / "video.mp4")  # type: ignore[operator]
+def test_another_form_makes_no_other_frames(make: Any) -> None:
+    path = make.video("video.mp4", make.shots(1.5, 1.5))
     square = list(sample_video(path, SamplingSettings(frame_size=64), MediaLimits()))
     formed = list(sample_video(path, SamplingSettings(frame_size=64, form=FORMS[2]), MediaLimits()))
     assert [frame.span for frame in square] == [frame.span for frame in formed]
