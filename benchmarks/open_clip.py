@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.media import make_pictures
 from benchmarks.machine import spread
+from benchmarks.media import make_pictures
 from retrieval.media.picture import decode_picture
 from retrieval.models.clip.names import ClipName
 from retrieval.models.clip.towers import ClipModel

@@ -9,7 +9,6 @@ from pathlib import Path
 from retrieval.errors import WeightsError
 from retrieval.models.bert import MINILM_WEIGHTS, minilm_l6
 from retrieval.models.clip.facts import ClipFacts, kept_facts
-from retrieval.models.clip.names import ClipName
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
 from retrieval.models.packaged import PackagedFile
 from retrieval.spaces.starter import STARTER_WEIGHTS, StarterSpace
@@ -81,12 +80,11 @@ def model_cards() -> list[ModelCard]:
 
 def _clip_card(facts: ClipFacts) -> ModelCard:
     here = Path(facts.path).is_file()
-    is_published = ClipName.parse(facts.name).path is None
     return ModelCard(
         name=facts.name,
         task="one space for text and pictures, by open_clip",
         dim=facts.dim,
-        source="open_clip's hub" if is_published else facts.path,
+        source="open_clip's hub" if facts.is_published else facts.path,
         sha256=facts.sha256,
         licence="the publisher's own",
         size_bytes=facts.size_bytes,

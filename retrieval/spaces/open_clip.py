@@ -1,7 +1,7 @@
 """``open_clip/<model>/<weights>``: every model of open_clip as a space, from its hub, this machine's cache or a file.
 
-Text and pictures are embedded as open_clip embeds them (``tests/retrieval/models/clip`` holds them to it). Each side loads when it is
-first used; docs/open_clip.md says from where, and what is kept.
+Text and pictures are embedded as open_clip embeds them (``tests/retrieval/models/clip`` holds them to it). Each side
+loads when it is first used; docs/open_clip.md says from where, and what is kept.
 """
 
 from __future__ import annotations

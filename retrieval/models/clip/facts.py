@@ -71,12 +71,17 @@ class ClipFacts:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @property
+    def is_published(self) -> bool:
+        """Whether the weights are a tag's, which a hub has; else they are a file of this machine alone."""
+        return not self.name.split("/", 2)[2].startswith("/")
+
+    @property
     def is_current(self) -> bool:
         """Whether the file is the one that was read. One that was taken out of a hub's cache is still the one known."""
         try:
             stat = os.stat(self.path)
         except OSError:
-            return ClipName.parse(self.name).path is None
+            return self.is_published
         return (stat.st_size, stat.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
     @classmethod

@@ -100,7 +100,9 @@ class ClipModel:
             import torch
 
             if torch.cuda.is_available():
-                return _TorchSide(self._loaded(), "cuda", is_picture=True)
+                side = _TorchSide(self._loaded(), "cuda", is_picture=True)
+                self._in_torch = None  # it is on the GPU now, and texts want theirs on the CPU
+                return side
         graph = self._graph("pictures")
         if graph is None:
             return _TorchSide(self._loaded(), "cpu", is_picture=True)
