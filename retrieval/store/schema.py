@@ -179,7 +179,8 @@ class Space(Base):
     __tablename__ = "space"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str] = mapped_column(String(1024))
+    """Of weights in a file, their path is part of it."""
     version: Mapped[str] = mapped_column(String(128))
     dim: Mapped[int]
     normalized: Mapped[bool]

@@ -18,7 +18,7 @@ from retrieval.errors import UnknownSpaceError
 __all__ = ["FAMILY", "ClipName", "Form", "model_config", "model_names", "nearest"]
 
 FAMILY: Final = "open_clip"
-_LONGEST: Final = 128  # of a space's name in the catalog
+_LONGEST: Final = 1024  # of a space's name in the catalog
 _FILE_ENDINGS: Final = frozenset({".pt", ".pth", ".bin", ".safetensors", ".ckpt", ".npz"})
 _USAGE: Final = (
     f"{FAMILY}/MODEL/WEIGHTS, as {FAMILY}/ViT-B-32/laion2b_s34b_b79k or {FAMILY}/ViT-B-32/./file.safetensors"

@@ -24,5 +24,5 @@ def test_an_unknown_name_is_answered_with_the_known_and_the_nearest() -> None:
 
 
 def test_a_name_like_no_other_is_answered_with_the_command_that_lists_them() -> None:
-    with pytest.raises(UnknownSpaceError, match=r"'clip/x': expected one of starter, .*; `vidi models`"):
-        get_space("clip/x")
+    with pytest.raises(UnknownSpaceError, match=r"'zzz/x': expected one of starter, .*; `vidi models`"):
+        get_space("zzz/x")

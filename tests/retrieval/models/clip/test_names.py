@@ -50,7 +50,7 @@ def test_the_home_folder_is_meant_by_a_tilde(tmp_path: Path, monkeypatch: pytest
         ("open_clip/ViT-B-23/openai", r"open_clip has no model 'ViT-B-23'; did you mean ViT-B-32"),
         ("open_clip/vit-b-32/openai", r"open_clip has no model 'vit-b-32'; did you mean ViT-B-32"),
         ("open_clip/qqqq/openai", r"open_clip has no model 'qqqq'; there are .* and others"),
-        (f"open_clip/ViT-B-32//{'d' * 130}.pt", r"longer than the 128 signs that a library keeps; link the weights"),
+        (f"open_clip/ViT-B-32//{'d' * 1010}.pt", r"longer than the 1024 signs that a library keeps; link the weights"),
     ],
 )
 def test_what_is_no_model_is_said_with_the_nearest(name: str, message: str) -> None:
