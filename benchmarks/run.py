@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.calibration import measure_calibration
 from benchmarks.first_answers import measure_first_answers
+from benchmarks.growth import measure_growth
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.open_clip import measure_open_clip
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
     "open_clip": measure_open_clip,
+    "growth": measure_growth,
 }
 
 
