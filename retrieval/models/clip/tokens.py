@@ -22,7 +22,7 @@ __all__ = ["BackendTokens", "ClipTokens", "OpenClipTokens", "Tokens", "is_plain"
 _VOCABULARY: Final = "bpe_simple_vocab_16e6.txt.gz"
 _MERGES: Final = slice(1, 49152 - 256 - 2 + 1)
 _START, _END = "<start_of_text>", "<end_of_text>"
-_PIECES: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_PIECES: Final = rf"{_START}|{_END}|'s|'t|'re|'ve|'m|'ll|'d|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+"
 
 
 class Tokens(Protocol):
@@ -63,7 +63,9 @@ class ClipTokens:
         return len(self._ids(text)) + 2 > self._context
 
     def _ids(self, text: str) -> list[int]:
-        return list(self._backend.encode(self._clean(text), add_special_tokens=False).ids)
+        # By the library that open_clip splits with: another knows other signs as letters.
+        pieces = _pattern().findall(self._clean(text))
+        return list(self._backend.encode(pieces, is_pretokenized=True, add_special_tokens=False).ids)
 
 
 class BackendTokens:
@@ -145,9 +147,9 @@ _CLEANERS: Final[dict[str, Callable[[str], str]]] = {
 
 @cache
 def _clip_backend() -> Tokenizer:
-    from tokenizers import AddedToken, Regex, Tokenizer
+    from tokenizers import AddedToken, Tokenizer
     from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+    from tokenizers.pre_tokenizers import ByteLevel
 
     lines = gzip.decompress(_vocabulary_file().read_bytes()).decode("utf-8").split("\n")[_MERGES]
     merges = [(first, second) for first, second in (line.split() for line in lines)]
@@ -155,10 +157,16 @@ def _clip_backend() -> Tokenizer:
     words = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges), _START, _END]
     vocabulary = {word: number for number, word in enumerate(words)}
     backend = Tokenizer(BPE(vocabulary, merges, end_of_word_suffix="</w>"))
-    pieces = Split(Regex(_PIECES), behavior="removed", invert=True)
-    backend.pre_tokenizer = Sequence([pieces, ByteLevel(add_prefix_space=False, use_regex=False)])
+    backend.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
     backend.add_special_tokens([AddedToken(word, normalized=False) for word in (_START, _END)])
     return backend
+
+
+@cache
+def _pattern() -> Any:
+    import regex
+
+    return regex.compile(_PIECES, regex.IGNORECASE)
 
 
 def _byte_letters() -> list[str]:
