@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from indexer.scan import Notice, scan
+from indexer.scan import Blocked, scan
 from retrieval.store.intake import FoundFile
 
 __all__ = ["Eye", "NotifiedEye", "PollingEye", "UnwatchableError", "is_remote", "mounts_below"]
@@ -125,7 +125,7 @@ class PollingEye:
         found: dict[bytes, object] = {
             item.path: (item.size_bytes, item.modified_ns, item.inode) if isinstance(item, FoundFile) else item.reason
             for item in scan(self._folders, library=self._library)
-            if not isinstance(item, Notice)
+            if isinstance(item, FoundFile | Blocked)
         }
         took = time.monotonic() - began
         self._due = began + took + max(self._every_seconds, 9 * took)

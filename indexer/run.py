@@ -7,7 +7,9 @@ import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from indexer.companions import FoundPair, is_sidecar, owners_of
 from indexer.describe import describe_silent_assets
@@ -21,13 +23,15 @@ from indexer.survey import Survey
 from indexer.territory import Territory
 from indexer.work import Work
 from retrieval.errors import LibraryError
-from retrieval.experts.appearance import Appearance
+from retrieval.experts.expert import FrameExpert
 from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
 from retrieval.settings import Settings, library_path
-from retrieval.spaces.registry import get_space
+from retrieval.spaces.experts import expert_of
+from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.database import CATALOG_NAME
 from retrieval.store.descriptions import fill_text_index
 from retrieval.store.faiss_index import update_index
 from retrieval.store.intake import Intake
@@ -51,7 +55,7 @@ def index(
     paths: Iterable[str | os.PathLike[str]],
     library: str | os.PathLike[str] | None = None,
     *,
-    space: str = "starter",
+    space: str | None = None,
     retry_failed: bool = False,
     rehash: bool = False,
     settings: Settings | None = None,
@@ -60,6 +64,7 @@ def index(
 ) -> IndexReport:
     """Index pictures, videos and sounds under ``paths`` into ``library`` (default: the platform's).
 
+    ``space`` is the one to embed into: by default the one chosen for the library, else the starter.
     Only what is missing is done: running again continues. A file that can't be used is recorded with its reason,
     and the run goes on. ``notice`` receives plain lines about what was passed over; ``progress`` at most ten
     states a second. Stopped by Ctrl-C, the run commits what is finished and reports ``interrupted``.
@@ -81,12 +86,12 @@ class Session:
         self,
         library: str | os.PathLike[str] | None = None,
         *,
-        space: str = "starter",
+        space: str | None = None,
         settings: Settings | None = None,
         progress: ProgressCallback | None = None,
         notice: Callable[[str], None] = _ignore,
     ) -> None:
-        """Opens nothing yet.
+        """Opens nothing yet. ``space``: by default the one chosen for the library, else the starter.
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
@@ -94,9 +99,10 @@ class Session:
         self.library = library_path(library)
         self.territory = Territory()
         """The folders that were seen since the last run over whole roots began."""
-        self._settings = settings or Settings()
-        self._space = get_space(space)
-        self._appearance = Appearance()
+        self._space = get_space(space or _default_space(self.library))
+        self._expert = expert_of(self._space)
+        settings = settings or Settings()
+        self._settings = replace(settings, sampling=replace(settings.sampling, form=self._expert.form))
         self._progress = progress
         self._notice = notice
 
@@ -150,7 +156,7 @@ class Session:
                 sweep_orphans(catalog)
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
             fill_text_index(catalog)
-            job = _job(catalog, space, row, self._settings, note)
+            job = _job(catalog, space, row, self._expert, self._settings, note)
             survey = Survey(job.intake, Looks(catalog), report, note, hold)
             with _interruptible(report):
                 with _interruptible(report):
@@ -172,7 +178,7 @@ class Session:
         survey.run(roots, library=job.library, territory=self.territory)
         self._take_companions(job, survey, report, retry=retry)
         describe_silent_assets(job, roots, report)
-        embed_from_tracks(job, self._appearance, report)
+        embed_from_tracks(job, self._expert, report)
         pending = self._pending(job, survey, roots, retry=retry)
         if rehash:
             known = set(pending) | survey.blocked | Parts(job.catalog).left_to_main(sorted(survey.seen))
@@ -180,7 +186,7 @@ class Session:
         report.still_failed = 0 if retry or rehash else job.intake.failed_for_good(roots, job.tried_with)
         self._work(job, report, pending)
         self._work_on_parts(job, survey, report, roots, pending)
-        embed_from_tracks(job, self._appearance, report)  # of assets that came back with this run's files
+        embed_from_tracks(job, self._expert, report)  # of assets that came back with this run's files
         survey.mark_missing(roots)
 
     def _work_on_places(
@@ -195,7 +201,7 @@ class Session:
         self._work(job, report, pending)
         self._work_on_parts(job, survey, report, there, pending)
         if survey.seen:
-            embed_from_tracks(job, self._appearance, report)
+            embed_from_tracks(job, self._expert, report)
         survey.mark_missing(roots, places)
 
     @staticmethod
@@ -220,7 +226,7 @@ class Session:
             Parts(job.catalog).forgive(sorted(survey.seen))
 
     def _work(self, job: Job, report: IndexReport, pending: Sequence[int]) -> None:
-        Work(job, self._appearance, report, Meter(report, self._progress, len(pending))).run(pending)
+        Work(job, self._expert, report, Meter(report, self._progress, len(pending))).run(pending)
 
 
 def _is_to_be_scanned(place: bytes) -> bool:
@@ -262,7 +268,21 @@ def absolute(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
         raise LibraryError("the working folder is gone; change to one that exists") from error
 
 
-def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note: Callable[[str], None]) -> Job:
+def _default_space(library: Path) -> str:
+    if not (library / CATALOG_NAME).exists():
+        return DEFAULT_SPACE
+    with Catalog(library) as catalog:
+        return catalog.default_space or DEFAULT_SPACE
+
+
+def _job(
+    catalog: Catalog,
+    space: Space,
+    row: SpaceRow,
+    expert: FrameExpert,
+    settings: Settings,
+    note: Callable[[str], None],
+) -> Job:
     def refresh() -> None:
         update_index(catalog, row, note, if_worthwhile=True)
 
@@ -276,7 +296,7 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
         intake=Intake(catalog, ("frames", cut)),
         space=space,
         space_row=row,
-        expert=(Appearance.name, f"{Appearance.version}+{cut}"),
+        expert=(expert.name, f"{expert.version}+{cut}"),
         settings=settings,
         tried_with=_tried_with(settings),
         notice=note,

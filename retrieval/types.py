@@ -17,6 +17,8 @@ __all__ = [
     "MediaFacts",
     "MediaKind",
     "Moment",
+    "PictureForm",
+    "ResizeMode",
     "Span",
     "Words",
 ]
@@ -58,6 +60,36 @@ class Moment:
     start_seconds: float
     end_seconds: float
     score: float
+
+
+class ResizeMode(StrEnum):
+    """How a picture is brought to the size that a model takes."""
+
+    SQUASH = "squash"
+    """Both sides at once, whatever its proportions."""
+    SHORTEST = "shortest"
+    """In its proportions until the short side fits; what stands out is cut off, alike on both sides."""
+    LONGEST = "longest"
+    """In its proportions until the long side fits; what is left is filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureForm:
+    """What an expert wants its pictures to be: ``[height, width, 3]``, brought there by ``resize``."""
+
+    height: int
+    width: int
+    resize: ResizeMode = ResizeMode.SQUASH
+    is_bilinear: bool = False
+    """Whether pixels are mixed bilinearly, not bicubically."""
+    fill: int = 0
+    """Value of the pixels that ``longest`` adds."""
+
+    def __post_init__(self) -> None:
+        _check(
+            self.height >= 1 and self.width >= 1 and 0 <= self.fill <= 255,
+            f"a form has sides from 1 up and a fill from 0 to 255, got {self}",
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -17,7 +17,7 @@ from retrieval.errors import MediaError
 from retrieval.media.attention import Attention, Reason
 from retrieval.media.exif import orientation_of
 from retrieval.media.opening import OpenPicture
-from retrieval.media.picture import encode_thumbnail, facts_of, fitted, rendered, upright_picture
+from retrieval.media.picture import encode_thumbnail, facts_of, fitted, in_form, rendered, upright_picture
 from retrieval.media.shots import SIGNATURE_SIZE, signature
 from retrieval.media.spans import Look, kept_frames
 from retrieval.settings import MediaLimits, SamplingSettings
@@ -144,7 +144,8 @@ def _looks(film: _Film, sampling: SamplingSettings, on_progress: Callable[[], No
         reason = attention.judge(now, seen, is_wanted=film.end_seconds > attention.due)
         if reason is not None:
             small = upright_picture(rendered(image, size), film.orientation)
-            yield Look(now, np.asarray(small), reason is Reason.CUT)
+            shown = None if sampling.form is None else np.asarray(in_form(image, sampling.form, film.orientation))
+            yield Look(now, np.asarray(small), reason is Reason.CUT, shown)
 
 
 def _hold(image: Image.Image) -> float:

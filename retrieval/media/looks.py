@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from retrieval.media.attention import Attention, Reason
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
+from retrieval.media.forms import cut_to, size_before_cut
 from retrieval.media.shots import SIGNATURE_SIZE, Signature, may_cut, signature
 from retrieval.media.spans import Look
 from retrieval.media.timeline import Stretch, Timeline
+from retrieval.types import PictureForm
 
 __all__ = ["Looker", "scaled"]
 
@@ -79,13 +81,17 @@ class Looker:
         size: int,
         interval_seconds: float,
         on_progress: Callable[[], None],
+        form: PictureForm | None = None,
     ) -> None:
         self._decoder = stream.codec_context
+        self._form = form
+        aspect = float(stream.sample_aspect_ratio or 1)
+        self._aspect = aspect if 0.1 < aspect < 10 else 1.0
         self._timeline = timeline
         self._size = size
         self._interval = interval_seconds
         self._on_progress = on_progress
-        self._small, self._full = VideoReformatter(), VideoReformatter()
+        self._small, self._full, self._formed = VideoReformatter(), VideoReformatter(), VideoReformatter()
         self._attention = Attention(interval_seconds)
         self.damage = 0
         """How many packets could not be decoded."""
@@ -133,7 +139,18 @@ class Looker:
         if reason is None:
             return
         pixels = upright(scaled(seen.frame, self._size, self._size, self._full), orientation(seen.frame))
-        yield Look(max(0.0, seen.time_seconds), pixels, reason is Reason.CUT)
+        shown = None if self._form is None else self._in_form(seen.frame, self._form)
+        yield Look(max(0.0, seen.time_seconds), pixels, reason is Reason.CUT, shown)
+
+    def _in_form(self, frame: VideoFrame, form: PictureForm) -> NDArray[np.uint8]:
+        """``[height, width, 3]``, its proportions those on a screen."""
+        turn = orientation(frame)
+        shape = (max(1, round(frame.width * self._aspect)), frame.height)
+        if turn[0] % 2:
+            height, width = size_before_cut(form, *shape[::-1])
+        else:
+            width, height = size_before_cut(form, *shape)
+        return np.ascontiguousarray(cut_to(upright(scaled(frame, width, height, self._formed), turn), form))
 
     def _key(self, part: Stretch | None) -> _Seen | None:
         """The key frame that a part starts with, alone."""

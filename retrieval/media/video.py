@@ -50,8 +50,9 @@ def sample_video(
 ) -> Generator[Frame, None, VideoSummary]:
     """Kept frames in the order of time, in bounded memory; returns the summary, which knows the real duration.
 
-    Pixels are ``[frame_size, frame_size, 3]``, upright, the whole frame squashed. The spans of all frames follow each
-    other from 0 to the duration. A sound yields none. ``on_progress`` is called whenever work was done.
+    Pixels are ``[frame_size, frame_size, 3]``, upright, the whole frame squashed; or in the form that the settings
+    name, which makes them no other frames. The spans of all frames follow each other from 0 to the duration. A sound
+    yields none. ``on_progress`` is called whenever work was done.
 
     Raises:
         BadMediaError: not a video or sound, cut short before its index, or no frame can be decoded.
@@ -75,7 +76,9 @@ def sample_open_video(
                 on_progress()
             return _summary(media, _facts(source, None, timeline.end_seconds), timeline, promised, 0)
         _prepare(source.video, limits)
-        looker = Looker(source.video, timeline, sampling.frame_size, sampling.interval_seconds, on_progress)
+        looker = Looker(
+            source.video, timeline, sampling.frame_size, sampling.interval_seconds, on_progress, sampling.form
+        )
         looks = looker.looks(stretches(timeline, sampling.interval_seconds))
         yield from kept_frames(looks, sampling, lambda: timeline.end_seconds)
         if looker.first is None:

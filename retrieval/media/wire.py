@@ -36,7 +36,7 @@ from retrieval.media.tasks import (
     ThumbnailTask,
 )
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import Frame, MediaFacts, MediaKind, Span, Words
+from retrieval.types import Frame, MediaFacts, MediaKind, PictureForm, ResizeMode, Span, Words
 
 __all__ = [
     "Closed",
@@ -110,7 +110,10 @@ def settings_message(limits: MediaLimits, sampling: SamplingSettings, niceness: 
 
 def settings_from(head: Head) -> tuple[MediaLimits, SamplingSettings, int]:
     """What :func:`settings_message` said."""
-    return MediaLimits(**head["limits"]), SamplingSettings(**head["sampling"]), head["niceness"]
+    sampling = dict(head["sampling"])
+    if sampling["form"] is not None:
+        sampling["form"] = PictureForm(**sampling["form"] | {"resize": ResizeMode(sampling["form"]["resize"])})
+    return MediaLimits(**head["limits"]), SamplingSettings(**sampling), head["niceness"]
 
 
 def task_message(task: Task) -> Head:

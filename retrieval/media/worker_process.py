@@ -176,7 +176,7 @@ def _picture_outcomes(
             media.check_unchanged()
             yield Finished(task.key, summary.facts, media.stat, summary.note)
             return
-        facts, frame = decode(picture, sampling.frame_size)
+        facts, frame = decode(picture, sampling.form or sampling.frame_size)
         media.check_unchanged()
         yield DecodedFrame(task.key, frame)
         yield Finished(task.key, facts, media.stat)

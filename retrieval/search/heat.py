@@ -17,17 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.types import Float32Array
 
-__all__ = ["ScoreFeatures", "class_activation"]
+__all__ = ["ScoreFeatures", "ScorePixels", "class_activation", "occlusion"]
 
 ScoreFeatures = Callable[[Float32Array], Float32Array]
 """Scores [n] of pooled features [n, c]."""
 
+ScorePixels = Callable[[NDArray[np.uint8]], Float32Array]
+"""Scores [n] of pictures [n, height, width, 3]."""
+
 _STEP = 0.1
 """Each feature is changed by so much of itself: far above what float32 loses, and the heads are smooth over it."""
 _STEPS_ON_THE_WAY = 4
+_GREY = 127
 _SILENT = 1e-6
 """A feature below it is 0 at every place (none is negative), and has no part in the map."""
 
@@ -50,3 +55,26 @@ def _slopes(features: Float32Array, score: ScoreFeatures) -> Float32Array:
     slopes = np.zeros_like(features)
     slopes[spoken] = (score(more) - score(less)) / (2 * _STEP * features[spoken])
     return slopes
+
+
+def occlusion(pixels: NDArray[np.uint8], score: ScorePixels, *, cells: int = 7) -> Float32Array:
+    """The heat [cells, cells], 0 and above: how far ``score`` falls when a part of the picture is made grey.
+
+    Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2: for towers of which
+    nothing is known. ``pixels`` [height, width, 3]. The grey square is two cells wide, so that what lies across a
+    border is covered too.
+    """
+    height, width = pixels.shape[:2]
+    rows, columns = (np.linspace(0, side, cells + 1).round().astype(int) for side in (height, width))
+    covered = np.repeat(pixels[None], cells * cells, axis=0)
+    for place in range(cells * cells):
+        row, column = divmod(place, cells)
+        covered[place, _around(rows, row), _around(columns, column)] = _GREY
+    fall = score(pixels[None])[0] - score(covered)
+    return np.asarray(np.maximum(fall.reshape(cells, cells), 0), np.float32)
+
+
+def _around(edges: NDArray[np.int_], cell: int) -> slice:
+    """From the middle of the cell before to the middle of the cell after."""
+    half = int(edges[cell + 1] - edges[cell]) // 2
+    return slice(max(0, int(edges[cell]) - half), int(edges[cell + 1]) + half)

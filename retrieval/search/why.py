@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
 from retrieval.experts.appearance import Appearance, imagenet_classes
+from retrieval.experts.expert import FrameExpert, FrameOutput
 from retrieval.media.kinds import kind_of
 from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed
 from retrieval.media.worker import MediaWorkers
 from retrieval.models.feature_map import load_feature_maps
-from retrieval.search.heat import class_activation
+from retrieval.search.heat import class_activation, occlusion
 from retrieval.settings import Settings
+from retrieval.spaces.experts import expert_of
 from retrieval.spaces.space import Space
-from retrieval.types import Float32Array, Frame, MediaKind
+from retrieval.types import Float32Array, Frame, MediaKind, PictureForm
 
 __all__ = ["CLASSIFIER", "Explanation", "Question", "ask", "classes_called", "explain"]
 
@@ -57,12 +59,14 @@ class Question(Protocol):
     """What was asked, as scores of pictures; and the heat of one."""
 
     source: str
+    form: PictureForm | None
+    """How it wants its pictures; None: squashed to 224 by 224."""
 
     def scores(self, pixels: Pixels) -> Float32Array:
-        """[n] of pictures [n, 224, 224, 3]."""
+        """[n] of pictures [n, height, width, 3]."""
 
     def heat(self, pixels: Pixels) -> Float32Array:
-        """[h, w] of a picture [224, 224, 3]."""
+        """[h, w] of a picture [height, width, 3]."""
 
 
 def classes_called(name: str) -> tuple[int, ...]:
@@ -88,7 +92,7 @@ def explain(
     if not asked.strip():
         raise QueryError('nothing is asked; give a text or a tag, such as `vidi why cat.jpg "a cat"`')
     question = ask(asked, space)
-    frame, score = _best_frame(_frames(path, settings or Settings()), question, path, at_seconds)
+    frame, score = _best_frame(_frames(path, question.form, settings or Settings()), question, path, at_seconds)
     return Explanation(question.heat(frame.pixels), question.source, score, frame.time_seconds)
 
 
@@ -96,13 +100,15 @@ def ask(asked: str, space: Space) -> Question:
     """The question: the name of a class of the embedded classifier, or else a text in ``space``."""
     if classes := classes_called(asked):
         return _AskedClassifier(classes)
-    return _AskedOfFeatures(space, asked)
+    expert = expert_of(space)
+    return _AskedOfFeatures(space, asked) if isinstance(expert, Appearance) else _AskedOfPixels(space, asked, expert)
 
 
 class _AskedClassifier:
     """The probability of some classes together; the heat is of the logarithm of their odds among all."""
 
     source = CLASSIFIER
+    form: PictureForm | None = None
 
     def __init__(self, classes: Sequence[int]) -> None:
         self._classes = list(classes)
@@ -127,6 +133,8 @@ def _log_sum(logits: Float32Array) -> Float32Array:
 class _AskedOfFeatures:
     """A text in a space that reads the appearance expert's features: their map shows where it comes from."""
 
+    form: PictureForm | None = None
+
     def __init__(self, space: Space, text: str) -> None:
         self.source = space.name
         self._space = space
@@ -134,27 +142,45 @@ class _AskedOfFeatures:
         self._appearance = Appearance()
 
     def scores(self, pixels: Pixels) -> Float32Array:
-        output = self._appearance.encode(pixels)
-        return self._compared(output.features, output.logits)
+        return self._compared(self._appearance.encode(pixels))
 
     def heat(self, pixels: Pixels) -> Float32Array:
         (feature_map,) = load_feature_maps()(pixels[None])
         return class_activation(feature_map, self._of_features)
 
     def _of_features(self, features: Float32Array) -> Float32Array:
-        return self._compared(features, self._appearance.classify(features))
+        return self._compared(self._appearance.recall(features))
 
-    def _compared(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        return np.asarray(self._space.embed_segments(features, logits) @ self._vector, np.float32)
+    def _compared(self, output: FrameOutput) -> Float32Array:
+        return np.asarray(self._space.embed_segments(output.rows) @ self._vector, np.float32)
 
 
-def _frames(path: Path, settings: Settings) -> Iterator[Frame]:
+class _AskedOfPixels:
+    """A text in a space with a picture tower of its own, of which nothing is known: parts are covered in turn."""
+
+    def __init__(self, space: Space, text: str, expert: FrameExpert) -> None:
+        self.source = space.name
+        # The whole picture, squashed: were it cut, the heat would not lie over all of it.
+        self.form = None if expert.form is None else PictureForm(expert.form.height, expert.form.width)
+        self._space = space
+        self._vector = space.embed_text([text.strip()])[0]
+        self._expert = expert
+
+    def scores(self, pixels: Pixels) -> Float32Array:
+        return np.asarray(self._space.embed_segments(self._expert.encode(pixels).rows) @ self._vector, np.float32)
+
+    def heat(self, pixels: Pixels) -> Float32Array:
+        return occlusion(pixels, self.scores)
+
+
+def _frames(path: Path, form: PictureForm | None, settings: Settings) -> Iterator[Frame]:
     kind = kind_of(path)
     if kind is None or kind is MediaKind.SOUND:
         raise QueryError(f"{path} is no picture or video by its name; expected one of these")
     if not path.exists():
         raise QueryError(f"there is no file at {path}; give the path of a picture or video")
-    with MediaWorkers(settings.limits, settings.sampling, processes=1) as workers:
+    sampling = replace(settings.sampling, form=form)
+    with MediaWorkers(settings.limits, sampling, processes=1) as workers:
         for outcome in workers.map([DecodeTask(0, path, kind)]):
             match outcome:
                 case DecodedFrame():

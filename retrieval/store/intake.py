@@ -344,7 +344,7 @@ class Intake:
     def _pack(self, record: MediaRecord) -> dict[tuple[str, str], StoredTrack]:
         return {
             (expert, version): pack_track(
-                track, self._catalog.library, f"{record.content_hash.hex()}-{expert}-{version}"
+                track, self._catalog.library, f"{record.content_hash.hex()}-{expert.replace('/', '_')}-{version}"
             )
             for (expert, version), track in record.tracks.items()
         }

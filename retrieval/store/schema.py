@@ -38,7 +38,7 @@ __all__ = [
     "Trouble",
 ]
 
-REVISION = "0005"
+REVISION = "0003"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -56,7 +56,7 @@ class Base(DeclarativeBase):
 
 
 class Setting(Base):
-    """Facts of the library itself: its random id, its count of deletions."""
+    """Facts of the library itself: its random id, its count of deletions, the space that a search takes."""
 
     __tablename__ = "setting"
 
@@ -266,7 +266,8 @@ class Space(Base):
     __tablename__ = "space"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str] = mapped_column(String(1024))
+    """Of weights in a file, their path is part of it."""
     version: Mapped[str] = mapped_column(String(128))
     dim: Mapped[int]
     normalized: Mapped[bool]

@@ -14,6 +14,7 @@ from indexer import run
 from indexer.job import Job
 from indexer.meter import Meter
 from indexer.report import IndexReport
+from retrieval.experts.expert import Rows
 from retrieval.store.catalog import Catalog
 from retrieval.store.results import FailureRecord, MediaRecord, SegmentRecord
 from retrieval.types import Float32Array, MediaFacts, MediaKind
@@ -27,8 +28,8 @@ class PlainSpace:
     name, dim, normalized, needs, languages, fits_from = "starter", DIM, True, ("appearance",), ("en",), 0.5
     version = "v1"
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        return features[:, : self.dim]
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return rows["appearance"][:, : self.dim]
 
 
 class PlainWork:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from indexer import IndexReport, index, run
 from retrieval.experts.appearance import Appearance
+from retrieval.experts.expert import Rows
 from retrieval.store.catalog import Catalog
 from retrieval.store.census import Census, take_census
 from retrieval.store.schema import Description, Embedding, File, Label, Part, Sidecar, Tag
@@ -33,8 +34,8 @@ class SliceSpace:
     name, version, dim, normalized, fits_from = "starter", "v1", 6, False, 0.5
     needs, languages = ("appearance",), ("en",)
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        return features[:, : self.dim]
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return rows["appearance"][:, : self.dim]
 
 
 Index = Callable[..., IndexReport]

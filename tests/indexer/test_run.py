@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from indexer import IndexReport, Progress, index, run
 from indexer.batch import Batch, Committed
 from retrieval.errors import LibraryError, TransientMediaError
-from retrieval.experts.appearance import Appearance
+from retrieval.experts.appearance import LOGITS_ROWS, Appearance
+from retrieval.experts.expert import Rows
 from retrieval.media.tasks import DecodedFrame, Failed, Finished
 from retrieval.media.worker import MediaWorkers
 from retrieval.store import tracks
@@ -33,9 +34,9 @@ class SliceSpace:
     def __init__(self, version: str = "v1") -> None:
         self.version = version
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        assert logits.shape == (len(features), 1000)
-        return features[:, : self.dim]
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        assert rows[LOGITS_ROWS].shape == (len(rows["appearance"]), 1000)
+        return rows["appearance"][:, : self.dim]
 
 
 Index = Callable[..., IndexReport]

@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi index`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder (with all below it) or a file")
     parser.add_argument(
-        "--space", action="append", metavar="S", help="the space to embed into (default: starter; may be repeated)"
+        "--space",
+        action="append",
+        metavar="S",
+        help="the space to embed into: starter, or open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path "
+        "(default: what `vidi models --use` chose, else starter; may be repeated)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
@@ -50,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
-    spaces = list(dict.fromkeys(arguments.space or ["starter"]))
+    spaces = list(dict.fromkeys(arguments.space or [None]))
     if arguments.watch:
         return _watch(arguments, spaces, settings)
     for space in spaces:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retrieval.search.heat import class_activation
+from retrieval.search.heat import class_activation, occlusion
 
 
 @pytest.fixture
@@ -42,3 +42,16 @@ def test_where_nothing_speaks_for_it_there_is_no_heat() -> None:
     silent = np.zeros((3, 2, 2), np.float32)
     assert not class_activation(silent, lambda features: features.sum(axis=1)).any()
     assert not class_activation(silent + 1, lambda features: -features.sum(axis=1)).any()
+
+
+def test_covering_finds_the_part_that_the_score_reads() -> None:
+    pixels = np.zeros((70, 140, 3), np.uint8)
+    pixels[10:20, 120:140] = 255  # the second row of cells, the last column
+
+    def brightness(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return (pictures == 255).mean(axis=(1, 2, 3), dtype=np.float32)
+
+    heat = occlusion(pixels, brightness)
+    assert heat.shape == (7, 7)
+    assert np.unravel_index(heat.argmax(), heat.shape) == (1, 6)
+    assert not heat[3:].any()

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from retrieval.experts.expert import Rows
 from retrieval.media.files import identify
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
@@ -37,7 +38,7 @@ class ColourSpace:
     def is_cut(self, text: str) -> bool:
         return False
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
+    def embed_segments(self, rows: Rows) -> Float32Array:
         raise NotImplementedError
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
