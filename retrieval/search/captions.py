@@ -26,7 +26,7 @@ RANK_CONSTANT = 60
 WORDS_MOST = 32
 _IDS_PER_LOOK = 500
 _FUNCTION_WORDS = frozenset(
-    [
+    {
         "a",
         "an",
         "the",
@@ -42,38 +42,11 @@ _FUNCTION_WORDS = frozenset(
         "by",
         "with",
         "without",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "his",
-        "her",
-        "their",
-        "my",
-        "our",
-        "your",
-        "as",
         "into",
         "onto",
-        "over",
-        "under",
-        "near",
-        "some",
-        "any",
-        "photo",
-        "photos",
-        "picture",
-        "pictures",
-        "image",
-        "video",
-    ]
+    }
+    | {"is", "are", "was", "were", "be", "it", "its", "this", "that", "these", "those", "some", "any", "over", "under"}
+    | {"his", "her", "their", "my", "our", "your", "as", "near", "photo", "photos", "picture", "pictures", "video"}
 )
 """Words that a caption need not hold: they say how the others go together, or what every asset is."""
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by",
         choices=("fused", "space", "frames", "text"),
         default="fused",
-        help="what ranks: text is what people wrote (default: all)",
+        help="what ranks: looks (space, frames), what people wrote (text), or both (default: fused)",
     )
     parser.add_argument(
         "--top", type=whole_number(1), default=20, metavar="N", help="at most so many hits (default: %(default)s)"
