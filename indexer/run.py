@@ -18,11 +18,12 @@ from indexer.work import Work
 from retrieval.errors import LibraryError
 from retrieval.experts.appearance import Appearance
 from retrieval.paths import display_of
+from retrieval.search.tuning import tuning_queries
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.faiss_index import update_index
+from retrieval.store.index_updates import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.sweep import sweep_orphans
 
@@ -75,7 +76,9 @@ def index(
         with _interruptible(report):
             with _interruptible(report):
                 _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
-            update_index(catalog, row, note)  # stopped here, it lacks what is added from the catalog on opening
+            update_index(
+                catalog, row, note, queries=lambda: tuning_queries(chosen)
+            )  # stopped here, it lacks what is added from the catalog on opening
     report.elapsed_seconds = round(time.monotonic() - started, 3)
     return report
 

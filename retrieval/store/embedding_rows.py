@@ -1,0 +1,109 @@
+"""Reads the catalog's vectors for an index: in order, by id, and those that bear witness to a file's truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from blake3 import blake3
+from sqlalchemy import Connection, Row, func, select
+
+from retrieval.store.catalog import SpaceRow
+from retrieval.store.schema import Embedding, Setting
+from retrieval.store.vectors import Int64Array
+from retrieval.types import Float32Array
+
+__all__ = [
+    "Witness",
+    "catalog_settings",
+    "count_rows",
+    "finite_vectors",
+    "rows_above",
+    "true_witnesses",
+    "vector_ids",
+    "vectors_of",
+    "witnesses",
+]
+
+Witness = tuple[int, str]
+"""A vector's id, and a digest of its bytes."""
+
+_ROWS_PER_CHUNK = 4096
+_IDS_PER_QUERY = 1000
+_WITNESSES = 16
+
+
+def catalog_settings(connection: Connection) -> dict[str, str]:
+    """The catalog's id and its count of deletions, as text."""
+    rows = connection.execute(select(Setting.key, Setting.value).where(Setting.key.in_(("catalog_id", "deletions"))))
+    return {row.key: row.value for row in rows}
+
+
+def count_rows(connection: Connection, space_id: int, *, above: int = 0, up_to: int | None = None) -> int:
+    """How many vectors a space has with ids in ``(above, up_to]``."""
+    statement = select(func.count()).where(Embedding.space_id == space_id, Embedding.vector_id > above)
+    if up_to is not None:
+        statement = statement.where(Embedding.vector_id <= up_to)
+    return connection.execute(statement).scalar_one()
+
+
+def vector_ids(connection: Connection, space_id: int, up_to: int) -> Int64Array:
+    """The ids of a space's vectors up to one, ascending."""
+    statement = select(Embedding.vector_id).where(Embedding.space_id == space_id, Embedding.vector_id <= up_to)
+    return np.fromiter(connection.scalars(statement.order_by(Embedding.vector_id)), np.int64)
+
+
+def rows_above(connection: Connection, space_id: int, vector_id: int) -> Iterator[Sequence[Row[int, bytes]]]:
+    """(vector_id, vector) of every row above an id, ascending, some thousands at a time."""
+    columns = select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == space_id)
+    while True:
+        chunk = columns.where(Embedding.vector_id > vector_id).order_by(Embedding.vector_id).limit(_ROWS_PER_CHUNK)
+        rows = connection.execute(chunk).all()
+        if not rows:
+            return
+        yield rows
+        vector_id = rows[-1].vector_id
+
+
+def finite_vectors(rows: Sequence[Row[int, bytes]], dim: int) -> tuple[Int64Array, Float32Array]:
+    """Ids ``[n]`` and vectors ``[n, dim]`` of those rows that hold ``dim`` finite float16 numbers."""
+    whole = [row for row in rows if len(row.vector) == 2 * dim]
+    ids = np.array([row.vector_id for row in whole], np.int64)
+    vectors = np.frombuffer(b"".join(row.vector for row in whole), "<f2").reshape(-1, dim).astype(np.float32)
+    finite = np.isfinite(vectors).all(axis=1)
+    return ids[finite], vectors[finite]
+
+
+def vectors_of(connection: Connection, space: SpaceRow, ids: Iterable[int]) -> tuple[Int64Array, Float32Array]:
+    """Ids ``[n]`` and vectors ``[n, dim]`` of those of ``ids`` that the catalog holds whole, in any order."""
+    columns = select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == space.id)
+    listed = [int(vector_id) for vector_id in ids]
+    rows: list[Row[int, bytes]] = []
+    for start in range(0, len(listed), _IDS_PER_QUERY):
+        rows += connection.execute(columns.where(Embedding.vector_id.in_(listed[start : start + _IDS_PER_QUERY])))
+    return finite_vectors(rows, space.dim)
+
+
+def witnesses(connection: Connection, space_id: int, ids: Int64Array) -> tuple[Witness, ...]:
+    """Some of ``ids`` ``[n]``, ascending, the last among them, with what the catalog holds under each now.
+
+    An id means one vector for ever, unless the catalog is put back to an older state and filled again: then the
+    rows up to some id are the same, and those above are others.
+    """
+    if not len(ids):
+        return ()
+    chosen = ids[np.unique(np.linspace(0, len(ids) - 1, _WITNESSES).astype(int))]
+    return tuple(_digests(connection, space_id, chosen.tolist()).items())
+
+
+def true_witnesses(connection: Connection, space_id: int, said: Sequence[Witness]) -> bool:
+    """Whether the catalog still holds at least one of the vectors that ``said`` speaks of, and none differs."""
+    there = _digests(connection, space_id, [vector_id for vector_id, _ in said])
+    return not said or (bool(there) and all(there.get(vector_id, digest) == digest for vector_id, digest in said))
+
+
+def _digests(connection: Connection, space_id: int, ids: list[int]) -> dict[int, str]:
+    statement = select(Embedding.vector_id, Embedding.vector).where(
+        Embedding.space_id == space_id, Embedding.vector_id.in_(ids)
+    )
+    return {row.vector_id: blake3(row.vector).hexdigest(8) for row in connection.execute(statement)}
