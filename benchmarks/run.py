@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.library import measure_library
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "video": lambda folder: measure_video(folder / "video"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
+    "big_index": measure_big_index,
 }
 
 

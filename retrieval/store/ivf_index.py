@@ -23,6 +23,9 @@ Probes = Sequence[tuple[float, int]]
 FOUND_LEAST = 64
 """Codes blur the order: so many are found, at least, for the best ten of them to be the true ones."""
 
+_WORTH_SHARING = 50_000_000
+"""Numbers to compare, some 10 ms on one core. Below, waiting for the other cores, which may be busy, costs more."""
+
 
 class IvfIndex:
     """An ``IndexIVFScalarQuantizer`` (a byte a dimension, of what is left after the list's centre) with its ids.
@@ -41,7 +44,7 @@ class IvfIndex:
         self._probes = sorted(((float(share), int(lists)) for share, lists in probes), reverse=True)
         self._content = content
         self._tail = FlatIndex(index.d)
-        self._set(index)
+        self._index = index
 
     @classmethod
     def read(cls, content: Bytes, probes: Probes) -> IvfIndex:
@@ -56,10 +59,6 @@ class IvfIndex:
         if not isinstance(index, faiss.IndexIVFScalarQuantizer) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise IndexFileError(f"expected inverted lists by inner product, got {type(index).__name__}")
         return cls(index, probes, content)
-
-    def _set(self, index: Any) -> None:
-        self._index = index
-        self._index.parallel_mode = 1  # one query's lists are shared out among the cores
 
     @property
     def dim(self) -> int:
@@ -101,8 +100,7 @@ class IvfIndex:
 
     def _own(self) -> None:
         if self._content is not None:
-            self._set(owned_index(self._content))
-            self._content = None
+            self._index, self._content = owned_index(self._content), None
 
     def search(
         self, queries: Float32Array, k: int, allowed: Selection | None = None
@@ -144,5 +142,8 @@ class IvfIndex:
         """What FAISS itself finds in the ``probes`` likeliest lists, unsorted where scores are equal."""
         bits = None if allowed is None else self._faiss.IDSelectorBitmap(allowed.packed)
         parameters = self._faiss.SearchParametersIVF(sel=bits, nprobe=probes)
+        numbers = (len(self) if allowed is None else len(allowed)) * self.dim * probes / self.lists
+        # Many queries are shared out among the cores, or, of a single one that takes long, the lists.
+        self._index.parallel_mode = int(len(queries) == 1 and numbers > _WORTH_SHARING)
         scores, ids = self._index.search(queries, k, params=parameters)
         return scores, ids
