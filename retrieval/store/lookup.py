@@ -131,7 +131,8 @@ class Lookup:
         statement = (
             select(Segmentation.asset_id, Segment.start_seconds, Segment.end_seconds, Embedding.vector)
             .join(Segment, Segment.segmentation_id == Segmentation.id)
-            .join(Embedding, and_(Embedding.segment_id == Segment.id, Embedding.space_id == space.id))
+            # As above: from a few assets, not from every vector of the space.
+            .join(Embedding, and_(Embedding.segment_id == Segment.id, Embedding.space_id + 0 == space.id))
             .order_by(Segmentation.asset_id, Segment.position)
         )
         rows: defaultdict[int, list[Any]] = defaultdict(list)
