@@ -94,8 +94,8 @@ class Lookup:
             .where(Embedding.space_id + 0 == space.id, Segmentation.asset_id.in_(assets))
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(statement).cursor
-            return np.fromiter((row[0] for row in rows), np.int64) if rows else np.empty(0, np.int64)
+            rows = connection.execute(statement).cursor  # the driver's own: half a million Row objects take a second
+            return np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64)
 
     def assets_of(self, vector_ids: Sequence[int]) -> dict[int, int]:
         """The asset of each vector that the catalog still holds."""
