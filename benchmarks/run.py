@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.growth import measure_growth
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "open_clip": measure_open_clip,
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),
+    "big_index": measure_big_index,
 }
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer.run import absolute
-from retrieval.errors import LibraryError
 from retrieval.paths import display_of
 from retrieval.settings import library_path
 from retrieval.store.catalog import Catalog
-from retrieval.store.faiss_index import update_index
 from retrieval.store.forget import Eraser, ForgetPlan, KnownPath
+from retrieval.store.index_file import index_path
+from retrieval.store.index_updates import update_index
 from retrieval.store.lookup import Lookup
 from retrieval.store.sweep import sweep_orphans
 
@@ -66,8 +67,6 @@ def forget(
         eraser = Eraser(catalog)
         listed = set(plan.file_ids)
         ids = [file.id for file in _chosen(eraser, selection) if file.id in listed]
-        if plan.vectors:
-            eraser.drop_indexes()
         forgotten = eraser.forget(ids)
         if selection.places is not None and not selection.missing:
             eraser.forget_places(selection.places)
@@ -78,8 +77,7 @@ def forget(
                 "until that is done"
             )
         if plan.vectors:
-            eraser.drop_indexes()  # a search may have saved one meanwhile
-            _make_indexes(catalog, notice)
+            _clear_indexes(catalog, eraser, notice)
         _tell_of_backups(catalog, notice)
     return forgotten
 
@@ -102,13 +100,18 @@ def _is_gone(path: bytes) -> bool:
     return False
 
 
-def _make_indexes(catalog: Catalog, notice: Callable[[str], None]) -> None:
-    """A disk that is full costs nothing but time: the next search makes them."""
+def _clear_indexes(catalog: Catalog, eraser: Eraser, notice: Callable[[str], None]) -> None:
+    """What is forgotten is taken out of every index; one that can't be written goes whole, and so does what else was
+    derived from vectors. They are made again when they are wanted."""
+    cleared: set[Path] = set()
     for use in Lookup(catalog).spaces():
-        try:
-            update_index(catalog, use.space, notice)
-        except LibraryError as error:
-            notice(str(error))
+        said: list[str] = []
+        update_index(catalog, use.space, said.append)
+        if not said:
+            cleared.add(index_path(catalog.library, use.space.id, use.space.name))
+        for line in said:
+            notice(line)
+    eraser.drop_derived(but=cleared)
 
 
 def _tell_of_backups(catalog: Catalog, notice: Callable[[str], None]) -> None:

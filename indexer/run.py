@@ -26,6 +26,7 @@ from retrieval.errors import LibraryError
 from retrieval.experts.expert import FrameExpert
 from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
+from retrieval.search.tuning import tuning_queries
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
@@ -33,7 +34,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.database import CATALOG_NAME
 from retrieval.store.descriptions import fill_text_index
-from retrieval.store.faiss_index import update_index
+from retrieval.store.index_updates import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.looks import Looks
 from retrieval.store.parts import Parts
@@ -166,7 +167,9 @@ class Session:
                         self._work_on_places(job, survey, report, roots, places)
                 report.accounts = survey.accounts()
                 # Stopped here, it lacks what is added from the catalog on opening.
-                update_index(catalog, row, note, if_worthwhile=places is not None)
+                update_index(
+                    catalog, row, note, if_worthwhile=places is not None, queries=lambda: tuning_queries(space)
+                )
         report.elapsed_seconds = round(time.monotonic() - started, 3)
         return report
 

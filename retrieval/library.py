@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,15 +17,17 @@ from retrieval.search.picture_query import embed_pictures
 from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult, path_json
 from retrieval.search.searcher import EmbedPictures, Searcher
+from retrieval.search.tuning import tuning_queries
 from retrieval.settings import library_path
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.census import Census, take_census
 from retrieval.store.descriptions import rebuild_text_index
-from retrieval.store.faiss_index import Notice, rebuild_index
+from retrieval.store.faiss_index import Notice
+from retrieval.store.index_updates import rebuild_index
 from retrieval.store.lookup import Lookup
-from retrieval.types import MediaKind
+from retrieval.types import Float32Array, MediaKind
 
 __all__ = ["Library", "LibraryStatus"]
 
@@ -211,8 +214,14 @@ class Library:
             rebuild_text_index(self._catalog)
             for use in reversed(Lookup(self._catalog).spaces()):
                 if self._is_searched(use.space):
-                    rebuilt[use.space.name] = len(rebuild_index(self._catalog, use.space, self._notice))
+                    index = rebuild_index(
+                        self._catalog, use.space, self._notice, queries=partial(self._tuning_queries, use.space.name)
+                    )
+                    rebuilt[use.space.name] = len(index)
         return rebuilt
+
+    def _tuning_queries(self, name: str) -> Float32Array:
+        return tuning_queries(self._spaces(name))
 
     def _is_searched(self, row: SpaceRow) -> bool:
         try:

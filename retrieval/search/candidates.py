@@ -9,7 +9,8 @@ import numpy as np
 from retrieval.search.ranking import best_by_asset, rank_assets, settled
 from retrieval.store.faiss_index import CatalogIndex
 from retrieval.store.lookup import FileFilter, LiveAsset, Lookup
-from retrieval.store.vectors import NO_VECTOR, Int64Array
+from retrieval.store.selection import Int64Array, Selection
+from retrieval.store.vectors import NO_VECTOR
 from retrieval.types import Float32Array
 
 __all__ = ["Candidates", "find_candidates"]
@@ -29,12 +30,12 @@ class Candidates:
 
 
 def find_candidates(
-    lookup: Lookup, index: CatalogIndex, query: Float32Array, wanted: FileFilter, count: int, allowed: Int64Array | None
+    lookup: Lookup, index: CatalogIndex, query: Float32Array, wanted: FileFilter, count: int, allowed: Selection | None
 ) -> Candidates:
     """The ``count`` best assets for ``query`` ``[d]`` that have a present file that meets ``wanted``, or all.
 
     One video may own all of the best segments, so more are asked for until ``count`` assets can't be overtaken
-    any more, or nothing is left. ``allowed`` ``[m]`` are the vectors that ``wanted`` allows, None for all.
+    any more, or nothing is left. ``allowed`` are the vectors that ``wanted`` allows, None for all.
     """
     compared = len(index) if allowed is None else len(allowed)
     seen = _Seen(lookup, wanted)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from subprocess import Popen
 from threading import RLock
 
 from retrieval.errors import LibraryError, QueryError
+from retrieval.search.tuning import tuning_queries
 from retrieval.spaces.registry import DEFAULT_SPACE
 from retrieval.spaces.space import Space
+from retrieval.store.background_training import start_training
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, Notice, open_index
 from retrieval.store.lookup import Lookup
@@ -36,6 +39,9 @@ class OpenSpaces:
         self._lock = RLock()
         self._spaces: dict[str, Space] = {}
         self._indexes: dict[int, CatalogIndex] = {}
+        self._version: int | None = None
+        self._found: dict[str | None, tuple[Space, SpaceRow]] = {}
+        self._training: dict[int, tuple[Popen[bytes], int]] = {}
 
     def open(self, name: str | None) -> OpenSpace:
         """The space called ``name``, with every vector that is committed now.
@@ -48,9 +54,15 @@ class OpenSpaces:
             LibraryError: the library is empty, or was indexed by another version of the space.
         """
         with self._lock:
-            space = self._space(name or self._own())
-            row = self._row(space)
-            return OpenSpace(space, row, self._index(row))
+            version = self._catalog.version()
+            if version is None or version != self._version:
+                self._found.clear()
+                self._version = version
+            if name not in self._found:
+                space = self._space(name or self._own())
+                self._found[name] = (space, self._row(space))
+            space, row = self._found[name]
+            return OpenSpace(space, row, self._index(space, row))
 
     def _own(self) -> str:
         if (chosen := self._catalog.default_space) is not None:
@@ -82,9 +94,19 @@ class OpenSpaces:
             )
         raise LibraryError(f"the library {self._catalog.library} is empty; fill it with `vidi index FOLDER`")
 
-    def _index(self, row: SpaceRow) -> CatalogIndex:
+    def _index(self, space: Space, row: SpaceRow) -> CatalogIndex:
         if row.id not in self._indexes:
             self._indexes[row.id] = open_index(self._catalog, row, save=True, notice=self._notice)
         else:
             self._indexes[row.id].refresh()
+            # Not at the first search: a process that asks once is gone before it could have the good of it.
+            self._train(space, row, self._indexes[row.id])
         return self._indexes[row.id]
+
+    def _train(self, space: Space, row: SpaceRow, index: CatalogIndex) -> None:
+        """Have an index that was outgrown trained beside us; once for each doubling, whatever comes of it."""
+        process, tried_at = self._training.get(row.id, (None, 0))
+        if process is not None and process.poll() is None:
+            return
+        if index.outgrown and len(index) >= 2 * tried_at:
+            self._training[row.id] = (start_training(self._catalog, row, tuning_queries(space)), len(index))

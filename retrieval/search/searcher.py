@@ -21,6 +21,7 @@ from retrieval.search.tags import ClassTags
 from retrieval.spaces.language import looks_foreign
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
+from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
@@ -46,6 +47,7 @@ class Searcher:
     ) -> None:
         """``notice`` is told, in one line, when the vector index had to be rebuilt or a track can't be read."""
         self._lookup = Lookup(catalog)
+        self._bitmaps = Bitmaps(catalog, self._lookup)
         self._embed_pictures = embed_pictures
         self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
@@ -63,7 +65,7 @@ class Searcher:
         """
         opened = self._spaces.open(query.space)
         vector = self._query_vector(opened.space, query)
-        allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
+        allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
         said = self._captions.find(query)
         count = max(query.offset + query.top, JOINED_MOST if said else 0)
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, count, allowed)

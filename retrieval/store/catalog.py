@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
+from typing import Any
 
 from sqlalchemy import Engine, delete, insert, select
 
@@ -44,6 +47,8 @@ class Catalog:
         """
         self.library = library
         self.engine: Engine = open_database(library, create=create)
+        self._watcher: Any = None  # the driver's own connection, outside of any transaction
+        self._watching = Lock()
 
     def __enter__(self) -> Catalog:
         return self
@@ -55,7 +60,25 @@ class Catalog:
 
     def close(self) -> None:
         """Let go of the database."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
         self.engine.dispose()
+
+    def version(self) -> int | None:
+        """A number that is another one whenever anything was committed since it was last asked for, by whomever.
+
+        What was read after asking is at least as new as the number. It costs some microseconds. None: nobody knows.
+        """
+        with self._watching:
+            try:
+                if self._watcher is None:
+                    self._watcher = self.engine.raw_connection()
+                    self._watcher.detach()  # it stays open between transactions, and the pool need not know it
+                return int(self._watcher.cursor().execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error:  # what keeps it from being read will be said by what is read next
+                return None
 
     def lock(self) -> AbstractContextManager[None]:
         """The library's one write lock: whoever changes the catalog or its tracks holds it.
@@ -78,6 +101,15 @@ class Catalog:
     def checkpoint(self) -> bool:
         """Write the log into the database file and empty it; False while another process still reads the old state."""
         return empty_log(self.engine)
+
+    def training_lock(self) -> AbstractContextManager[None]:
+        """The lock of whoever trains a vector index, which takes minutes; nothing else waits for it.
+
+        Raises (when it is entered):
+            LibraryBusyError: another process holds it.
+            LibraryError: the library can't be written.
+        """
+        return hold_lock(self.library / "training.lock")
 
     @property
     def catalog_id(self) -> str:

@@ -21,7 +21,7 @@ __all__ = ["CATALOG_NAME", "WRITE_LOCK_NAME", "empty_log", "open_database"]
 
 CATALOG_NAME = "catalog.sqlite"
 WRITE_LOCK_NAME = "write.lock"
-_OUR_NAMES = re.compile(r"\.?catalog[.-].*|tracks|vectors|thumbnails|(write|index)\.lock|lost\+found")
+_OUR_NAMES = re.compile(r"\.?catalog[.-].*|tracks|vectors|thumbnails|(write|index|training)\.lock|lost\+found")
 """What may lie in the folder of a library whose catalog was lost, or at the root of an empty disk."""
 _BUSY_SECONDS = 30
 _LOG_BUSY_MILLISECONDS = 2000

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection
 
 from retrieval.errors import IndexFileError, LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.embedding_rows import (
+    catalog_settings,
+    count_rows,
+    finite_vectors,
+    rows_above,
+    vector_ids,
+    vectors_of,
+)
 from retrieval.store.epochs import covers, epoch_at
 from retrieval.store.flat_index import FlatIndex
-from retrieval.store.index_file import IndexStamp, index_path, open_index_file, read_stamp, write_index_file
-from retrieval.store.schema import Embedding, Setting
-from retrieval.store.vectors import Int64Array, VectorIndex
+from retrieval.store.index_choice import wants_training
+from retrieval.store.index_file import (
+    IndexStamp,
+    file_identity,
+    index_path,
+    open_index_file,
+    write_index_file,
+)
+from retrieval.store.ivf_index import FOUND_LEAST, IvfIndex
+from retrieval.store.selection import Selection
+from retrieval.store.vectors import NO_VECTOR, Int64Array, VectorIndex, best_first
 from retrieval.types import Float32Array
 
-__all__ = ["SAVED_PAST", "CatalogIndex", "Notice", "open_index", "rebuild_index", "update_index"]
+__all__ = ["SAVED_PAST", "CatalogIndex", "Notice", "open_index"]
 
 Notice = Callable[[str], None]
 """Takes one plain line for a person."""
 
 SAVED_PAST = 4096
 """Vectors that a searcher adds before it saves the index for the next one: under a second's work is not worth it."""
-
-_ROWS_PER_CHUNK = 4096
-_NEW_SHARE = 0.1
-"""In the middle of a run the index is saved when it grew by so much: all savings together write 11 times its size."""
 
 
 class CatalogIndex:
@@ -43,7 +55,9 @@ class CatalogIndex:
         self._index: VectorIndex
         self._stamp: IndexStamp
         self._unsaved: int
+        self._seen: int | None = None
         self._path = index_path(catalog.library, space.id, space.name)
+        self._file = file_identity(self._path)
         with catalog.engine.connect() as connection:
             self._start_over(connection)
 
@@ -52,22 +66,62 @@ class CatalogIndex:
 
     @property
     def unsaved(self) -> int:
-        """Rows of the catalog taken in since the file was read or written."""
+        """Rows of the catalog taken in, or followed out, since the file was read or written."""
         return self._unsaved
 
+    @property
+    def stamp(self) -> IndexStamp:
+        """What it covers now."""
+        return self._stamp
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether an approximate index, or one with more lists, would answer quicker."""
+        return wants_training(len(self), self._space.dim, self._stamp.trained)
+
     def search(
-        self, queries: Float32Array, k: int, allowed: Int64Array | None = None
+        self, queries: Float32Array, k: int, allowed: Selection | None = None
     ) -> tuple[Float32Array, Int64Array]:
-        """The ``k`` best of each query; see :meth:`retrieval.store.vectors.VectorIndex.search`."""
+        """The ``k`` best of each query; see :meth:`retrieval.store.vectors.VectorIndex.search`.
+
+        Every score is that of the catalog's own vector, whatever the index made of it.
+        """
         with self._lock:
-            return self._index.search(queries, k, allowed)
+            index = self._index
+            scores, ids = index.search(queries, k if index.exact else max(k, FOUND_LEAST), allowed)
+        if not index.exact:
+            scores, ids = self._ranked(queries, ids)
+        return scores[:, :k], ids[:, :k]
+
+    def _ranked(self, queries: Float32Array, ids: Int64Array) -> tuple[Float32Array, Int64Array]:
+        """``ids`` ``[n, k]`` by their own vectors; one that the catalog no longer holds leaves an empty place."""
+        with self._catalog.engine.connect() as connection:
+            known, vectors = vectors_of(connection, self._space, np.unique(ids[ids != NO_VECTOR]))
+        places = {vector_id: place for place, vector_id in enumerate(known.tolist())}
+        at = np.array([[places.get(vector_id, -1) for vector_id in row] for row in ids.tolist()])
+        if not len(known):
+            return np.full(ids.shape, -np.inf, np.float32), np.full(ids.shape, NO_VECTOR, np.int64)
+        scores = np.take_along_axis(queries @ vectors.T, np.maximum(at, 0), axis=1)
+        return best_first(scores, np.where(at < 0, NO_VECTOR, ids))
 
     def refresh(self) -> None:
-        """Take in what was committed since; cheap when there is nothing. Deletions rebuild it in memory."""
-        with self._lock, self._catalog.engine.connect() as connection:
-            if not _is_current(connection, self._stamp):
-                self._start_over(connection)
-            self._catch_up(connection)
+        """Take in what was committed since, and a better file that was written since; cheap when there is nothing."""
+        with self._lock:
+            version = self._catalog.version()
+            self._take_over_new_file()
+            if version is not None and version == self._seen:
+                return
+            with self._catalog.engine.connect() as connection:
+                if not _is_current(connection, self._stamp):
+                    self._follow_deletions(connection)
+                self._catch_up(connection)
+            self._seen = version
+
+    def _take_over_new_file(self) -> None:
+        identity = file_identity(self._path)
+        if identity is not None and identity != self._file:
+            self.read_file(news=False)
+            self._seen = None
 
     def save(self, *, wait: bool = True) -> None:
         """Write the index file, under the library's index lock; unless something was removed from the catalog since
@@ -82,6 +136,7 @@ class CatalogIndex:
                 if not _is_current(connection, self._stamp):
                     return
             write_index_file(self._path, self._stamp, self._index.write)
+            self._file = file_identity(self._path)
             self._unsaved = 0
 
     def save_if_free(self) -> bool:
@@ -92,28 +147,33 @@ class CatalogIndex:
             return False
         return True
 
-    def read_file(self, *, may_be_new: bool = False) -> None:
+    def read_file(self, *, may_be_new: bool = False, news: bool = True) -> None:
         """Take over the saved index if it is whole and true to the catalog; say why when it is not.
 
-        With ``may_be_new`` its absence is no news: the first run of a library has none.
+        With ``may_be_new`` its absence is no news: the first run of a library has none. Without ``news`` nothing is:
+        an index that covers all is in use already.
         """
         try:
-            with open_index_file(self._path) as (stamp, file), self._catalog.engine.connect() as connection:
+            self._file = file_identity(self._path)
+            stamp, content = open_index_file(self._path)
+            with self._catalog.engine.connect() as connection:
                 self._check_stamp(connection, stamp)
-                index = FlatIndex.read(file)
+            index: VectorIndex
+            index = IvfIndex.read(content, stamp.probes) if stamp.trained else FlatIndex.read(content)
             if (len(index), index.dim) != (stamp.count, stamp.dim):
                 raise IndexFileError(f"{self._path} does not hold what its stamp says")
         except FileNotFoundError:
-            if not may_be_new:
+            if news and not may_be_new:
                 self._say("missing")
         except (IndexFileError, OSError) as error:
-            self._say(str(error))
+            if news:
+                self._say(str(error))
         else:
-            self._index, self._stamp = index, stamp
+            self._index, self._stamp, self._unsaved = index, stamp, 0
 
     def _say(self, reason: str) -> None:
         with self._catalog.engine.connect() as connection:
-            rows = _count_up_to(connection, self._space.id, None)
+            rows = count_rows(connection, self._space.id)
         if rows:
             self._notice(
                 f"the vector index of {self._space.name} is rebuilt from the catalog, {rows:,} vectors: {reason}"
@@ -129,11 +189,11 @@ class CatalogIndex:
             mine.dim,
         ):
             raise IndexFileError("it was made for another library or space")
-        if not _is_current(connection, stamp):
-            raise IndexFileError("something was removed from the catalog since it was made, or a backup was restored")
+        if not covers(connection, stamp.epoch, stamp.highest_vector_id):
+            raise IndexFileError("the catalog was restored from a backup since it was made")
 
     def _start_over(self, connection: Connection) -> None:
-        settings = _settings(connection)
+        settings = catalog_settings(connection)
         self._index = FlatIndex(self._space.dim)
         self._unsaved = 0
         self._stamp = IndexStamp(
@@ -148,10 +208,26 @@ class CatalogIndex:
             epoch="",
         )
 
+    def _follow_deletions(self, connection: Connection) -> None:
+        """Remove what the catalog no longer holds; where that does not explain the difference, start over."""
+        if not covers(connection, self._stamp.epoch, self._stamp.highest_vector_id):
+            self._start_over(connection)
+            return
+        live = vector_ids(connection, self._space.id, self._stamp.highest_vector_id)
+        before = len(self._index)
+        self._index.keep(Selection.of(live))
+        skipped = len(live) - len(self._index)
+        if not 0 <= skipped <= self._stamp.skipped:
+            self._start_over(connection)
+            return
+        deletions = int(catalog_settings(connection)["deletions"])
+        self._stamp = replace(self._stamp, deletions=deletions, count=len(self._index), skipped=skipped)
+        self._unsaved += max(1, before - len(self._index))
+
     def _catch_up(self, connection: Connection) -> None:
         skipped = 0
-        for rows in _rows_above(connection, self._space.id, self._stamp.highest_vector_id):
-            ids, vectors = _finite_vectors(rows, self._space.dim)
+        for rows in rows_above(connection, self._space.id, self._stamp.highest_vector_id):
+            ids, vectors = finite_vectors(rows, self._space.dim)
             self._index.add(ids, vectors)
             skipped += len(rows) - len(ids)
             self._advance(int(rows[-1].vector_id), len(rows) - len(ids), len(rows))
@@ -192,90 +268,11 @@ def open_index(
     return index
 
 
-def update_index(
-    catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None, *, if_worthwhile: bool = False
-) -> None:
-    """Bring the saved index of ``space`` up to the catalog.
-
-    With ``if_worthwhile``, which is for the middle of a run, that is put off while a searcher could add what is new
-    in about a second, or it is little beside what the file covers: writing all of it again would cost more.
-
-    A disk that is full costs nothing but time, so it is a notice: the next opening adds the same rows again.
-    """
-    if if_worthwhile and not _is_worthwhile(catalog, space):
-        return
-    index = CatalogIndex(catalog, space, notice)
-    index.read_file(may_be_new=True)
-    index.refresh()
-    if index.unsaved:
-        try:
-            index.save()
-        except LibraryError as error:
-            notice(str(error))
-
-
-def _is_worthwhile(catalog: Catalog, space: SpaceRow) -> bool:
-    """By the stamp alone: reading and checking a whole file is what is to be spared."""
-    try:
-        stamp = read_stamp(index_path(catalog.library, space.id, space.name))
-    except (IndexFileError, OSError):
-        highest, covered = 0, 0
-    else:
-        highest, covered = stamp.highest_vector_id, stamp.count
-    with catalog.engine.connect() as connection:
-        above = select(func.count()).where(Embedding.space_id == space.id, Embedding.vector_id > highest)
-        return connection.execute(above).scalar_one() > max(SAVED_PAST, _NEW_SHARE * covered)
-
-
-def rebuild_index(catalog: Catalog, space: SpaceRow, notice: Notice = lambda line: None) -> CatalogIndex:
-    """The index of ``space``, made from the catalog alone and saved.
-
-    Raises:
-        LibraryError: the disk is full or can't be written.
-    """
-    index = CatalogIndex(catalog, space, notice)
-    index.refresh()
-    index.save()
-    return index
-
-
-def _settings(connection: Connection) -> dict[str, str]:
-    rows = connection.execute(select(Setting.key, Setting.value).where(Setting.key.in_(("catalog_id", "deletions"))))
-    return {row.key: row.value for row in rows}
-
-
 def _is_current(connection: Connection, stamp: IndexStamp) -> bool:
     """Whether nothing that ``stamp`` covers was removed or is another vector by now: the count of deletions and the
     epoch say so, and the rows bear it out."""
-    if int(_settings(connection)["deletions"]) != stamp.deletions:
+    if int(catalog_settings(connection)["deletions"]) != stamp.deletions:
         return False
     if not covers(connection, stamp.epoch, stamp.highest_vector_id):
         return False
-    return _count_up_to(connection, stamp.space_id, stamp.highest_vector_id) == stamp.count + stamp.skipped
-
-
-def _count_up_to(connection: Connection, space_id: int, vector_id: int | None) -> int:
-    statement = select(func.count()).where(Embedding.space_id == space_id)
-    if vector_id is not None:
-        statement = statement.where(Embedding.vector_id <= vector_id)
-    return connection.execute(statement).scalar_one()
-
-
-def _rows_above(connection: Connection, space_id: int, vector_id: int) -> Iterator[Sequence[Row[int, bytes]]]:
-    columns = select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == space_id)
-    while True:
-        chunk = columns.where(Embedding.vector_id > vector_id).order_by(Embedding.vector_id).limit(_ROWS_PER_CHUNK)
-        rows = connection.execute(chunk).all()
-        if not rows:
-            return
-        yield rows
-        vector_id = rows[-1].vector_id
-
-
-def _finite_vectors(rows: Sequence[Row[int, bytes]], dim: int) -> tuple[Int64Array, Float32Array]:
-    """Ids ``[n]`` and vectors ``[n, dim]`` of those rows that hold ``dim`` finite float16 numbers."""
-    whole = [row for row in rows if len(row.vector) == 2 * dim]
-    ids = np.array([row.vector_id for row in whole], np.int64)
-    vectors = np.frombuffer(b"".join(row.vector for row in whole), "<f2").reshape(-1, dim).astype(np.float32)
-    finite = np.isfinite(vectors).all(axis=1)
-    return ids[finite], vectors[finite]
+    return count_rows(connection, stamp.space_id, up_to=stamp.highest_vector_id) == stamp.count + stamp.skipped

@@ -3,80 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from retrieval.errors import IndexFileError
+from retrieval.store.faiss_bytes import Bytes, owned_index, viewed_index, write_faiss
+from retrieval.store.selection import Selection
 from retrieval.store.vectors import NO_VECTOR, Int64Array, best_first, checked_vectors
 from retrieval.types import Float32Array
 
 __all__ = ["FlatIndex"]
 
-_PIECE_BYTES = 1 << 20
-_FEW_SHARE = 0.05
-"""Under this share of allowed vectors, multiplying those alone is quicker than asking FAISS to pass over the rest."""
-
 
 class FlatIndex:
-    """An ``IndexIDMap2`` over an ``IndexFlatIP``: float32, exact. Not safe to search while another thread adds."""
+    """An ``IndexIDMap`` over float16 codes. The catalog's vectors are float16, so that nothing is lost by it."""
+
+    exact = True
 
     def __init__(self, dim: int) -> None:
         """An empty index of vectors of length ``dim``."""
-        # FAISS takes over half a second to import; help, status and a refused query must not pay for it.
+        # FAISS takes a third of a second to import; help, status and a refused query must not pay for it.
         import faiss
 
         self._faiss: Any = faiss  # the types that it publishes don't know its Python callbacks
-        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+        codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        self._index: Any = faiss.IndexIDMap(codes)
+        self._content: Bytes | None = None
 
     @classmethod
-    def read(cls, file: BinaryIO) -> FlatIndex:
-        """What :meth:`write` wrote, from ``file`` onwards.
+    def read(cls, content: Bytes) -> FlatIndex:
+        """What :meth:`write` wrote; ``content`` is used where it lies until something is added or removed.
 
         Raises:
             IndexFileError: these are not the bytes of such an index.
         """
         index = cls(1)
-        faiss = index._faiss
-        try:
-            read = faiss.read_index(faiss.PyCallbackIOReader(file.read, _PIECE_BYTES))
-        except RuntimeError as error:
-            raise IndexFileError("FAISS can't read the index") from error
-        if not isinstance(read, faiss.IndexIDMap2) or not isinstance(
-            faiss.downcast_index(read.index), faiss.IndexFlatIP
-        ):
+        read = viewed_index(content)
+        if not index._is_one(read):
             raise IndexFileError(f"expected an exact index by inner product, got {type(read).__name__}")
-        index._index = read
+        index._index, index._content = read, content
         return index
+
+    def _is_one(self, read: Any) -> bool:
+        if not isinstance(read, self._faiss.IndexIDMap) or read.metric_type != self._faiss.METRIC_INNER_PRODUCT:
+            return False
+        codes = self._faiss.downcast_index(read.index)
+        wanted = self._faiss.ScalarQuantizer.QT_fp16
+        return isinstance(codes, self._faiss.IndexScalarQuantizer) and codes.sq.qtype == wanted
 
     def write(self, write: Callable[[bytes], Any]) -> None:
         """Hand all of the index to ``write``, piece by piece; what ``write`` raises is raised."""
-        self._faiss.write_index(self._index, self._faiss.PyCallbackIOWriter(write, _PIECE_BYTES))
+        write_faiss(self._index, write)
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
         return int(self._index.d)
 
-    @property
-    def ids(self) -> Int64Array:
-        """``[n] int64``, in the order of adding."""
-        ids: Int64Array = self._faiss.vector_to_array(self._index.id_map)
-        return ids
-
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    def rows(self) -> tuple[Int64Array, Float32Array]:
+        """All ids ``[n]`` and vectors ``[n, dim]``, in the order of adding."""
+        ids: Int64Array = self._faiss.vector_to_array(self._index.id_map)
+        vectors: Float32Array = self._index.index.reconstruct_n(0, len(self))
+        return ids, vectors
+
     def add(self, ids: Int64Array, vectors: Float32Array) -> None:
-        """Add ``vectors`` ``[n, dim]`` under ``ids`` ``[n]``, which it must not hold yet.
+        """Add ``vectors`` ``[n, dim]``, of float16 values, under ``ids`` ``[n]``, which it must not hold yet.
 
         Raises:
             ValueError: wrong shapes, or a number that is NaN or infinite.
         """
-        self._index.add_with_ids(checked_vectors(ids, vectors, self.dim), np.ascontiguousarray(ids, dtype=np.int64))
+        vectors = checked_vectors(ids, vectors, self.dim)
+        self._own()
+        self._index.add_with_ids(vectors, np.ascontiguousarray(ids, dtype=np.int64))
+
+    def keep(self, ids: Selection) -> None:
+        """Remove every vector whose id is not in ``ids``."""
+        self._own()
+        bits = self._faiss.IDSelectorBitmap(ids.packed)
+        self._index.remove_ids(self._faiss.IDSelectorNot(bits))
+
+    def _own(self) -> None:
+        if self._content is not None:
+            self._index, self._content = owned_index(self._content), None
 
     def search(
-        self, queries: Float32Array, k: int, allowed: Int64Array | None = None
+        self, queries: Float32Array, k: int, allowed: Selection | None = None
     ) -> tuple[Float32Array, Int64Array]:
         """The ``k`` best of each query ``[n, dim]``; see :meth:`retrieval.store.vectors.VectorIndex.search`.
 
@@ -84,30 +99,11 @@ class FlatIndex:
             ValueError: the queries are of another length, or hold NaN or infinity.
         """
         queries = checked_vectors(np.empty(len(queries), np.int64), queries, self.dim)
-        if allowed is not None and len(allowed) <= len(self) * _FEW_SHARE:
-            return self._search_few(queries, k, allowed)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         ids = np.full((len(queries), k), NO_VECTOR, np.int64)
         found = min(k, len(self))
         if found:
-            selector = None if allowed is None else self._selector(allowed)
-            scores[:, :found], ids[:, :found] = self._index.search(queries, found, params=selector)
+            bits = None if allowed is None else self._faiss.IDSelectorBitmap(allowed.packed)
+            parameters = None if bits is None else self._faiss.SearchParameters(sel=bits)
+            scores[:, :found], ids[:, :found] = self._index.search(queries, found, params=parameters)
         return best_first(scores, ids)
-
-    def _selector(self, allowed: Int64Array) -> Any:
-        """A bit an id: the quickest test when many are allowed."""
-        bits = np.zeros(int(max(self.ids.max(), allowed.max(initial=0))) + 1, bool)
-        bits[allowed] = True
-        selector = self._faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
-        return self._faiss.SearchParameters(sel=selector)
-
-    def _search_few(self, queries: Float32Array, k: int, allowed: Int64Array) -> tuple[Float32Array, Int64Array]:
-        known = np.intersect1d(allowed, self.ids)
-        vectors = self._index.reconstruct_batch(known) if len(known) else np.empty((0, self.dim), np.float32)
-        found = queries @ vectors.T  # [queries, known]
-        scores, ids = best_first(found, np.broadcast_to(known, found.shape))
-        missing = ((0, 0), (0, max(0, k - len(known))))
-        return (
-            np.pad(scores[:, :k], missing, constant_values=-np.inf),
-            np.pad(ids[:, :k], missing, constant_values=NO_VECTOR),
-        )

@@ -7,7 +7,7 @@ Deleted rows are overwritten, not merely unlinked: what was forgotten can't be r
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,14 +112,14 @@ class Eraser:
                 connection.execute(delete(Root).where(at_or_below(Root.path, place)))
                 connection.execute(delete(Trouble).where(at_or_below(Trouble.path, place)))
 
-    def drop_indexes(self) -> None:
-        """The vector indexes hold what is forgotten: they go whole, and are made again from the catalog.
+    def drop_derived(self, but: Container[Path]) -> None:
+        """All that was derived from vectors goes, ``but`` these files, and is made again when it is wanted.
 
         Raises:
             LibraryError: one can't be removed.
         """
         with self._catalog.index_lock(wait=True):
-            _remove(self._library.glob("vectors/[!.]*"))
+            _remove(path for path in self._library.glob("vectors/[!.]*") if path not in but)
 
     def _forget_batch(self, file_ids: Sequence[int]) -> int:
         with self._erasing() as connection:

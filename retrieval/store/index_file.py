@@ -1,8 +1,8 @@
 """The one file that holds a vector index: a stamp that says what it covers, then the engine's own bytes.
 
-Layout, all numbers little-endian (docs/search.md):
+Layout, all numbers little-endian (docs/scale.md):
 
-    8 bytes    the magic ``VIDIVEC1``
+    8 bytes    the magic ``VIDIVEC2``
     32 bytes   BLAKE3 of everything after these two
     4 bytes    length of the stamp
     ...        the stamp: a JSON object, UTF-8
@@ -13,24 +13,24 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from blake3 import blake3
 
 from retrieval.errors import IndexFileError
+from retrieval.store.faiss_bytes import Bytes
 from retrieval.store.files import replacing
 
-__all__ = ["IndexStamp", "index_path", "open_index_file", "read_stamp", "write_index_file"]
+__all__ = ["IndexStamp", "file_identity", "index_path", "open_index_file", "read_stamp", "write_index_file"]
 
-_MAGIC = b"VIDIVEC1"
+_MAGIC = b"VIDIVEC2"
 _DIGEST_BYTES = 32
 _LENGTH = struct.Struct("<I")
 _STAMP_BYTES_MOST = 1 << 16
-_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class IndexStamp:
     space_version: str
     dim: int
     deletions: int
-    """The catalog's count of deletions when the index was made: another count makes it stale."""
+    """The catalog's count of deletions that the index has followed."""
     highest_vector_id: int
     """Every row up to here has been seen; those above are to be added. 0 when none has."""
     count: int
@@ -51,6 +51,10 @@ class IndexStamp:
     """Rows up to the highest that were left out, because they are no vector of finite numbers."""
     epoch: str
     """In which the highest was written: a catalog that was restored from a backup goes on in another one."""
+    trained: int = 0
+    """Vectors that there were when its lists were trained; 0 when it is exact."""
+    probes: tuple[tuple[float, int], ...] = ()
+    """(share that a filter allows, lists to look into), as measured; empty when it is exact."""
 
 
 def index_path(library: Path, space_id: int, space_name: str) -> Path:
@@ -99,20 +103,35 @@ def read_stamp(path: Path) -> IndexStamp:
         return _read_stamp(file, path)
 
 
-@contextmanager
-def open_index_file(path: Path) -> Iterator[tuple[IndexStamp, BinaryIO]]:
-    """The stamp, and the file standing where the engine's bytes begin; every byte has been checked.
+def file_identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever a new file takes the name ``path``; None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def open_index_file(path: Path) -> tuple[IndexStamp, Bytes]:
+    """The stamp, and the engine's bytes where they lie in the file; every one of them has been checked.
+
+    The file is mapped, not read: its pages are the system's cache's, shared with every other process. It is only ever
+    replaced by a rename, so what is mapped stays as it is for as long as it is used.
 
     Raises:
         FileNotFoundError: there is none.
+        OSError: it can't be read.
         IndexFileError: it is cut short, damaged or no index file.
     """
     with path.open("rb") as file:
         stamp = _read_stamp(file, path)
         start = file.tell()
-        _check_digest(file, path)
-        file.seek(start)
-        yield stamp, file
+        content = np.memmap(file, np.uint8, "r")
+    expected = content[len(_MAGIC) : len(_MAGIC) + _DIGEST_BYTES].tobytes()
+    checked = content[len(_MAGIC) + _DIGEST_BYTES :]
+    if blake3(checked.data, max_threads=blake3.AUTO).digest() != expected:
+        raise IndexFileError(f"{path} is cut short or damaged")
+    return stamp, content[start:]
 
 
 def _read_stamp(file: BinaryIO, path: Path) -> IndexStamp:
@@ -121,15 +140,8 @@ def _read_stamp(file: BinaryIO, path: Path) -> IndexStamp:
         raise IndexFileError(f"{path} is no vector index of this version")
     (length,) = _LENGTH.unpack(head[-_LENGTH.size :])
     try:
-        return IndexStamp(**json.loads(file.read(min(length, _STAMP_BYTES_MOST))))
-    except (ValueError, TypeError) as error:
+        values = json.loads(file.read(min(length, _STAMP_BYTES_MOST)))
+        values["probes"] = tuple((float(share), int(lists)) for share, lists in values["probes"])
+        return IndexStamp(**values)
+    except (ValueError, TypeError, KeyError) as error:
         raise IndexFileError(f"the stamp of {path} can't be read") from error
-
-
-def _check_digest(file: BinaryIO, path: Path) -> None:
-    file.seek(len(_MAGIC))
-    expected, digest = file.read(_DIGEST_BYTES), blake3()
-    while piece := file.read(_PIECE_BYTES):
-        digest.update(piece)
-    if digest.digest() != expected:
-        raise IndexFileError(f"{path} is cut short or damaged")

@@ -6,47 +6,52 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from retrieval.store.selection import Int64Array, Selection
 from retrieval.types import Float32Array
 
 __all__ = ["NO_VECTOR", "Int64Array", "VectorIndex", "best_first", "checked_vectors"]
-
-Int64Array = NDArray[np.int64]
 
 NO_VECTOR = -1
 """Stands in a row of ids where fewer than ``k`` vectors were found; its score is minus infinity."""
 
 
 class VectorIndex(Protocol):
-    """Vectors under ids of the catalog, compared by inner product."""
+    """Vectors under ids of the catalog, compared by inner product.
+
+    Not to be searched while another thread changes it.
+    """
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
 
     @property
-    def ids(self) -> Int64Array:
-        """``[n] int64``, in the order of adding."""
+    def exact(self) -> bool:
+        """Whether its scores are those of the catalog's own vectors, and none that is better was passed over."""
 
     def __len__(self) -> int:
         """How many vectors it holds."""
 
     def add(self, ids: Int64Array, vectors: Float32Array) -> None:
-        """Add ``vectors`` ``[n, dim]`` under ``ids`` ``[n]``, which it must not hold yet.
+        """Add ``vectors`` ``[n, dim]``, of float16 values, under ``ids`` ``[n]``, which it must not hold yet.
 
         Raises:
             ValueError: wrong shapes, or a number that is NaN or infinite.
         """
 
     def search(
-        self, queries: Float32Array, k: int, allowed: Int64Array | None = None
+        self, queries: Float32Array, k: int, allowed: Selection | None = None
     ) -> tuple[Float32Array, Int64Array]:
         """The ``k`` best of each query: scores ``[n, k] float32`` and ids ``[n, k] int64``, best first.
 
         Equal scores come in the order of their ids; which of several equal ones stand last is not defined.
-        With ``allowed`` ``[m]`` only those ids are looked at. Places that stay empty hold ``NO_VECTOR``.
+        With ``allowed`` only those ids are looked at. Places stay empty, and hold ``NO_VECTOR``, only where there
+        are fewer than ``k`` to be found, however few of all those are.
         """
+
+    def keep(self, ids: Selection) -> None:
+        """Remove every vector whose id is not in ``ids``."""
 
     def write(self, write: Callable[[bytes], Any]) -> None:
         """Hand all of the index to ``write``, piece by piece."""

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import select
 
 from retrieval.errors import LibraryError
-from retrieval.store import faiss_index
+from retrieval.store import embedding_rows, faiss_index, index_updates
 from retrieval.store.catalog import SpaceRow
-from retrieval.store.faiss_index import CatalogIndex, open_index, rebuild_index, update_index
+from retrieval.store.faiss_index import CatalogIndex, open_index
+from retrieval.store.index_updates import rebuild_index, update_index
 from retrieval.store.schema import Embedding
 
 DIM = 6
@@ -90,7 +91,7 @@ def _once(method: Callable[..., None]) -> Callable[..., None]:
 
 
 def test_what_the_file_lacks_is_added(library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faiss_index, "_ROWS_PER_CHUNK", 3)
+    monkeypatch.setattr(embedding_rows, "_ROWS_PER_CHUNK", 3)
     fill(library, space, 4)
     saved(library, space)
     fill(library, space, 8, seed=1)
@@ -166,23 +167,48 @@ def test_a_cut_at_any_place_is_noticed(library: Any, space: SpaceRow) -> None:
         assert len(lines) == 1
 
 
-def test_a_deletion_makes_it_stale(library: Any, space: SpaceRow) -> None:
+@pytest.mark.parametrize("counted", ["1", "0"], ids=["counted", "not-counted"])
+def test_deletions_are_followed_without_building_anew(
+    library: Any, space: SpaceRow, counted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(library, space, 5)
     saved(library, space)
-    library.execute("DELETE FROM embedding WHERE vector_id = 2")
-    library.execute("UPDATE setting SET value = '1' WHERE key = 'deletions'")
-    lines: list[str] = []
-    assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
-    assert "something was removed" in lines[0]
+    library.execute("DELETE FROM embedding WHERE vector_id IN (2, 5)")
+    library.execute("UPDATE setting SET value = :counted WHERE key = 'deletions'", counted=counted)
+    monkeypatch.setattr(CatalogIndex, "_start_over", _once(CatalogIndex._start_over))
+    index = open_index(library.catalog, space, notice=pytest.fail)
+    assert index.unsaved == 2
+    assert_true_to_catalog(index, library, space)
 
 
-def test_a_deletion_that_nobody_counted_is_seen_too(library: Any, space: SpaceRow) -> None:
+def test_what_was_deleted_leaves_the_file(library: Any, space: SpaceRow) -> None:
     fill(library, space, 5)
-    saved(library, space)
+    size = saved(library, space).stat().st_size
     library.execute("DELETE FROM embedding WHERE vector_id = 2")
-    lines: list[str] = []
-    assert_true_to_catalog(open_index(library.catalog, space, notice=lines.append), library, space)
-    assert "something was removed" in lines[0]
+    with library.catalog.lock():
+        update_index(library.catalog, space, pytest.fail)
+    path = library.folder / "vectors" / f"starter-{space.id}.faiss"
+    assert path.stat().st_size <= size - 2 * DIM
+    index = open_index(library.catalog, space, notice=pytest.fail)
+    assert index.unsaved == 0
+    assert_true_to_catalog(index, library, space)
+
+
+def test_a_catalog_put_back_holds_less_than_the_file(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 8)
+    saved(library, space)
+    library.execute("DELETE FROM embedding WHERE vector_id > 5")
+    assert_true_to_catalog(open_index(library.catalog, space, notice=pytest.fail), library, space)
+
+
+def test_a_file_written_by_another_process_is_taken_over(library: Any, space: SpaceRow) -> None:
+    fill(library, space, 5)
+    index = open_index(library.catalog, space)
+    assert index.unsaved == 5
+    saved(library, space)
+    index.refresh()
+    assert index.unsaved == 0
+    assert_true_to_catalog(index, library, space)
 
 
 def test_the_file_of_another_library_is_not_used(
@@ -363,12 +389,12 @@ def test_in_the_middle_of_a_run_only_what_is_worthwhile_is_saved(
         update_index(library.catalog, space, pytest.fail, if_worthwhile=True)
         return open_index(library.catalog, space).unsaved
 
-    monkeypatch.setattr(faiss_index, "SAVED_PAST", 3)
+    monkeypatch.setattr(index_updates, "SAVED_PAST", 3)
     fill(library, space, 3)
     assert update() == 3
     fill(library, space, 1, seed=1)
     assert update() == 0
-    monkeypatch.setattr(faiss_index, "_NEW_SHARE", 2)
+    monkeypatch.setattr(index_updates, "_NEW_SHARE", 2)
     fill(library, space, 7, seed=2)
     with monkeypatch.context() as reading:
         reading.setattr(faiss_index, "open_index_file", pytest.fail)  # the whole file isn't even read

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from retrieval.errors import IndexFileError
 from retrieval.store.flat_index import FlatIndex
-from retrieval.store.vectors import NO_VECTOR, Int64Array
+from retrieval.store.selection import Int64Array, Selection
+from retrieval.store.vectors import NO_VECTOR
 from retrieval.types import Float32Array
 
 
@@ -37,7 +40,7 @@ def assert_exact(
     allowed: Int64Array | None = None,
 ) -> None:
     """The scores are the best ones, and each id really has its score: so ties may fall either way at the end."""
-    scores, found = index.search(queries, k, allowed)
+    scores, found = index.search(queries, k, None if allowed is None else Selection.of(allowed))
     assert scores.shape == found.shape == (len(queries), k)
     by_id = dict(zip(ids.tolist(), vectors, strict=True))
     for query, row, row_ids, truth in zip(
@@ -95,26 +98,42 @@ def test_equal_vectors_come_in_the_order_of_their_ids() -> None:
 def test_nothing_allowed_finds_nothing() -> None:
     index = FlatIndex(2)
     index.add(np.array([1]), np.ones((1, 2), np.float32))
-    scores, found = index.search(np.ones((1, 2), np.float32), 3, np.array([], np.int64))
+    scores, found = index.search(np.ones((1, 2), np.float32), 3, Selection.of(np.array([], np.int64)))
     assert found.tolist() == [[NO_VECTOR] * 3]
     assert np.isneginf(scores).all()
 
 
+def content_of(index: Any) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    index.write(file.write)
+    return np.frombuffer(file.getvalue(), np.uint8)
+
+
 def test_bytes_come_back_as_the_same_index_and_take_more() -> None:
     vectors, ids = random_vectors(50, 8, 3), np.arange(100, 150)
-    index, file = FlatIndex(8), io.BytesIO()
+    index = FlatIndex(8)
     index.add(ids[:40], vectors[:40])
-    index.write(file.write)
-    file.seek(0)
-    again = FlatIndex.read(file)
+    again = FlatIndex.read(content_of(index))
+    assert_exact(again, vectors[:4], vectors[:40], ids[:40], 10)
     again.add(ids[40:], vectors[40:])
-    assert (len(again), again.dim, again.ids.tolist()) == (50, 8, ids.tolist())
+    assert (len(again), again.dim) == (50, 8)
+    np.testing.assert_array_equal(again.rows()[0], ids)
+    np.testing.assert_array_equal(again.rows()[1], vectors)
     assert_exact(again, vectors[:4], vectors, ids, 10)
+
+
+def test_only_what_is_kept_is_found() -> None:
+    vectors, ids = random_vectors(50, 8, 3), np.arange(100, 150)
+    index = FlatIndex(8)
+    index.add(ids, vectors)
+    again = FlatIndex.read(content_of(index))
+    again.keep(Selection.of(ids[::3]))
+    assert_exact(again, vectors[:4], vectors[::3], ids[::3], 20)
 
 
 def test_bytes_of_something_else_are_refused() -> None:
     with pytest.raises(IndexFileError, match="FAISS can't read"):
-        FlatIndex.read(io.BytesIO(b"not an index" * 100))
+        FlatIndex.read(np.frombuffer(b"not an index" * 100, np.uint8))
 
 
 def test_another_kind_of_index_is_refused() -> None:
@@ -122,9 +141,8 @@ def test_another_kind_of_index_is_refused() -> None:
 
     file = io.BytesIO()
     faiss.write_index(faiss.IndexFlatL2(4), faiss.PyCallbackIOWriter(file.write))
-    file.seek(0)
     with pytest.raises(IndexFileError, match="expected an exact index by inner product"):
-        FlatIndex.read(file)
+        FlatIndex.read(np.frombuffer(file.getvalue(), np.uint8))
 
 
 def test_a_failing_disk_is_told_as_such() -> None:
