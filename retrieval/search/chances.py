@@ -1,16 +1,19 @@
-"""How likely a hit is to fit, given its score: the one place that decides it."""
+"""How likely a hit is to fit, given its score and its vector: the one place that decides it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
-from retrieval.spaces.space import Space
+from retrieval.spaces.space import JudgesHits, Space
 from retrieval.types import Float32Array
 
-__all__ = ["Chances", "ImageChances", "TextChances"]
+__all__ = ["JUDGED", "Chances", "ImageChances", "TextChances"]
+
+JUDGED: Final = 20
+"""Hits whose chances decide whether anything fits, best scores first: a second may fit where the first does not."""
 
 _EVEN = 0.5
 _EVEN_COSINE = 0.6
@@ -24,8 +27,12 @@ class Chances(Protocol):
     def fits_from(self) -> float:
         """The chance, 0 to 1, from which a hit fits."""
 
-    def of(self, scores: Float32Array) -> Float32Array:
-        """The chances ``[n]``, 0 to 1, that ``scores`` ``[n]`` fit; higher scores never have lower chances."""
+    def of(self, scores: Float32Array, vectors: Float32Array) -> Float32Array:
+        """The chances ``[n]``, 0 to 1, that ``scores`` ``[n]`` of the hits ``vectors`` fit.
+
+        ``vectors`` are ``[n, d]``, or ``[1, d]`` that stands for all; of one vector, higher scores never have lower
+        chances.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,15 +42,20 @@ class TextChances:
     space: Space
     query: Float32Array
     items: int
+    judge: JudgesHits | None = None
+    """What judges hits in place of the space."""
 
     @property
     def fits_from(self) -> float:
         """The space's own threshold."""
-        return self.space.fits_from
+        return (self.judge or self.space).fits_from
 
-    def of(self, scores: Float32Array) -> Float32Array:
+    def of(self, scores: Float32Array, vectors: Float32Array) -> Float32Array:
         """The calibrated chances."""
-        return np.clip(self.space.chance(scores, self.query, self.items), 0.0, 1.0)
+        judge = self.judge or self.space
+        if isinstance(judge, JudgesHits):
+            return np.clip(judge.hit_chance(scores, vectors, self.query, self.items), 0.0, 1.0)
+        return np.clip(judge.chance(scores, self.query, self.items), 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,6 @@ class ImageChances:
 
     fits_from: float = _EVEN
 
-    def of(self, scores: Float32Array) -> Float32Array:
-        """The chances that the rule gives."""
+    def of(self, scores: Float32Array, vectors: Float32Array) -> Float32Array:
+        """The chances that the rule gives; it reads no vectors."""
         return np.asarray(1.0 / (1.0 + np.exp((_EVEN_COSINE - scores) / _COSINE_SCALE)), np.float32)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from retrieval.experts.appearance import CLASSES_EXPERT
-from retrieval.search.candidates import find_candidates
-from retrieval.search.chances import Chances, ImageChances, TextChances
+from retrieval.search.candidates import Candidates, find_candidates
+from retrieval.search.chances import JUDGED, Chances, ImageChances, TextChances
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import Query
 from retrieval.search.ranking import find_moments
@@ -22,13 +22,23 @@ from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
-from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
+from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
 
 __all__ = ["EmbedPictures", "Searcher"]
 
 EmbedPictures = Callable[[Space, Sequence[Path]], Float32Array]
 """Decodes pictures and embeds them: ``[n, d] float32``. Raises QueryError for one that can't be used."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """An asset and its chance, with times [n, 2] (None for a picture) and chances [n] of its segments."""
+
+    asset: LiveAsset
+    chance: float
+    times: Float32Array | None
+    by_segment: Float32Array
 
 
 class Searcher:
@@ -63,20 +73,35 @@ class Searcher:
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
 
         chances = ImageChances() if query.images else TextChances(opened.space, vector, found.compared)
-        likely = chances.of(found.scores)
+        judged = self._judge(opened, vector, found, chances, query.offset)
         page = [
-            (asset, float(chance))
-            for asset, chance in zip(found.assets[query.offset :], likely[query.offset :], strict=True)
-            if query.anyway or chance >= chances.fits_from
+            hit
+            for asset in found.assets[query.offset :]
+            if (hit := judged.get(asset.id)) is not None and (query.anyway or hit.chance >= chances.fits_from)
         ]
-        there = [(seen, chance) for asset, chance in page if (seen := _on_disk(asset)) is not None]
+        there = [replace(hit, asset=seen) for hit in page if (seen := _on_disk(hit.asset)) is not None]
+        nearest = [judged[asset.id].chance for asset in found.assets[:JUDGED] if asset.id in judged]
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(likely.max(initial=0.0) >= chances.fits_from),
-            hits=tuple(self._hits(opened, vector, there, chances)),
+            fits=max(nearest, default=0.0) >= chances.fits_from,
+            hits=tuple(self._hits(there, chances)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
+
+    def _judge(
+        self, opened: OpenSpace, query: Float32Array, found: Candidates, chances: Chances, offset: int
+    ) -> dict[int, _Judged]:
+        """By id, the assets of the page and those that decide whether anything fits."""
+        looked_at = {asset.id: asset for asset in (*found.assets[:JUDGED], *found.assets[offset:])}
+        segments = self._lookup.segments(opened.row, list(looked_at))
+        judged = {}
+        for asset_id, own in segments.items():
+            scores = own.vectors @ query
+            best = own.vectors[scores.argmax(keepdims=True)]  # its looks stand for those of the whole video
+            likely = chances.of(scores, best)
+            judged[asset_id] = _Judged(looked_at[asset_id], float(likely.max()), own.times, likely)
+        return judged
 
     def _query_vector(self, space: Space, query: Query) -> Float32Array:
         """``[d]``; a text and its pictures count alike, and the sum has length 1 again."""
@@ -87,38 +112,23 @@ class Searcher:
             parts.append(_unit(self._embed_pictures(space, query.images).mean(axis=0)))
         return parts[0] if len(parts) == 1 else _unit(sum(map(_unit, parts), np.zeros(space.dim, np.float32)))
 
-    def _hits(
-        self,
-        opened: OpenSpace,
-        vector: Float32Array,
-        page: Sequence[tuple[LiveAsset, float]],
-        chances: Chances,
-    ) -> Iterator[Hit]:
-        ids = [asset.id for asset, _ in page]
-        videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
-        segments = self._lookup.segments(opened.row, videos)
-        tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
-        for asset, chance in page:
-            moments = _moments(segments.get(asset.id), vector, chances)
+    def _hits(self, page: Sequence[_Judged], chances: Chances) -> Iterator[Hit]:
+        tracks = self._lookup.tracks([hit.asset.id for hit in page], CLASSES_EXPERT, self._notice)
+        for hit in page:
+            moments = () if hit.times is None else tuple(find_moments(hit.times, hit.by_segment))
             yield Hit(
-                path=_path_of(asset.paths[0]),
-                copies=tuple(map(_path_of, asset.paths[1:])),
-                kind=asset.kind,
-                score=chance,
-                fits=chance >= chances.fits_from,
+                path=_path_of(hit.asset.paths[0]),
+                copies=tuple(map(_path_of, hit.asset.paths[1:])),
+                kind=hit.asset.kind,
+                score=hit.chance,
+                fits=hit.chance >= chances.fits_from,
                 moments=moments,
-                tags=self._tags_of(tracks.get(asset.id), moments),
+                tags=self._tags_of(tracks.get(hit.asset.id), moments),
                 why=(Reason("frames", 1.0),),
             )
 
     def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
         return () if track is None else self._tags.of(track, moments[0] if moments else None)
-
-
-def _moments(segments: AssetSegments | None, vector: Float32Array, chances: Chances) -> tuple[Moment, ...]:
-    if segments is None or segments.times is None:
-        return ()
-    return tuple(find_moments(segments.times, chances.of(segments.vectors @ vector)))
 
 
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:

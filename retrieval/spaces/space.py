@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from retrieval.types import Float32Array
 
-__all__ = ["Space"]
+__all__ = ["JudgesHits", "Space"]
 
 
 @runtime_checkable
@@ -62,4 +62,20 @@ class Space(Protocol):
         """The calibrated chance, 0 to 1, that each of ``scores`` [n] is a fit.
 
         ``scores`` are inner products with ``query`` [d] of the best among ``items`` that were compared.
+        """
+
+
+@runtime_checkable
+class JudgesHits(Protocol):
+    """What judges hits by their own vectors beside their scores. A space may; what judges for a space does."""
+
+    @property
+    def fits_from(self) -> float:
+        """The chance from which a hit is said to fit."""
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        """The calibrated chance, 0 to 1, that each hit fits: [n].
+
+        ``scores`` [n] are inner products with ``query`` [d], of hits among ``items`` that were compared; ``vectors``
+        are the hits' own, [n, d], or [1, d] that stands for all, as the best frame does for its video.
         """
