@@ -118,3 +118,7 @@ class Calibration:
             )
         logits = np.clip(self.terms(scores, self.rival(vectors), query, items) @ self.weights, -50, 50)
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+    def fits(self, chances: Float32Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Which hits fit, by their chances [n]: [n] of true and false."""
+        return chances >= self.threshold

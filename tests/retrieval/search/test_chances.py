@@ -7,6 +7,7 @@ import pytest
 
 from retrieval.search.chances import ImageChances, TextChances
 
+ANY = np.zeros((1, 4), np.float32)
 SCORES = np.linspace(-1, 1, 41, dtype=np.float32)
 
 
@@ -22,18 +23,40 @@ class PickySpace:
 def test_a_text_goes_by_the_spaces_calibration_and_threshold(space: Any) -> None:
     query = np.ones(4, np.float32)
     picky: Any = PickySpace()
-    assert TextChances(picky, query, 2).of(np.array([0.25, 0.75], np.float32)).tolist() == [0.5, 1.0]
+    assert TextChances(picky, query, 2).of(np.array([0.25, 0.75], np.float32), ANY).tolist() == [0.5, 1.0]
     assert TextChances(picky, query, 2).fits_from == 0.25
     assert TextChances(space, query, 2).fits_from == 0.5
 
 
+class LookingSpace(PickySpace):
+    """Judges hits by their own vectors, too."""
+
+    def hit_chance(self, scores: Any, vectors: Any, query: Any, items: int) -> Any:
+        return scores - vectors[:, 0]
+
+
+def test_a_space_that_judges_hits_is_shown_them() -> None:
+    looking: Any = LookingSpace()
+    chances = TextChances(looking, np.ones(4, np.float32), 2)
+    hits = np.array([[0.5, 0, 0, 0], [0.25, 0, 0, 0]], np.float32)
+    assert chances.of(np.array([0.75, 0.75], np.float32), hits).tolist() == [0.25, 0.5]
+    assert chances.of(np.array([0.75, 0.25], np.float32), hits[:1]).tolist() == [0.25, 0.0]
+
+
+def test_another_judge_takes_the_spaces_place(space: Any) -> None:
+    looking: Any = LookingSpace()
+    chances = TextChances(space, np.ones(4, np.float32), 2, judge=looking)
+    assert chances.fits_from == 0.25
+    assert chances.of(np.array([0.75], np.float32), np.full((1, 4), 0.5, np.float32)).tolist() == [0.25]
+
+
 def test_a_picture_has_even_odds_at_its_cosine() -> None:
     chances = ImageChances()
-    assert chances.of(np.array([0.6], np.float32))[0] == pytest.approx(chances.fits_from)
+    assert chances.of(np.array([0.6], np.float32), ANY)[0] == pytest.approx(chances.fits_from)
 
 
 def test_chances_are_in_range_and_rise_with_the_score() -> None:
-    likely = ImageChances().of(SCORES)
+    likely = ImageChances().of(SCORES, ANY)
     assert likely.dtype == np.float32
     assert ((likely >= 0) & (likely <= 1)).all()
     assert (np.diff(likely) >= 0).all()

@@ -1,0 +1,97 @@
+"""The chance that a hit fits, for a space that ships no calibration: made from the library and general sentences.
+
+Two comparisons need no judged pictures. How far does the query lead, on the picture that was found, before a few
+hundred sentences about all sorts of things? And how far does that picture lead, for the query, before a sample of the
+library? Both are counted in standard deviations, so that the width of a space's scores does not matter:
+
+    z_p = (s − mean of p · sentences) / their spread        z_q = (s − q·m) / sqrt(q·C·q)
+
+with m and C the mean and covariance of the sample. A library of dogs alone shows why the first leads: to "a dog" no
+picture stands out there, yet all of them beat most sentences; to "a submarine" one dog always stands out a little.
+The logistic over both and ln N was fitted in the starter (benchmarks/calibration.py measures it there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from retrieval.spaces.calibration import MAX_ITEMS
+from retrieval.spaces.general_sentences import general_sentences
+from retrieval.types import Float32Array
+
+__all__ = ["SAMPLE", "LibraryCalibration"]
+
+SAMPLE: Final = 2000
+"""Vectors of a library that are enough: more move no mean by much."""
+
+_WEIGHTS: Final = (-2.0, 1.5, 0.2, -0.3)  # of 1, z_p, z_q and ln N
+_SHAPES: Final = "mean", "covariance", "sentences"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LibraryCalibration:
+    """Judges hits of one library in one space.
+
+    Shapes: mean [d] and covariance [d, d] of the library's sample, sentences [g, d].
+    """
+
+    mean: Float32Array
+    covariance: Float32Array
+    sentences: Float32Array
+
+    fits_from = 0.5
+    """The chance from which a hit is said to fit."""
+
+    @classmethod
+    def make(cls, sample: Float32Array, embed_text: Callable[[list[str]], Float32Array]) -> Self:
+        """From vectors of a library, [n, d], n at least 1 and drawn evenly; ``embed_text`` is the space's own.
+
+        It embeds some three hundred sentences: keep the result (:meth:`save`) by the space's version.
+        """
+        centred = sample - sample.mean(axis=0)
+        covariance = centred.T @ centred / len(sample)
+        return cls(sample.mean(axis=0), covariance, np.asarray(embed_text(general_sentences()), np.float32))
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> Self | None:
+        """What :meth:`save` kept under ``key``; None where it is absent, damaged, or was kept under another key."""
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError):
+            return None
+        if [*sorted(tensors)] != sorted((*_SHAPES, "key")) or tensors["key"].tobytes() != key.encode():
+            return None
+        return cls(*(tensors[name].astype(np.float32) for name in _SHAPES))
+
+    def save(self, path: Path, key: str) -> None:
+        """Keep it in a file that can be made again at any time.
+
+        ``key`` says of what it was made: the version of the space and the state of the library.
+        """
+        part = path.with_name(f".{path.name}.part")
+        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _SHAPES}
+        save_file(tensors | {"key": np.frombuffer(key.encode(), np.uint8)}, part)
+        part.replace(path)
+
+    def terms(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        """What the logistic reads, [n, 4]; the arguments are those of :meth:`hit_chance`."""
+        against = vectors @ self.sentences.T
+        spread = max(float(query @ self.covariance @ query), 1e-12) ** 0.5
+        terms = np.empty((len(scores), len(_WEIGHTS)), np.float32)
+        terms[:, 0] = 1
+        terms[:, 1] = (scores - against.mean(axis=1)) / np.maximum(against.std(axis=1), 1e-6)
+        terms[:, 2] = (scores - query @ self.mean) / spread
+        terms[:, 3] = np.log(min(max(items, 1), MAX_ITEMS))
+        return terms
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        """The chance, 0 to 1, that each hit fits; see :class:`retrieval.spaces.space.JudgesHits`."""
+        logits = self.terms(scores, vectors, query, items) @ np.array(_WEIGHTS, np.float32)
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), np.float32)
