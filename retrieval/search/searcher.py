@@ -12,6 +12,7 @@ import numpy as np
 from retrieval.experts.appearance import CLASSES_EXPERT
 from retrieval.search.candidates import Candidates, find_candidates
 from retrieval.search.chances import JUDGED, Chances, ImageChances, TextChances
+from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import Query
 from retrieval.search.ranking import find_moments
@@ -57,6 +58,7 @@ class Searcher:
         self._embed_pictures = embed_pictures
         self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
+        self._judges = LibraryJudges(catalog)
         self._tags = ClassTags()
 
     def search(self, query: Query) -> SearchResult:
@@ -72,7 +74,7 @@ class Searcher:
         allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
 
-        chances = ImageChances() if query.images else TextChances(opened.space, vector, found.compared)
+        chances = ImageChances() if query.images else self._text_chances(opened, vector, found.compared)
         judged = self._judge(opened, vector, found, chances, query.offset)
         page = [
             hit
@@ -88,6 +90,9 @@ class Searcher:
             hits=tuple(self._hits(there, chances)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
+
+    def _text_chances(self, opened: OpenSpace, query: Float32Array, items: int) -> TextChances:
+        return TextChances(opened.space, query, items, self._judges.of(opened))
 
     def _judge(
         self, opened: OpenSpace, query: Float32Array, found: Candidates, chances: Chances, offset: int

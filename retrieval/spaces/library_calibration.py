@@ -13,14 +13,15 @@ The logistic over both and ln N was fitted in the starter (benchmarks/calibratio
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from retrieval.spaces.calibration import MAX_ITEMS
 from retrieval.spaces.general_sentences import general_sentences
@@ -32,7 +33,8 @@ SAMPLE: Final = 2000
 """Vectors of a library that are enough: more move no mean by much."""
 
 _WEIGHTS: Final = (-2.0, 1.5, 0.2, -0.3)  # of 1, z_p, z_q and ln N
-_SHAPES: Final = "mean", "covariance", "sentences"
+_PRIOR: Final = 30  # vectors, spread evenly, that a small sample is mixed with: three dogs tell no spread
+_TENSORS: Final = "mean", "covariance", "sentences"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,32 +55,43 @@ class LibraryCalibration:
     def make(cls, sample: Float32Array, embed_text: Callable[[list[str]], Float32Array]) -> Self:
         """From vectors of a library, [n, d], n at least 1 and drawn evenly; ``embed_text`` is the space's own.
 
-        It embeds some three hundred sentences: keep the result (:meth:`save`) by the space's version.
+        It embeds some three hundred sentences: keep the result (:meth:`save`), and when the library has grown, take
+        :meth:`over` a new sample.
         """
-        centred = sample - sample.mean(axis=0)
-        covariance = centred.T @ centred / len(sample)
-        return cls(sample.mean(axis=0), covariance, np.asarray(embed_text(general_sentences()), np.float32))
+        return cls(*_moments(sample), np.asarray(embed_text(general_sentences()), np.float32))
+
+    def over(self, sample: Float32Array) -> Self:
+        """The same sentences over another sample of the library, [n, d]."""
+        mean, covariance = _moments(sample)
+        return replace(self, mean=mean, covariance=covariance)
 
     @classmethod
     def load(cls, path: Path, key: str) -> Self | None:
         """What :meth:`save` kept under ``key``; None where it is absent, damaged, or was kept under another key."""
         try:
-            tensors = load_file(path)
+            with safe_open(path, "numpy") as file:
+                if (file.metadata() or {}).get("key") != key:
+                    return None
+                return cls(*(file.get_tensor(name) for name in _TENSORS))
         except (OSError, SafetensorError):
             return None
-        if [*sorted(tensors)] != sorted((*_SHAPES, "key")) or tensors["key"].tobytes() != key.encode():
-            return None
-        return cls(*(tensors[name].astype(np.float32) for name in _SHAPES))
 
     def save(self, path: Path, key: str) -> None:
-        """Keep it in a file that can be made again at any time.
+        """Keep it, whole or not at all, in a file that can be made again at any time.
 
-        ``key`` says of what it was made: the version of the space and the state of the library.
+        ``key`` says of what it was made, such as the version of the space.
+
+        Raises:
+            OSError: it can't be written.
         """
-        part = path.with_name(f".{path.name}.part")
-        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _SHAPES}
-        save_file(tensors | {"key": np.frombuffer(key.encode(), np.uint8)}, part)
-        part.replace(path)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part.write_bytes(save({name: getattr(self, name) for name in _TENSORS}, {"key": key}))
+            part.chmod(0o600)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def terms(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
         """What the logistic reads, [n, 4]; the arguments are those of :meth:`hit_chance`."""
@@ -95,3 +108,11 @@ class LibraryCalibration:
         """The chance, 0 to 1, that each hit fits; see :class:`retrieval.spaces.space.JudgesHits`."""
         logits = self.terms(scores, vectors, query, items) @ np.array(_WEIGHTS, np.float32)
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), np.float32)
+
+
+def _moments(sample: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Mean [d] and covariance [d, d] of vectors [n, d]."""
+    mean, (count, dim) = sample.mean(axis=0), sample.shape
+    even = float((sample * sample).sum() / count / dim) * np.eye(dim, dtype=np.float32)
+    covariance = ((sample - mean).T @ (sample - mean) + _PRIOR * even) / count
+    return mean, np.asarray(covariance, np.float32)

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from retrieval.types import Float32Array
 
-__all__ = ["JudgesHits", "Space"]
+__all__ = ["JudgedByLibrary", "JudgesHits", "Space"]
 
 
 @runtime_checkable
@@ -79,3 +79,12 @@ class JudgesHits(Protocol):
         ``scores`` [n] are inner products with ``query`` [d], of hits among ``items`` that were compared; ``vectors``
         are the hits' own, [n, d], or [1, d] that stands for all, as the best frame does for its video.
         """
+
+
+@runtime_checkable
+class JudgedByLibrary(Protocol):
+    """A space for which nobody measured what a score means: hits are judged by a calibration made from the library."""
+
+    @property
+    def judged_by_library(self) -> bool:
+        """Whether that is so for these weights."""

@@ -140,6 +140,20 @@ class Lookup:
                         rows[row.asset_id].append(row)
         return {asset_id: _segments(asset_rows) for asset_id, asset_rows in rows.items()}
 
+    def sample(self, space: SpaceRow, count: int) -> Float32Array:
+        """About ``count`` of the space's vectors (all, where there are fewer), evenly over their ids: ``[n, dim]``."""
+        mine = Embedding.space_id == space.id
+        with self._engine.connect() as connection:
+            ids = np.fromiter(connection.scalars(select(Embedding.vector_id).where(mine)), np.int64)
+            chosen = np.sort(ids)[:: max(1, -(-len(ids) // count))]
+            rows: list[bytes] = []
+            for chunk in _chunks(chosen):
+                rows += connection.scalars(
+                    select(Embedding.vector).where(Embedding.vector_id.in_(chunk)).order_by(Embedding.vector_id)
+                )
+        whole = [np.frombuffer(row, "<f2") for row in rows if len(row) == 2 * space.dim]
+        return np.array(whole, np.float32).reshape(-1, space.dim)
+
     def tracks(
         self, asset_ids: Sequence[int], expert: str, notice: Callable[[str], None] = lambda line: None
     ) -> dict[int, FeatureTrack]:
