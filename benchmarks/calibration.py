@@ -26,7 +26,7 @@ from retrieval.experts.appearance import Appearance
 from retrieval.library import Library
 from retrieval.models.picture_tower import read_classifier
 from retrieval.models.sentence_encoder import SentenceEncoder
-from retrieval.search.chances import JUDGED
+from retrieval.search.chances import JUDGED, TextChances
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import StarterHeads, posterior
 from retrieval.spaces.starter import STARTER_WEIGHTS
@@ -161,14 +161,12 @@ def _queries(dev: Dev, rows: NDArray[np.int64], embed: Any) -> dict[str, Asked]:
 def _measure(
     fitted: Calibration, pictures: Float32Array, asked: dict[str, Asked], measured: Measured, seed: int
 ) -> None:
-    rng, rivals = np.random.default_rng([seed, 1]), fitted.rival(pictures)
+    rng, judge = np.random.default_rng([seed, 1]), _Judge(fitted)
     for size, repeats in SIZES.items():
         for _ in range(repeats):
             for group, about in asked.items():
                 for fits, rows in _libraries(about, min(size, len(pictures)), len(pictures), rng):
-                    best = [
-                        _best(fitted, pictures[library], rivals[library], about.queries[row]) for row, library in rows
-                    ]
+                    best = [_best(judge, pictures[library], about.queries[row]) for row, library in rows]
                     measured.add(size, group, fits, best, fitted.threshold)
 
 
@@ -187,12 +185,26 @@ def _libraries(
     yield False, [(row, rng.choice(np.flatnonzero(misfits[row]), size, replace=False)) for row in enough]
 
 
-def _best(fitted: Calibration, library: Float32Array, rivals: Float32Array, query: Float32Array) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judge:
+    """The fitted calibration in the shipped one's place."""
+
+    fitted: Calibration
+
+    @property
+    def fits_from(self) -> float:
+        return self.fitted.threshold
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        return self.fitted.chance(scores, vectors, query, items)
+
+
+def _best(judge: Any, library: Float32Array, query: Float32Array) -> float:
     """The best chance among the hits that a search judges."""
     scores = library @ query
     judged = np.argsort(-scores, kind="stable")[:JUDGED]
-    logits = fitted.terms(scores[judged], rivals[judged], query, len(library)) @ fitted.weights
-    return float(1 / (1 + np.exp(-logits.max())))
+    chances = TextChances(judge, query, len(library), judge, library)
+    return float(chances.of(scores[judged], library[judged]).max())
 
 
 def _area_row(true: list[float], false: list[float]) -> dict[str, Any]:

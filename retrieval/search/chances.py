@@ -10,10 +10,13 @@ import numpy as np
 from retrieval.spaces.space import JudgesHits, Space
 from retrieval.types import Float32Array
 
-__all__ = ["JUDGED", "Chances", "ImageChances", "TextChances"]
+__all__ = ["FEW", "JUDGED", "Chances", "ImageChances", "TextChances"]
 
 JUDGED: Final = 20
 """Hits whose chances decide whether anything fits, best scores first: a second may fit where the first does not."""
+
+FEW: Final = 15
+"""A query that fits the best of so many, drawn from the library, fits the library, whatever its size."""
 
 _EVEN = 0.5
 _EVEN_COSINE = 0.6
@@ -37,13 +40,20 @@ class Chances(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextChances:
-    """For a text ``query`` ``[d]`` that was compared with ``items`` segments: what the space's calibration says."""
+    """For a text ``query`` ``[d]`` that was compared with ``items`` segments: what the space's calibration says.
+
+    The more items, the more a best score must be, for it may be that of the best of many misfits. In a library of dogs
+    alone it is not: to "a dog" a large part of it scores high. So the best of a few, by the library's own distribution,
+    is judged beside the best of all, as one of a library of so few.
+    """
 
     space: Space
     query: Float32Array
     items: int
     judge: JudgesHits | None = None
     """What judges hits in place of the space."""
+    sample: Float32Array | None = None
+    """Vectors ``[m, d]`` of what was compared, drawn evenly; without them only the best of all is judged."""
 
     @property
     def fits_from(self) -> float:
@@ -52,10 +62,24 @@ class TextChances:
 
     def of(self, scores: Float32Array, vectors: Float32Array) -> Float32Array:
         """The calibrated chances."""
+        own = self._of_best(scores, vectors, self.items)
+        if self.sample is None or min(self.items, len(self.sample)) <= FEW:
+            return own
+        level, common = self._common(self.sample)
+        return np.where(scores >= level, np.maximum(own, common), own)
+
+    def _common(self, sample: Float32Array) -> tuple[float, float]:
+        """From which score on a hit is among the best of a few, and the usual chance of such a best."""
+        scores = sample @ self.query
+        best = np.argsort(-scores, kind="stable")[: len(scores) // FEW]
+        chances = self._of_best(scores[best], sample[best], FEW)
+        return float(scores[best[-1]]), float(np.median(chances))
+
+    def _of_best(self, scores: Float32Array, vectors: Float32Array, items: int) -> Float32Array:
         judge = self.judge or self.space
         if isinstance(judge, JudgesHits):
-            return np.clip(judge.hit_chance(scores, vectors, self.query, self.items), 0.0, 1.0)
-        return np.clip(judge.chance(scores, self.query, self.items), 0.0, 1.0)
+            return np.clip(judge.hit_chance(scores, vectors, self.query, items), 0.0, 1.0)
+        return np.clip(judge.chance(scores, self.query, items), 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

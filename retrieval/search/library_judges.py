@@ -1,4 +1,5 @@
-"""Who judges the hits of a space that ships no calibration: one made from the library, kept beside its index."""
+"""What a library itself tells of its scores: a sample of its vectors, and who judges the hits of a space that ships no
+calibration: one made from the library, kept beside its index."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from retrieval.spaces.space import JudgedByLibrary, JudgesHits
 from retrieval.store.catalog import Catalog
 from retrieval.store.index_file import index_path
 from retrieval.store.lookup import Lookup
+from retrieval.types import Float32Array
 
 __all__ = ["LibraryJudges"]
 
@@ -23,6 +25,16 @@ class LibraryJudges:
         self._lookup = Lookup(catalog)
         self._lock = Lock()
         self._made: dict[int, tuple[int, LibraryCalibration]] = {}
+        self._samples: dict[int, tuple[int, Float32Array]] = {}
+
+    def sample(self, opened: OpenSpace) -> Float32Array:
+        """Vectors of the library, [n, d], at most 2,000."""
+        row, size = opened.row, len(opened.index).bit_length()
+        with self._lock:
+            known = self._samples.get(row.id)
+            if known is None or known[0] != size:
+                self._samples[row.id] = known = size, self._lookup.sample(row, SAMPLE)
+            return known[1]
 
     def of(self, opened: OpenSpace) -> JudgesHits | None:
         """None where the space judges for itself, or nothing is indexed."""

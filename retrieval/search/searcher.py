@@ -24,6 +24,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
 
 __all__ = ["EmbedPictures", "Searcher"]
@@ -74,7 +75,7 @@ class Searcher:
         allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
 
-        chances = ImageChances() if query.images else self._text_chances(opened, vector, found.compared)
+        chances = ImageChances() if query.images else self._text_chances(opened, vector, found.compared, allowed)
         judged = self._judge(opened, vector, found, chances, query.offset)
         page = [
             hit
@@ -91,8 +92,12 @@ class Searcher:
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
 
-    def _text_chances(self, opened: OpenSpace, query: Float32Array, items: int) -> TextChances:
-        return TextChances(opened.space, query, items, self._judges.of(opened))
+    def _text_chances(
+        self, opened: OpenSpace, query: Float32Array, items: int, allowed: Int64Array | None
+    ) -> TextChances:
+        """The library's sample is not one of what a filter allows, so that a filtered search goes without."""
+        sample = self._judges.sample(opened) if allowed is None else None
+        return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _judge(
         self, opened: OpenSpace, query: Float32Array, found: Candidates, chances: Chances, offset: int

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.search.chances import ImageChances, TextChances
+from retrieval.search.chances import FEW, ImageChances, TextChances
 
 ANY = np.zeros((1, 4), np.float32)
 SCORES = np.linspace(-1, 1, 41, dtype=np.float32)
@@ -48,6 +48,34 @@ def test_another_judge_takes_the_spaces_place(space: Any) -> None:
     chances = TextChances(space, np.ones(4, np.float32), 2, judge=looking)
     assert chances.fits_from == 0.25
     assert chances.of(np.array([0.75], np.float32), np.full((1, 4), 0.5, np.float32)).tolist() == [0.25]
+
+
+class CountingSpace:
+    """The chance is the score, divided by how many were compared beyond fifteen."""
+
+    fits_from = 0.5
+
+    def chance(self, scores: Any, query: Any, items: int) -> Any:
+        return scores * min(1.0, FEW / items)
+
+
+def test_what_fits_much_of_the_library_fits_however_large_it_is() -> None:
+    counting: Any = CountingSpace()
+    query = np.array([1, 0, 0, 0], np.float32)
+    dogs = np.tile(np.array([[0.75, 0, 0, 0]], np.float32), (3000, 1))
+    alone, among = (
+        TextChances(counting, query, 15_000, sample=sample) for sample in (dogs, dogs * (np.arange(3000) == 0)[:, None])
+    )
+    scores = np.array([0.8, 0.7], np.float32)
+    np.testing.assert_allclose(alone.of(scores, ANY), [0.75, 0.7 / 1000], rtol=1e-5)
+    np.testing.assert_allclose(among.of(scores, ANY), scores / 1000, rtol=1e-5)
+
+
+def test_a_small_library_is_judged_as_it_is() -> None:
+    counting: Any = CountingSpace()
+    query = np.array([1, 0, 0, 0], np.float32)
+    few = np.tile(np.array([[0.75, 0, 0, 0]], np.float32), (FEW, 1))
+    assert TextChances(counting, query, FEW, sample=few).of(np.array([0.25], np.float32), ANY).tolist() == [0.25]
 
 
 def test_a_picture_has_even_odds_at_its_cosine() -> None:
