@@ -108,7 +108,7 @@ class Searcher:
         judged = {}
         for asset_id, own in segments.items():
             scores = own.vectors @ query
-            best = own.vectors[scores.argmax(keepdims=True)]  # its looks stand for those of the whole video
+            best = own.vectors[[scores.argmax()]]  # its looks stand for those of the whole video
             likely = chances.of(scores, best)
             judged[asset_id] = _Judged(looked_at[asset_id], float(likely.max()), own.times, likely)
         return judged

@@ -78,7 +78,7 @@ class Calibration:
         if missing := [name for name in _TENSORS if name not in tensors]:
             raise WeightsError(f"the calibration {path} lacks {', '.join(missing)}; reinstall vidi")
         parts = (tensors[name].astype(np.float32) for name in _TENSORS[:-1])
-        return cls(*parts, threshold=float(tensors["threshold"].item()))
+        return cls(*parts, float(tensors["threshold"].item()))
 
     def rival(self, vectors: Float32Array) -> Float32Array:
         """What the third best name scores on each of the pictures ``vectors`` [n, d]: [n]."""

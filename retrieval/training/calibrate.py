@@ -158,10 +158,10 @@ def _terms_of_best(
 ) -> Float32Array:
     """Terms [t] of the likeliest item of a library; of the one with the best score, while nothing is fitted."""
     score_weight, lead_weight = fitted.weights[1:3]
-    best = int(
-        ((score_weight + lead_weight) * scores - lead_weight * rivals).argmax() if lead_weight else scores.argmax()
-    )
-    return fitted.terms(scores[best : best + 1], rivals[best : best + 1], query, size)[0]
+    liked = (score_weight + lead_weight) * scores - lead_weight * rivals if lead_weight else scores
+    best = slice(liked.argmax(), liked.argmax() + 1)
+    terms: Float32Array = fitted.terms(scores[best], rivals[best], query, size)[0]
+    return terms
 
 
 def _libraries(judgements: NDArray[np.int8], rng: np.random.Generator) -> Iterator[tuple[int, NDArray[np.int64]]]:
