@@ -77,8 +77,8 @@ class Calibration:
             raise WeightsError(f"the calibration can't be read from {path} ({exc}); reinstall vidi") from exc
         if missing := [name for name in _TENSORS if name not in tensors]:
             raise WeightsError(f"the calibration {path} lacks {', '.join(missing)}; reinstall vidi")
-        parts = (tensors[name].astype(np.float32) for name in _TENSORS[:-1])
-        return cls(*parts, float(tensors["threshold"].item()))
+        mean, covariance, captions, rivals, weights = (tensors[name].astype(np.float32) for name in _TENSORS[:-1])
+        return cls(mean, covariance, captions, rivals, weights, float(tensors["threshold"].item()))
 
     def rival(self, vectors: Float32Array) -> Float32Array:
         """What the third best name scores on each of the pictures ``vectors`` [n, d]: [n]."""
