@@ -18,6 +18,7 @@ JUDGED: Final = 20
 FEW: Final = 15
 """A query that fits the best of so many, drawn from the library, fits the library, whatever its size."""
 
+_LOW = 0.25  # quantile of the chances of such bests
 _EVEN = 0.5
 _EVEN_COSINE = 0.6
 _COSINE_SCALE = 0.08
@@ -69,11 +70,11 @@ class TextChances:
         return np.where(scores >= level, np.maximum(own, common), own)
 
     def _common(self, sample: Float32Array) -> tuple[float, float]:
-        """From which score on a hit is among the best of a few, and the usual chance of such a best."""
+        """From which score on a hit is among the best of a few, and the chance of such a best, rather low than high."""
         scores = sample @ self.query
         best = np.argsort(-scores, kind="stable")[: len(scores) // FEW]
         chances = self._of_best(scores[best], sample[best], FEW)
-        return float(scores[best[-1]]), float(np.median(chances))
+        return float(scores[best[-1]]), float(np.quantile(chances, _LOW))
 
     def _of_best(self, scores: Float32Array, vectors: Float32Array, items: int) -> Float32Array:
         judge = self.judge or self.space
