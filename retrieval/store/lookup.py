@@ -146,9 +146,8 @@ class Lookup:
         It costs the same in a library of any size. Where ids were given to other spaces or removed, it has fewer.
         """
         with self._engine.connect() as connection:
-            first, last = connection.execute(select(func.min(Embedding.vector_id), func.max(Embedding.vector_id))).one()
-            if first is None:
-                return np.empty((0, space.dim), np.float32)
+            bounds = select(func.min(Embedding.vector_id), func.max(Embedding.vector_id))
+            first, last = (bound or 0 for bound in connection.execute(bounds).one())
             even = np.unique(np.linspace(first, last, count).astype(np.int64))
             rows: list[bytes] = []
             for chunk in _chunks(even):
