@@ -1,8 +1,9 @@
 """How often "nothing fits" is said rightly and wrongly: python -m benchmarks.calibration FOLDER (with dev.csv).
 
-On photographs, a calibration is fitted to one half of dev and measured on the other. On the sample media that come
-with the install, the shipped one is measured, by queries written by hand: half of them chose the threshold's trade
-("tuning"), the other half was looked at only here ("blind").
+On photographs, a calibration is fitted to one half of dev and asked the captions of the other, and the other way round,
+in libraries of all of dev; figures of both are pooled. On the sample media that come with the install, the shipped one
+is measured, by queries written by hand: half of them chose the threshold's trade ("tuning"), the other half was looked
+at only here ("blind").
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,11 +26,13 @@ from retrieval.experts.appearance import Appearance
 from retrieval.library import Library
 from retrieval.models.picture_tower import read_classifier
 from retrieval.models.sentence_encoder import SentenceEncoder
+from retrieval.search.chances import JUDGED, TextChances
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import StarterHeads, posterior
 from retrieval.spaces.starter import STARTER_WEIGHTS
-from retrieval.training.calibrate import FITS, MISFIT, fit_calibration
-from retrieval.training.judgements import HeldOut, calibration_data, judge_by_classes, judge_by_words
+from retrieval.training.calibrate import FITS, MISFIT, UNKNOWN, Background, fit_calibration
+from retrieval.training.judgements import HeldOut, calibration_data, judge_by_classes
+from retrieval.training.names import NAME_WORDINGS, load_words
 from retrieval.training.prototypes import Classifier, make_prototypes
 from retrieval.types import Float32Array
 from ui.sample_media import sample_media
@@ -36,35 +40,94 @@ from ui.sample_media import sample_media
 __all__ = ["measure_calibration"]
 
 DATA: Final = Path(__file__).parent / "data"
-SIZES: Final = {10: 40, 100: 8, 500: 2}  # of libraries, and how many of each
-REFUSED: Final = 0.1
+SIZES: Final = {10: 20, 100: 10, 1000: 1}  # of libraries, and how many of each
+CAPTIONS: Final = 200  # that a library is asked, and as many absent sentences
+REFUSED: Final = 0.085
 BATCH: Final = 32
+RESAMPLES: Final = 1000
 
-Asked = dict[str, tuple[Float32Array, NDArray[np.int8]]]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Queries [k, d] and whether each of h pictures fits, [k, h]: FITS, MISFIT or UNKNOWN."""
+
+    queries: Float32Array
+    judgements: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dev:
+    """What the towers give for the photographs of dev, and their captions."""
+
+    features: Float32Array
+    logits: Float32Array
+    captions: tuple[tuple[str, ...], ...]
+
+
+class Measured:
+    """The best chance of each query in each library: by size and group, where something fits and where nothing does."""
+
+    def __init__(self) -> None:
+        self.true: dict[tuple[int, str], list[float]] = {}
+        self.false: dict[tuple[int, str], list[float]] = {}
+        self.refused: dict[tuple[int, str, bool], list[bool]] = {}
+
+    def add(self, size: int, group: str, fits: bool, chances: list[float], threshold: float) -> None:
+        """Count ``chances`` of libraries of ``size`` against ``threshold``."""
+        (self.true if fits else self.false).setdefault((size, group), []).extend(chances)
+        self.refused.setdefault((size, group, fits), []).extend(chance < threshold for chance in chances)
+
+    def to_json(self) -> dict[str, Any]:
+        """In percent; areas are against the absent sentences, with 95 % of bootstrap draws of queries."""
+        sizes = sorted({size for size, _ in self.false})
+        groups = sorted({group for _, group in self.true | self.false})
+        return {str(size): {group: self._row(size, group) for group in groups} for size in sizes}
+
+    def _row(self, size: int, group: str) -> dict[str, Any]:
+        row: dict[str, Any] = {}
+        for name, fits in (("true", True), ("false", False)):
+            told = self.refused.get((size, group, fits), [])
+            row[f"{name}_refused"] = round(100 * float(np.mean(told)), 1) if told else None
+            row[f"{name}_asked"] = len(told)
+        if true := self.true.get((size, group)):
+            row |= _area_row(true, self.false[size, "absent_sentences"])
+        return row
 
 
 def measure_calibration(folder: Path) -> dict[str, Any]:
-    """Figures of a calibration fitted on half of ``folder``/dev.csv, and of the shipped one on the sample media."""
+    """Figures of calibrations fitted on halves of ``folder``/dev.csv, and of the shipped one on the sample media."""
     heads, encoder = StarterHeads.load(STARTER_WEIGHTS / "heads.safetensors"), SentenceEncoder.load()
 
     def embed(texts: Sequence[str]) -> Float32Array:
         return heads.embed_texts(encoder.encode(texts))
 
     items = read_captions(folder / "dev.csv")
-    features, logits = _read_pictures(items)
-    half = len(items) // 2
-    made = make_prototypes(features[:half], Classifier(*read_classifier()), rounds=3, rng=np.random.default_rng(0))
-    fitting = [np.concatenate(pair) for pair in ((features[:half], made[0]), (logits[:half], made[1]))]
-    captions = tuple(item.captions for item in items)
-    held_out = HeldOut(heads.embed_pictures(*fitting), posterior(fitting[1]), captions[:half])
-    data = calibration_data(held_out, embed, np.random.default_rng(0))
-    fitted = fit_calibration(held_out.embeddings[:half], data, refused=REFUSED, seed=0)
-    asked = _queries(captions[half:], posterior(logits[half:]), embed)
-    return {
-        "fitted": {"weights": fitted.weights.tolist(), "threshold": fitted.threshold},
-        "photographs": _refusals(fitted, heads.embed_pictures(features[half:], logits[half:]), asked),
-        "sample_media": _sample_media(),
-    }
+    dev = Dev(*_read_pictures(items), tuple(item.captions for item in items))
+    pictures, measured, fits = heads.embed_pictures(dev.features, dev.logits), Measured(), []
+    shuffled = np.random.default_rng(0).permutation(len(items))
+    halves = np.sort(shuffled[: len(items) // 2]), np.sort(shuffled[len(items) // 2 :])
+    for seed, (fitting, asking) in enumerate((halves, halves[::-1])):
+        fitted = _fit(heads, embed, dev, fitting, seed)
+        fits.append({"weights": fitted.weights.tolist(), "threshold": fitted.threshold})
+        _measure(fitted, pictures, _queries(dev, asking, embed), measured, seed)
+    return {"fitted": fits, "photographs": measured.to_json(), "sample_media": _sample_media()}
+
+
+def _fit(heads: StarterHeads, embed: Any, dev: Dev, rows: NDArray[np.int64], seed: int) -> Calibration:
+    """As training does, with ``rows`` of dev in place of all of it, and as background."""
+    rng = np.random.default_rng(seed)
+    features, logits = dev.features[rows], dev.logits[rows]
+    made = make_prototypes(features, Classifier(*read_classifier()), rounds=3, rng=rng)
+    fitting = [np.concatenate(pair) for pair in ((features, made[0]), (logits, made[1]))]
+    captions = tuple(dev.captions[row] for row in rows)
+    held_out = HeldOut(heads.embed_pictures(*fitting), posterior(fitting[1]), captions)
+    names = load_words()[0].words
+    background = Background(
+        pictures=held_out.embeddings[: len(rows)],
+        captions=embed([caption for own in captions for caption in own]),
+        rivals=embed([NAME_WORDINGS[number % 2].format(name) for number, name in enumerate(names)]),
+    )
+    return fit_calibration(background, calibration_data(held_out, embed, rng), refused=REFUSED, seed=seed)
 
 
 def _read_pictures(items: Sequence[CaptionedItem]) -> tuple[Float32Array, Float32Array]:
@@ -79,63 +142,85 @@ def _read_pictures(items: Sequence[CaptionedItem]) -> tuple[Float32Array, Float3
     return np.concatenate(features), np.concatenate(logits)
 
 
-def _queries(captions: tuple[tuple[str, ...], ...], chances: Float32Array, embed: Any) -> Asked:
-    """Captions, everyday words in two wordings, and absent sentences, judged against the pictures."""
-    texts = [caption for own in captions for caption in own]
+def _queries(dev: Dev, rows: NDArray[np.int64], embed: Any) -> dict[str, Asked]:
+    """The captions of ``rows``, everyday words in two wordings, and absent sentences, judged against all of dev."""
+    owners = [row for row in rows.tolist() for _ in dev.captions[row]]
+    own = np.full((len(owners), len(dev.captions)), UNKNOWN, np.int8)
+    own[np.arange(len(owners)), owners] = FITS
     words = json.loads((DATA / "everyday_words.json").read_text("utf-8"))
-    covered = judge_by_classes(list(words.values()), chances)
+    covered = judge_by_classes(list(words.values()), posterior(dev.logits))
     absent = (DATA / "absent_sentences.txt").read_text("utf-8").splitlines()
     return {
-        "captions": (embed(texts), judge_by_words(texts, captions, len(captions))),
-        "words": (embed(list(words)), covered),
-        "words_with_article": (embed([f"a {word}" for word in words]), covered),
-        "absent_sentences": (embed(absent), np.full((len(absent), len(captions)), MISFIT, np.int8)),
+        "captions": Asked(embed([caption for row in rows for caption in dev.captions[row]]), own),
+        "words": Asked(embed(list(words)), covered),
+        "words_with_article": Asked(embed([f"a {word}" for word in words]), covered),
+        "absent_sentences": Asked(embed(absent), np.full((len(absent), len(own[0])), MISFIT, np.int8)),
     }
 
 
-def _refusals(fitted: Calibration, pictures: Float32Array, asked: Asked) -> dict[str, dict[str, Any]]:
-    rng, found = np.random.default_rng(0), {}
+def _measure(
+    fitted: Calibration, pictures: Float32Array, asked: dict[str, Asked], measured: Measured, seed: int
+) -> None:
+    rng, judge = np.random.default_rng([seed, 1]), _Judge(fitted)
     for size, repeats in SIZES.items():
-        best: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in asked}
         for _ in range(repeats):
-            library = rng.choice(len(pictures), min(size, len(pictures)), replace=False)
-            for name, (queries, judgements) in asked.items():
-                inside = judgements[:, library]
-                fits, misfits = (inside == FITS).any(axis=1), (inside == MISFIT).all(axis=1)
-                for group, rows in zip(best[name], (fits, misfits), strict=True):
-                    chosen = rng.permutation(np.flatnonzero(rows))[:200]
-                    group += [_best(fitted, pictures[library], queries[row]) for row in chosen]
-        absent = best["absent_sentences"][1]
-        found[str(size)] = {name: _shares(fitted, *groups, absent) for name, groups in best.items()}
-    return found
+            for group, about in asked.items():
+                for fits, rows in _libraries(about, min(size, len(pictures)), len(pictures), rng):
+                    best = [_best(judge, pictures[library], about.queries[row]) for row, library in rows]
+                    measured.add(size, group, fits, best, fitted.threshold)
 
 
-def _best(fitted: Calibration, library: Float32Array, query: Float32Array) -> float:
-    return float(fitted.chance((library @ query).max(keepdims=True), query, len(library))[0])
+def _libraries(
+    about: Asked, size: int, pictures: int, rng: np.random.Generator
+) -> Iterator[tuple[bool, list[tuple[int, NDArray[np.int64]]]]]:
+    """Queries, each with a library of ``size`` pictures: one that fits among any, then such as do not fit."""
+    fitting, misfits = about.judgements == FITS, about.judgements == MISFIT
+    asked = rng.permutation(np.flatnonzero(fitting.any(axis=1)))[:CAPTIONS]
+    true = [(row, rng.choice(pictures, size, replace=False)) for row in asked]
+    for row, library in true:
+        if not fitting[row, library].any():
+            library[0] = rng.choice(np.flatnonzero(fitting[row]))
+    yield True, true
+    enough = rng.permutation(np.flatnonzero(misfits.sum(axis=1) >= size))[:CAPTIONS]
+    yield False, [(row, rng.choice(np.flatnonzero(misfits[row]), size, replace=False)) for row in enough]
 
 
-def _shares(
-    fitted: Calibration, true: list[float], false: list[float], absent: list[float]
-) -> dict[str, float | int | None]:
-    """Refused in percent, of what is there and what is not; the area under the curve is against absent sentences."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judge:
+    """The fitted calibration in the shipped one's place."""
 
-    def refused(chances: list[float]) -> float | None:
-        return round(100 * float(np.mean(np.array(chances) < fitted.threshold)), 1) if chances else None
+    fitted: Calibration
 
-    area = round(_area(true, absent), 3) if true else None
-    return {
-        "true_refused": refused(true),
-        "true_asked": len(true),
-        "false_refused": refused(false),
-        "false_asked": len(false),
-        "area": area,
-    }
+    @property
+    def fits_from(self) -> float:
+        return self.fitted.threshold
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        return self.fitted.chance(scores, vectors, query, items)
 
 
-def _area(true: list[float], false: list[float]) -> float:
+def _best(judge: Any, library: Float32Array, query: Float32Array) -> float:
+    """The best chance among the hits that a search judges."""
+    scores = library @ query
+    judged = np.argsort(-scores, kind="stable")[:JUDGED]
+    chances = TextChances(judge, query, len(library), judge, library)
+    return float(chances.of(scores[judged], library[judged]).max())
+
+
+def _area_row(true: list[float], false: list[float]) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    drawn = [
+        _area(rng.choice(true, len(true)).tolist(), rng.choice(false, len(false)).tolist()) for _ in range(RESAMPLES)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {"area": round(_area(true, false), 3), "area_95": [round(float(low), 3), round(float(high), 3)]}
+
+
+def _area(true: Sequence[float], false: Sequence[float]) -> float:
     """The chance that a true one scores higher than a false one; ties count half."""
-    difference = np.array(true)[:, None] - np.array(false)
-    return float(np.mean((difference > 0) + 0.5 * (difference == 0)))
+    ranked = np.sort(false)
+    below, to = (np.searchsorted(ranked, true, side) for side in ("left", "right"))
+    return float((below + to).mean() / 2 / len(ranked))
 
 
 def _sample_media() -> dict[str, Any]:

@@ -5,7 +5,7 @@ Cormack, Clarke and Buettcher, 2009: reciprocal rank fusion, with their constant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from retrieval.search.query import By, Query
@@ -13,7 +13,6 @@ from retrieval.search.results import Reason
 from retrieval.store.catalog import Catalog
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.text_lookup import TextLookup
-from retrieval.types import Float32Array
 
 __all__ = ["JOINED_MOST", "Captions", "Ranked", "content_words", "join"]
 
@@ -115,13 +114,14 @@ class Captions:
 
 
 def join(
-    by_frames: Sequence[LiveAsset], chances: Float32Array, by_words: Sequence[LiveAsset], fits_from: float
+    by_frames: Sequence[LiveAsset], likely: Mapping[int, float], by_words: Sequence[LiveAsset], fits_from: float
 ) -> list[Ranked]:
     """Both rankings as one: by the sum of reciprocal ranks, equal ones by name; what holds the query's words fits.
 
-    ``chances`` ``[n]`` are those of ``by_frames``. Where there are no words, theirs is the order, unchanged.
+    ``likely`` has the chances of ``by_frames`` by id; what it lacks is left out. Where there are no words, theirs is
+    the order, unchanged.
     """
-    likely = {asset.id: float(chance) for asset, chance in zip(by_frames, chances, strict=True)}
+    by_frames = [asset for asset in by_frames if asset.id in likely]
     if not by_words:
         return [Ranked(asset, likely[asset.id], (Reason("frames", 1.0),)) for asset in by_frames]
     said = {asset.id for asset in by_words}

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.experts.appearance import CLASSES_EXPERT
 from retrieval.search.candidates import find_candidates
 from retrieval.search.captions import JOINED_MOST, Captions, Ranked, join
-from retrieval.search.chances import Chances, ImageChances, TextChances
+from retrieval.search.chances import JUDGED, ImageChances, TextChances
+from retrieval.search.hits import HitMaker
+from retrieval.search.judging import Judge
+from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
-from retrieval.search.ranking import find_moments
-from retrieval.search.results import Hit, SearchResult, Tag
-from retrieval.search.tags import ClassTags
+from retrieval.search.results import SearchResult
 from retrieval.spaces.language import looks_foreign
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
-from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
-from retrieval.store.parts import Parts
-from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
+from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.store.selection import Selection
+from retrieval.types import Float32Array, MediaKind
 
 __all__ = ["EmbedPictures", "Searcher"]
 
@@ -49,11 +49,10 @@ class Searcher:
         self._lookup = Lookup(catalog)
         self._bitmaps = Bitmaps(catalog, self._lookup)
         self._embed_pictures = embed_pictures
-        self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
         self._captions = Captions(catalog, self._lookup, notice)
-        self._parts = Parts(catalog)
-        self._tags = ClassTags()
+        self._judges = LibraryJudges(catalog)
+        self._hits = HitMaker(catalog, self._lookup, notice)
 
     def search(self, query: Query) -> SearchResult:
         """The answer.
@@ -70,23 +69,38 @@ class Searcher:
         count = max(query.offset + query.top, JOINED_MOST if said else 0)
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, count, allowed)
 
-        chances = ImageChances() if query.images else TextChances(opened.space, vector, found.compared)
-        likely = chances.of(found.scores)
-        if query.by is By.TEXT:
-            ranked = self._captions.ranked(query, chances.fits_from)
-        else:
-            ranked = join(found.assets, likely, said, chances.fits_from)
-        shown = [each for each in ranked if query.anyway or each.chance >= chances.fits_from]
-        page = shown[query.offset : query.offset + query.top]
+        chances = ImageChances() if query.images else self._text_chances(opened, vector, found.compared, allowed)
+        judge = Judge(self._lookup, opened, vector, chances)
+        page = self._page(query, found.assets, said, judge, chances.fits_from)
         there = [replace(each, asset=seen) for each in page if (seen := _on_disk(each.asset)) is not None]
-        there = list(self._captions.quoted(query, there))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=any(each.chance >= chances.fits_from for each in ranked),
-            hits=tuple(self._hits(opened, vector, there, chances)),
+            fits=bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, chances.fits_from)),
+            hits=tuple(self._hits.make(list(self._captions.quoted(query, there)), judge, chances.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
+
+    def _text_chances(
+        self, opened: OpenSpace, query: Float32Array, items: int, allowed: Selection | None
+    ) -> TextChances:
+        """The library's sample is not one of what a filter allows, so that a filtered search goes without."""
+        sample = self._judges.sample(opened) if allowed is None else None
+        return TextChances(opened.space, query, items, self._judges.of(opened), sample)
+
+    def _page(
+        self, query: Query, found: Sequence[LiveAsset], said: Sequence[LiveAsset], judge: Judge, fits_from: float
+    ) -> list[Ranked]:
+        """What is shown, best first: of all that was found by frames, by words, or by both."""
+        if query.by is By.TEXT:
+            ranked = self._captions.ranked(query, fits_from)
+        elif said:
+            ranked = join(found, _chances_of(found, judge), said, fits_from)
+        else:
+            ranked = join(found[query.offset :], _chances_of(found[query.offset :], judge), (), fits_from)
+        shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
+        first = query.offset if said or query.by is By.TEXT else 0
+        return shown[first : first + query.top]
 
     def _query_vector(self, space: Space, query: Query) -> Float32Array:
         """``[d]``; a text and its pictures count alike, and the sum has length 1 again."""
@@ -97,40 +111,14 @@ class Searcher:
             parts.append(_unit(self._embed_pictures(space, query.images).mean(axis=0)))
         return parts[0] if len(parts) == 1 else _unit(sum(map(_unit, parts), np.zeros(space.dim, np.float32)))
 
-    def _hits(
-        self,
-        opened: OpenSpace,
-        vector: Float32Array,
-        page: Sequence[Ranked],
-        chances: Chances,
-    ) -> Iterator[Hit]:
-        ids = [each.asset.id for each in page]
-        videos = [each.asset.id for each in page if each.asset.kind is MediaKind.VIDEO]
-        parts = self._parts.of_assets(ids)
-        segments = self._lookup.segments(opened.row, videos)
-        tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
-        for asset, chance, why in ((each.asset, each.chance, each.why) for each in page):
-            moments = _moments(segments.get(asset.id), vector, chances)
-            yield Hit(
-                path=_path_of(asset.paths[0]),
-                copies=tuple(map(_path_of, asset.paths[1:])),
-                kind=asset.kind,
-                score=chance,
-                fits=chance >= chances.fits_from,
-                moments=moments,
-                tags=self._tags_of(tracks.get(asset.id), moments),
-                why=why,
-                parts=tuple(map(_path_of, parts.get(asset.id, ()))),
-            )
 
-    def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
-        return () if track is None else self._tags.of(track, moments[0] if moments else None)
+def _chances_of(assets: Sequence[LiveAsset], judge: Judge) -> dict[int, float]:
+    return {asset_id: judged.chance for asset_id, judged in judge.of(assets).items()}
 
 
-def _moments(segments: AssetSegments | None, vector: Float32Array, chances: Chances) -> tuple[Moment, ...]:
-    if segments is None or segments.times is None:
-        return ()
-    return tuple(find_moments(segments.times, chances.of(segments.vectors @ vector)))
+def _any_fits(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> bool:
+    """Whether one of the nearest does: those further down are likelier to seem so by chance."""
+    return max(_chances_of(found[:JUDGED], judge).values(), default=0.0) >= fits_from
 
 
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:
@@ -161,7 +149,3 @@ def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
 def _unit(vector: Float32Array) -> Float32Array:
     length = float(np.linalg.norm(vector))
     return vector if length == 0 else np.asarray(vector / length, np.float32)
-
-
-def _path_of(raw: bytes) -> Path:
-    return Path(os.fsdecode(raw))

@@ -25,6 +25,7 @@ class OpenClipSpace:
     """A model of open_clip; several threads may use it at once."""
 
     normalized = True
+    judged_by_library = True
 
     def __init__(self, name: ClipName, *, threads: int | None = None) -> None:
         """``threads`` that one call may use on a CPU; by default as many as there are usable cores."""

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from retrieval.experts.expert import Rows
 from retrieval.types import Float32Array
 
-__all__ = ["Space"]
+__all__ = ["JudgedByLibrary", "JudgesHits", "Space"]
 
 
 @runtime_checkable
@@ -64,3 +64,28 @@ class Space(Protocol):
 
         ``scores`` are inner products with ``query`` [d] of the best among ``items`` that were compared.
         """
+
+
+@runtime_checkable
+class JudgesHits(Protocol):
+    """What judges hits by their own vectors beside their scores. A space may; what judges for a space does."""
+
+    @property
+    def fits_from(self) -> float:
+        """The chance from which a hit is said to fit."""
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        """The calibrated chance, 0 to 1, that each hit fits: [n].
+
+        ``scores`` [n] are inner products with ``query`` [d], of hits among ``items`` that were compared; ``vectors``
+        are the hits' own, [n, d], or [1, d] that stands for all, as the best frame does for its video.
+        """
+
+
+@runtime_checkable
+class JudgedByLibrary(Protocol):
+    """A space for which nobody measured what a score means: hits are judged by a calibration made from the library."""
+
+    @property
+    def judged_by_library(self) -> bool:
+        """Whether that is so for these weights."""

@@ -80,8 +80,12 @@ class StarterSpace:
         return self._heads.embed_pictures(rows[Appearance.name], rows[LOGITS_ROWS])
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
-        """The calibrated chance that each score fits; see :class:`retrieval.spaces.space.Space`."""
-        return self._calibration.chance(scores, query, items)
+        """The calibrated chance that each score fits, of pictures like any; :meth:`hit_chance` knows more."""
+        return self._calibration.chance(scores, self._calibration.mean[None], query, items)
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        """The calibrated chance that each hit fits; see :class:`retrieval.spaces.space.JudgesHits`."""
+        return self._calibration.chance(scores, vectors, query, items)
 
     def _loaded_encoder(self) -> SentenceEncoder:
         with self._lock:  # or two first queries at once would load it twice

@@ -37,10 +37,12 @@ def save_heads(heads: StarterHeads, path: Path) -> None:
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """A calibration as safetensors; its covariance in float16."""
+    """A calibration as safetensors; its covariance and its rivals in float16."""
     tensors = {
         "mean": calibration.mean,
         "covariance": _small(calibration.covariance),
+        "captions": calibration.captions,
+        "rivals": _small(calibration.rivals),
         "weights": calibration.weights,
         "threshold": np.array(calibration.threshold, np.float32),
     }

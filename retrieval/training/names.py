@@ -73,6 +73,11 @@ class WordGroup:
         """How well the words ``rows`` [k] fit pictures of those class chances [n, 1000]: [n, k], 0 to 1."""
         return chances @ self.covers[rows].T.astype(np.float32)
 
+    def rivals(self) -> Float32Array:
+        """Each word once, by turns bare and with its article (the first two wordings): [k, 384]."""
+        rows = np.arange(len(self.vectors))
+        return np.asarray(self.vectors[rows, rows % 2], np.float32)
+
     def one_a_class(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """A row for each class that has a word, drawn evenly; a row that stands for two classes comes once."""
         draw = np.where(self.covers, rng.random(self.covers.shape, dtype=np.float32), -1)

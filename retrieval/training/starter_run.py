@@ -19,7 +19,7 @@ from retrieval.settings import Settings
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import CLASSES, StarterHeads, posterior
 from retrieval.training.agreement import CLIP_WORDINGS, agreement, ensemble
-from retrieval.training.calibrate import fit_calibration
+from retrieval.training.calibrate import Background, fit_calibration
 from retrieval.training.captioned_pictures import CaptionedPictures, Say, TowerReader
 from retrieval.training.contrastive import ContrastiveConfig, train_contrastive
 from retrieval.training.contrastive_data import Names
@@ -35,7 +35,7 @@ __all__ = ["FEWEST_PICTURES", "LEFT_OUT_NAMES", "StarterRun", "unseen_classes"]
 FEWEST_PICTURES: Final = 50
 """Of either table: fewer teach nothing, and calibrate nothing."""
 LEFT_OUT_NAMES: Final = 200
-_REFUSED: Final = 0.1  # share of true captions that may be told "nothing fits"
+_REFUSED: Final = 0.085  # share of true captions that may be told "nothing fits": under the tenth that is allowed
 _MADE: Final = 3  # features of each class, for the calibration
 
 
@@ -78,7 +78,7 @@ class StarterRun:
         names = self._names(reader)
         heads = self._heads(cache, train, names)
         self.say("calibrating on dev")
-        calibration = self._calibrate(heads, reader, train, dev, names.classifier)
+        calibration = self._calibrate(heads, reader, train, dev, names)
         figures = self._figures(heads, reader, dev)
         self._write(heads, calibration, self._card(heads, train, dev, figures))
         return figures
@@ -116,16 +116,20 @@ class StarterRun:
         reader: TowerReader,
         train: CaptionedPictures,
         dev: CaptionedPictures,
-        classifier: Classifier,
+        names: Names,
     ) -> Calibration:
         """Over dev, and features made from it of the classes that it does not show."""
         rng = np.random.default_rng([self.config.seed, 2])
         features, logits = dev.first_view()
-        made, made_logits = make_prototypes(features, classifier, rounds=_MADE, rng=rng)
+        made, made_logits = make_prototypes(features, names.classifier, rounds=_MADE, rng=rng)
         features, logits = np.concatenate([features, made]), np.concatenate([logits, made_logits])
         held_out = HeldOut(heads.embed_pictures(features, logits), posterior(logits), dev.texts)
         data = calibration_data(held_out, lambda texts: heads.embed_texts(reader.encode(texts)), rng)
-        background = heads.embed_pictures(*train.first_view())
+        background = Background(
+            pictures=heads.embed_pictures(*train.first_view()),
+            captions=heads.embed_texts(train.captions.vectors),
+            rivals=heads.embed_texts(names.names.rivals()),
+        )
         return fit_calibration(background, data, refused=_REFUSED, seed=self.config.seed)
 
     def _figures(self, heads: StarterHeads, reader: TowerReader, dev: CaptionedPictures) -> dict[str, float]:

@@ -126,10 +126,10 @@ def test_function_words_need_not_be_held(text: str, words: list[str]) -> None:
 
 def test_ranks_are_joined_by_their_reciprocals() -> None:
     assets = [LiveAsset(number, MediaKind.PICTURE, (b"/%03d" % number,)) for number in range(300)]
-    chances = np.linspace(0.9, 0.1, 300, dtype=np.float32)
-    plain = join(assets, chances, [], 0.5)
+    likely = dict(enumerate(np.linspace(0.9, 0.1, 300).tolist()))
+    plain = join(assets, likely, [], 0.5)
     assert [each.asset.id for each in plain] == list(range(300))
-    joined = join(assets, chances, [assets[250], assets[5]], 0.5)
+    joined = join(assets, likely, [assets[250], assets[5]], 0.5)
     # 1/61 at rank 250 by frames, which counts no more; 1/62 + 1/66; then the frames alone.
     assert [each.asset.id for each in joined][:3] == [5, 0, 250]
     assert sorted(each.asset.id for each in joined) == list(range(300))

@@ -75,6 +75,34 @@ def test_the_spaces_own_threshold_decides_what_fits(filled: Any, make_searcher: 
     assert not make_searcher().search(Query("1 0 0 0")).fits
 
 
+def test_a_later_hit_may_fit_where_the_first_does_not(
+    filled: Any, make_searcher: MakeSearcher, space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A space that judges hits by their own vectors: here by the second number, of which "striking" has enough."""
+    striking = filled.asset("/media/striking.jpg")
+    filled.embed(striking, filled.space(), [[0.3, 0.75, 0, 0]])
+
+    def by_looks(self: Any, scores: Any, vectors: Any, query: Any, items: int) -> Any:
+        return np.broadcast_to(vectors[:, 1], scores.shape).astype(np.float32)
+
+    monkeypatch.setattr(type(space), "hit_chance", by_looks, raising=False)
+    result = make_searcher().search(Query("1 0 0 0"))
+    assert (result.fits, names(result)) == (True, ["striking.jpg"])
+    anyway = make_searcher().search(Query("1 0 0 0", anyway=True))
+    assert names(anyway) == ["best.jpg", "clip.mp4", "good.jpg", "striking.jpg", "poor.jpg"]
+    assert [hit.fits for hit in anyway.hits] == [False, False, False, True, False]
+
+
+def test_the_first_page_decides_what_fits_on_every_page(library: Any, make_searcher: MakeSearcher) -> None:
+    space = library.space()
+    for number in range(30):
+        library.embed(library.asset(f"/{number:02}.jpg"), space, [[0.8 - number / 50, 0, 0, 0]])
+    last = make_searcher().search(Query("1 0 0 0", top=5, offset=25, anyway=True))
+    assert names(last) == [f"{number:02}.jpg" for number in range(25, 30)]
+    assert last.fits
+    assert not any(hit.fits for hit in last.hits)
+
+
 def test_pages_follow_one_another(filled: Any, make_searcher: MakeSearcher) -> None:
     searcher = make_searcher()
     pages = [searcher.search(Query("1 0 0 0", top=1, offset=offset, anyway=True)) for offset in range(5)]

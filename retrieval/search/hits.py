@@ -1,0 +1,59 @@
+"""From a ranked page to hits: their moments, tags and parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from retrieval.experts.appearance import CLASSES_EXPERT
+from retrieval.search.captions import Ranked
+from retrieval.search.judging import Judge
+from retrieval.search.results import Hit, Tag
+from retrieval.search.tags import ClassTags
+from retrieval.store.catalog import Catalog
+from retrieval.store.faiss_index import Notice
+from retrieval.store.lookup import Lookup
+from retrieval.store.parts import Parts
+from retrieval.types import FeatureTrack, Moment
+
+__all__ = ["HitMaker"]
+
+
+class HitMaker:
+    """Tells of each ranked asset all that a person is shown. Safe to share between threads."""
+
+    def __init__(self, catalog: Catalog, lookup: Lookup, notice: Notice) -> None:
+        """``notice`` is told, in one line, when a track can't be read."""
+        self._lookup = lookup
+        self._notice = notice
+        self._parts = Parts(catalog)
+        self._tags = ClassTags()
+
+    def make(self, page: Sequence[Ranked], judge: Judge, fits_from: float) -> Iterator[Hit]:
+        """The hits of ``page``, in its order."""
+        ids = [each.asset.id for each in page]
+        judged = judge.of(each.asset for each in page)
+        parts = self._parts.of_assets(ids)
+        tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
+        for each in page:
+            asset = each.asset
+            moments = judged[asset.id].moments if asset.id in judged else ()
+            yield Hit(
+                path=_path_of(asset.paths[0]),
+                copies=tuple(map(_path_of, asset.paths[1:])),
+                kind=asset.kind,
+                score=each.chance,
+                fits=each.chance >= fits_from,
+                moments=moments,
+                tags=self._tags_of(tracks.get(asset.id), moments),
+                why=each.why,
+                parts=tuple(map(_path_of, parts.get(asset.id, ()))),
+            )
+
+    def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
+        return () if track is None else self._tags.of(track, moments[0] if moments else None)
+
+
+def _path_of(raw: bytes) -> Path:
+    return Path(os.fsdecode(raw))

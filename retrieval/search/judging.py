@@ -1,0 +1,56 @@
+"""What each asset's own vectors say of a query: its chance, and the chances of its moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from retrieval.search.chances import Chances
+from retrieval.search.open_spaces import OpenSpace
+from retrieval.search.ranking import find_moments
+from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.types import Float32Array, Moment
+
+__all__ = ["Judge", "Judged"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """The chance of an asset, with times [n, 2] (None for a picture) and chances [n] of its segments."""
+
+    chance: float
+    times: Float32Array | None
+    by_segment: Float32Array
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """Best first; none for a picture."""
+        return () if self.times is None else tuple(find_moments(self.times, self.by_segment))
+
+
+class Judge:
+    """Judges assets for one query, each once."""
+
+    def __init__(self, lookup: Lookup, opened: OpenSpace, query: Float32Array, chances: Chances) -> None:
+        """``query`` is its vector [d]."""
+        self._lookup = lookup
+        self._opened = opened
+        self._query = query
+        self._chances = chances
+        self._judged: dict[int, Judged | None] = {}
+
+    def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
+        """By id; an asset without a sound vector in the space is left out."""
+        asked = [asset.id for asset in assets]
+        new = [asset_id for asset_id in dict.fromkeys(asked) if asset_id not in self._judged]
+        segments = self._lookup.segments(self._opened.row, new)
+        for asset_id in new:
+            own = segments.get(asset_id)
+            self._judged[asset_id] = None if own is None else self._judge(own.vectors, own.times)
+        return {asset_id: judged for asset_id in asked if (judged := self._judged[asset_id]) is not None}
+
+    def _judge(self, vectors: Float32Array, times: Float32Array | None) -> Judged:
+        scores = vectors @ self._query
+        best = vectors[[scores.argmax()]]  # its looks stand for those of the whole video
+        likely = self._chances.of(scores, best)
+        return Judged(float(likely.max()), times, likely)
