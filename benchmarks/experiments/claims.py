@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.experiments.data import first_of_each, picture_sets, split_paths
-from benchmarks.experiments.runs import Record, parameters, tested, train_model
+from benchmarks.experiments.data import picture_sets, split_paths
+from benchmarks.experiments.head_arm import head_accuracy, read_once
+from benchmarks.experiments.runs import Record, parameters, told_right, train_model
 from benchmarks.experiments.scale import SIZE, Scale
 from benchmarks.experiments.teacher import ConvolutionalTeacher
 from retrieval.models.classifier_files import PictureInput
@@ -24,6 +27,7 @@ __all__ = ["EXPERIMENTS"]
 
 TEST_SIZES: Final = (32, 48, 64)
 Build = Callable[[], nn.Module]
+Rows = NDArray[np.int64]
 
 
 def positions(folder: Path, scale: Scale) -> Record:
@@ -33,7 +37,6 @@ def positions(folder: Path, scale: Scale) -> Record:
         "learned": lambda: DeiT(scale.deit()),
         "sinusoidal": lambda: DeiT(scale.deit(positions=Positions.SINUSOIDAL)),
         "PEG": lambda: CPVT(scale.cpvt()),
-        "PEG, averaged": lambda: CPVT(scale.cpvt(average_pooling=True)),
     }
     record = Record.opened("positions", scale)
     for seed in scale.seeds:
@@ -41,7 +44,7 @@ def positions(folder: Path, scale: Scale) -> Record:
 
             def run(build: Build = build, seed: int = seed) -> dict[str, float]:
                 model = train_model(build, train, scale.recipe, seed)
-                return {f"at {size}": tested(model, test, size) for size in TEST_SIZES}
+                return {f"at {size}": told_right(model, test, size) for size in TEST_SIZES}
 
             record.measure(arm, seed, run)
     return record
@@ -55,14 +58,15 @@ def distillation(folder: Path, scale: Scale) -> Record:
     arms: dict[str, tuple[bool, DistillationConfig | None]] = {
         "alone": (False, None),
         "soft": (False, soft),
-        "hard": (False, hard),
-        "hard, distillation token": (True, hard),
+        "hard, with its token": (True, hard),
     }
     for seed in scale.seeds:
         if all(str(seed) in record.arms.get(arm, {}) for arm in arms):
             continue
-        taught = train_model(lambda: ConvolutionalTeacher(scale.teacher_widths, scale.classes), train, scale.recipe, seed)
-        record.measure("teacher", seed, lambda taught=taught: {"accuracy": tested(taught, test)})  # type: ignore[misc]
+        taught = train_model(
+            lambda: ConvolutionalTeacher(scale.teacher_widths, scale.classes), train, scale.recipe, seed
+        )
+        record.measure("teacher", seed, lambda taught=taught: {"accuracy": told_right(taught, test)})  # type: ignore[misc]
         for arm, (distilled, config) in arms.items():
 
             def run(distilled: bool = distilled, config: DistillationConfig | None = config, seed: int = seed,
@@ -75,7 +79,7 @@ def distillation(folder: Path, scale: Scale) -> Record:
                     teacher=_answers(taught) if config else None,
                     distillation=config,
                 )
-                return {"accuracy": tested(model, test)}
+                return {"accuracy": told_right(model, test)}
 
             record.measure(arm, seed, run)
     return record
@@ -107,7 +111,7 @@ def convolution(folder: Path, scale: Scale) -> Record:
 
             def run(build: Build = build, seed: int = seed) -> dict[str, float]:
                 model = train_model(build, train, scale.little_recipe(), seed)
-                return {"accuracy": tested(model, test), "parameters": parameters(model)}
+                return {"accuracy": told_right(model, test), "parameters": parameters(model)}
 
             record.measure(arm, seed, run)
     return record
@@ -121,29 +125,37 @@ def _equal_width(scale: Scale) -> int:
 
 
 def pretrained(folder: Path, scale: Scale) -> Record:
-    """ViT from scratch against a head on the embedded tower's features, on little data."""
-    from benchmarks.experiments.head_arm import head_accuracy
+    """ViT from scratch against a head on the embedded tower's features, on few pictures and on more.
 
+    The few are drawn by the seed, the same for both.
+    """
     record = Record.opened("pretrained", scale)
-    paths, unseen = split_paths(folder, scale.train, scale.test)
-    whole, test = picture_sets(folder, scale.train, scale.test, SIZE)
-    for count in (scale.few, scale.train):
-        chosen = first_of_each(paths, count)
-        rows = [row for row, path in enumerate(paths.paths) if path in set(chosen.paths)]
-        train = whole.only(torch.tensor(rows).numpy())
-        for seed in scale.seeds:
+    known, unseen = split_paths(folder, scale.train, scale.test)
+    pixels, test = picture_sets(folder, scale.train, scale.test, SIZE)
+    features, unseen_features = read_once(known), read_once(unseen)
+    for seed in scale.seeds:
+        for count in (scale.few, scale.train):
+            rows = _drawn(known.labels, count, seed)
 
-            def scratch(train=train, seed: int = seed, count: int = count) -> dict[str, float]:  # type: ignore[no-untyped-def]
+            def scratch(rows: Rows = rows, seed: int = seed, count: int = count) -> dict[str, float]:
                 recipe = scale.recipe if count == scale.train else scale.little_recipe()
-                return {"accuracy": tested(train_model(lambda: ViT(scale.vit()), train, recipe, seed), test)}
+                return {
+                    "accuracy": told_right(train_model(lambda: ViT(scale.vit()), pixels.only(rows), recipe, seed), test)
+                }
+
+            def head(rows: Rows = rows, seed: int = seed) -> dict[str, float]:
+                return {"accuracy": head_accuracy(features.only(rows), unseen_features, seed)}
 
             record.measure(f"ViT from scratch, {count} of a class", seed, scratch)
-            record.measure(
-                f"head on features, {count} of a class",
-                seed,
-                lambda chosen=chosen, seed=seed: {"accuracy": head_accuracy(chosen, unseen, seed)},  # type: ignore[misc]
-            )
+            record.measure(f"head on features, {count} of a class", seed, head)
     return record
+
+
+def _drawn(labels: Rows, count: int, seed: int) -> Rows:
+    """So many places of each class."""
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(np.flatnonzero(labels == label))[:count] for label in np.unique(labels)]
+    return np.sort(np.concatenate(chosen))
 
 
 EXPERIMENTS: Final[Mapping[str, Callable[[Path, Scale], Record]]] = {

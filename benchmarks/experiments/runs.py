@@ -24,7 +24,7 @@ from retrieval.training.classifier.picture_set import PictureSet
 from retrieval.training.classifier.recipe import Recipe
 from retrieval.training.distillation import DistillationConfig
 
-__all__ = ["Record", "parameters", "tested", "train_model"]
+__all__ = ["Record", "parameters", "told_right", "train_model"]
 
 RESULTS = Path(__file__).parent.parent / "results" / "experiments"
 
@@ -55,7 +55,7 @@ def train_model(
     return model.eval()
 
 
-def tested(model: nn.Module, test: PictureSet, size: int = SIZE) -> float:
+def told_right(model: nn.Module, test: PictureSet, size: int = SIZE) -> float:
     """Share of ``test`` that is told right, in percent, with pictures enlarged to ``size``."""
     device = next(model.parameters()).device
     logits = logits_of(model, PictureInput(size), test, device)

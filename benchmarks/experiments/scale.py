@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.models.cpvt import CPVTConfig
@@ -38,7 +38,6 @@ class Scale:
     seeds: tuple[int, ...] = (0, 1, 2)
     patch: int = 4
     classes: int = 10
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def _proportions(self, width: int | None = None) -> dict[str, Any]:
         return {
@@ -93,13 +92,13 @@ SMALL = Scale(
     heads=4,
     cvt_layers=(1, 1, 2),
     cvt_widths=(32, 64, 96),
-    teacher_widths=(24, 48, 96),
+    teacher_widths=(16, 32, 64),
     train=200,
     little=100,
     few=20,
     test=200,
     recipe=Recipe(
-        epochs=12,
+        epochs=8,
         batch=50,
         learning_rate=2e-3,
         warmup_epochs=1,
@@ -108,7 +107,7 @@ SMALL = Scale(
         augmentation=Augmentation.LIGHT,
         smallest_part=0.3,
     ),
-    little_epochs=20,
+    little_epochs=12,
 )
 LARGE = Scale(
     name="large",

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,7 +91,7 @@ class HeadWeights:
 
     def __post_init__(self) -> None:
         widths = [weight.shape[::-1] for weight in self.weights]
-        fits = all(before[1] == after[0] for before, after in zip(widths, widths[1:], strict=False))
+        fits = all(before[1] == after[0] for before, after in pairwise(widths))
         fits = fits and all(bias.shape == (shape[1],) for bias, shape in zip(self.biases, widths, strict=True))
         if not self.weights or not fits:
             raise ValueError(f"layers of {widths} with biases {[bias.shape for bias in self.biases]} don't follow")

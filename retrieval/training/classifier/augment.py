@@ -30,19 +30,24 @@ def single_picture(recipe: Recipe, size: int) -> Augment:
 
     to_float = v2.ToDtype(torch.float32, scale=True)
     if recipe.augmentation is Augmentation.NONE:
-        return v2.Compose([v2.Resize((size, size), antialias=True), to_float])
+        return _composed(v2.Resize((size, size), antialias=True), to_float)
     part = v2.RandomResizedCrop(size, scale=(recipe.smallest_part, 1.0), antialias=True)
     if recipe.augmentation is Augmentation.LIGHT:
-        return v2.Compose([part, v2.RandomHorizontalFlip(), to_float])
-    return v2.Compose(
-        [
-            part,
-            v2.RandomHorizontalFlip(),
-            v2.RandAugment(num_ops=2, magnitude=9, interpolation=InterpolationMode.BILINEAR),
-            to_float,
-            v2.RandomErasing(p=0.25, value=_GREY),
-        ]
+        return _composed(part, v2.RandomHorizontalFlip(), to_float)
+    return _composed(
+        part,
+        v2.RandomHorizontalFlip(),
+        v2.RandAugment(num_ops=2, magnitude=9, interpolation=InterpolationMode.BILINEAR),
+        to_float,
+        v2.RandomErasing(p=0.25, value=_GREY),
     )
+
+
+def _composed(*parts: Augment) -> Augment:
+    from torchvision.transforms import v2
+
+    composed: Augment = v2.Compose(list(parts))
+    return composed
 
 
 def mixer(recipe: Recipe, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:

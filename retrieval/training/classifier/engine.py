@@ -85,7 +85,7 @@ class LocalEngine:
     def step(self, loss: Tensor, model: nn.Module, optimizer: Optimizer, clip: float) -> None:
         """As told in :class:`Engine`."""
         optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(model.parameters(), clip)
         self._scaler.step(optimizer)

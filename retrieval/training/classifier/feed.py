@@ -79,6 +79,5 @@ class _Seen(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
         row, seed = key
         torch.manual_seed(seed)
-        # Copied: a picture in a mapped file can't be written to, and torch warns of such.
-        pixels = torch.from_numpy(np.array(self._pictures.pixels[row])).permute(2, 0, 1)  # [3, s, s]
+        pixels = torch.from_numpy(self._pictures.pixels(row, row + 1)[0]).permute(2, 0, 1)  # [3, s, s]
         return self._augment(pixels), int(self._pictures.labels[row])

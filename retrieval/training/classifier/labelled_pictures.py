@@ -6,7 +6,6 @@ Shapes: n pictures.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,18 @@ from numpy.typing import NDArray
 from retrieval.errors import DatasetError
 from retrieval.evaluation.tables import read_table
 from retrieval.media.kinds import kind_of
+from retrieval.training.stage_cache import digest_of
 from retrieval.types import MediaKind
 
-__all__ = ["FEWEST_OF_A_CLASS", "LabelledPictures", "check_counts", "folds_of", "held_out", "read_labelled"]
+__all__ = [
+    "FEWEST_OF_A_CLASS",
+    "LabelledPictures",
+    "check_counts",
+    "describe_pictures",
+    "folds_of",
+    "held_out",
+    "read_labelled",
+]
 
 FEWEST_OF_A_CLASS: Final = 2
 """One to learn from, and one to be measured on."""
@@ -140,7 +148,13 @@ def _files_under(folder: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
-def counted(labels: NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:
-    """How many pictures each class has."""
-    counts = Counter(labels.tolist())
-    return {name: counts[number] for number, name in enumerate(classes)}
+def describe_pictures(pictures: LabelledPictures) -> str:
+    """A digest of the files' paths, labels, sizes and times: changed pictures are other data."""
+    parts = [*pictures.classes]
+    for path, label in zip(pictures.paths, pictures.labels, strict=True):
+        try:
+            state = os.stat(path)
+            parts.append(f"{path} {label} {state.st_size} {state.st_mtime_ns}")
+        except OSError:
+            parts.append(f"{path} {label} absent")
+    return digest_of(parts)

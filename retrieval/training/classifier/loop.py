@@ -78,7 +78,7 @@ class _Progress:
 
 @dataclass(slots=True, kw_only=True)
 class Training:
-    """One run over ``train``; the weights that did best on ``dev`` (without it, the last) are in ``model`` at the end."""
+    """One run over ``train``. At its end ``model`` has the weights that did best on ``dev``; without it, the last."""
 
     model: nn.Module
     picture_input: PictureInput
@@ -250,7 +250,8 @@ class Training:
         took = [entry["seconds"] for entry in self._progress.history[-5:]]
         left = float(np.mean(took)) * (self.recipe.epochs - figures.epoch - 1)
         self.say(
-            f"epoch {figures.epoch + 1} of {self.recipe.epochs}: loss {figures.train_loss:.3f}{right}, {left:.0f} s left"
+            f"epoch {figures.epoch + 1} of {self.recipe.epochs}: loss {figures.train_loss:.3f}{right}, "
+            f"{left:.0f} s left"
         )
 
 
@@ -259,7 +260,7 @@ def logits_of(model: nn.Module, picture_input: PictureInput, pictures: PictureSe
     with _evaluating(model):
         parts = []
         for start in range(0, len(pictures), _MEASURED_AT_ONCE):
-            pixels = torch.from_numpy(np.array(pictures.pixels[start : start + _MEASURED_AT_ONCE]))
+            pixels = torch.from_numpy(pictures.pixels(start, start + _MEASURED_AT_ONCE))
             seen = fitted(pixels.to(device).permute(0, 3, 1, 2), picture_input.size)
             parts.append(model(picture_input.normalise(seen)).float().cpu())
         return torch.cat(parts)
@@ -282,7 +283,8 @@ def _has_two_heads(model: nn.Module) -> bool:
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weights that decay, and those that don't: biases, norms, tokens and positions (as in timm and DeiT)."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_free = parameter.ndim <= 1 or any(part in name for part in _NOT_DECAYED)
         (free if is_free else decayed).append(parameter)

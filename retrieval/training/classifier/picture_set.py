@@ -28,46 +28,59 @@ _TOLD_EACH: Final = 2_000
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PictureSet:
-    """``pixels`` [n, s, s, 3] uint8 RGB, perhaps mapped from a file, and ``labels`` [n], places in ``classes``."""
+    """Pictures with ``labels`` [n], places in ``classes``: those at ``rows`` [n] of ``kept`` [m, s, s, 3] uint8 RGB,
+    which may be mapped from a file larger than memory."""
 
-    pixels: NDArray[np.uint8]
+    kept: NDArray[np.uint8]
+    rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8 or len(self.pixels) != len(self.labels):
+        if self.kept.ndim != 4 or self.kept.dtype != np.uint8 or len(self.rows) != len(self.labels):
             raise ValueError(
-                f"pixels must be [n, s, s, 3] uint8 of {len(self.labels)} labels, "
-                f"got {list(self.pixels.shape)} {self.pixels.dtype}"
+                f"pixels must be [m, s, s, 3] uint8 with a label for each row, got {list(self.kept.shape)} "
+                f"{self.kept.dtype}, {len(self.rows)} rows and {len(self.labels)} labels"
             )
+
+    @classmethod
+    def whole(cls, pixels: NDArray[np.uint8], labels: NDArray[np.int64], classes: tuple[str, ...]) -> PictureSet:
+        """All of ``pixels`` [n, s, s, 3]."""
+        return cls(pixels, np.arange(len(pixels)), labels, classes)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"PictureSet(pixels{list(self.pixels.shape)}, {len(self.classes)} classes)"
+        return f"PictureSet({len(self)} pictures of {list(self.kept.shape[1:])}, {len(self.classes)} classes)"
 
-    def only(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> PictureSet:
-        """The pictures at ``rows``, copied."""
-        return replace(self, pixels=self.pixels[rows], labels=self.labels[rows])
+    def only(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> PictureSet:
+        """The pictures at ``places``; no pixel is copied."""
+        return replace(self, rows=self.rows[places], labels=self.labels[places])
+
+    def pixels(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """A copy of those from ``start`` to before ``stop``: [stop - start, s, s, 3]."""
+        return np.array(self.kept[self.rows[start:stop]])
 
 
-def decoded(
-    pictures: LabelledPictures, side: int, settings: Settings
-) -> Iterator[tuple[int, NDArray[np.uint8] | str]]:
+def decoded(pictures: LabelledPictures, side: int, settings: Settings) -> Iterator[tuple[int, NDArray[np.uint8] | str]]:
     """Each picture's place with its pixels [s, s, 3], or why it can't be used, in the order of completion.
+
+    Of an animation the first frame stands for it.
 
     Raises:
         TransientMediaError: media workers can't be started on this machine now.
     """
     sampling = replace(settings.sampling, frame_size=side)
     tasks = (DecodeTask(row, path, MediaKind.PICTURE) for row, path in enumerate(pictures.paths))
+    seen: set[int] = set()
     with MediaWorkers(settings.limits, sampling, settings.index.workers) as workers:
         for outcome in workers.map(tasks):
             match outcome:
-                case DecodedFrame():
+                case DecodedFrame() if outcome.key not in seen:
+                    seen.add(outcome.key)
                     yield outcome.key, outcome.frame.pixels
-                case Failed():
+                case Failed() if outcome.key not in seen:
                     path = pictures.paths[outcome.key]
                     yield outcome.key, outcome.reason if path.exists() else "there is no such file"
 
@@ -97,7 +110,7 @@ def decode_pictures(
     for place, row in enumerate(kept):  # closes the gaps in place: a mapped file may be larger than memory
         if place != row:
             pixels[place] = pixels[row]
-    return PictureSet(pixels[: len(kept)], pictures.labels[kept], pictures.classes), sorted(left_out)
+    return PictureSet.whole(pixels[: len(kept)], pictures.labels[kept], pictures.classes), sorted(left_out)
 
 
 def usable_rows(pictures: LabelledPictures, left_out: dict[int, str]) -> list[int]:

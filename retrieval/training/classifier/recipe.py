@@ -47,7 +47,7 @@ class Recipe:
     mixup: float = 0.8
     """Of the beta distribution (Zhang et al. 2018); 0 mixes nothing."""
     cutmix: float = 1.0
-    """Of the beta distribution (Yun et al. 2019); 0 mixes nothing. Where both are on, a batch takes one or the other."""
+    """Of the beta distribution (Yun et al. 2019); 0 mixes nothing. Where both are on, a batch takes one of them."""
     augmentation: Augmentation = Augmentation.DEIT
     smallest_part: float = 0.08
     """Of a picture's area that is shown."""
