@@ -157,7 +157,7 @@ class ModelRun:
             picture_input = PictureInput(config.picture_size)
         else:
             # Positions are those of the size that the weights were trained at; the model stretches them to others.
-            trained_at = published.picture_input.size if published else None
+            trained_at = published.picture_input.size if published else self._own_size(Path(self.weights))
             config = config_of(self.model, classes=classes, picture_size=trained_at)
             picture_input = published.picture_input if published else PictureInput(config.picture_size)
             picture_input = replace(picture_input, size=size or picture_input.size)
@@ -171,6 +171,10 @@ class ModelRun:
             if own_input is not None:
                 picture_input = replace(own_input, size=self.size or own_input.size)
         return config, picture_input, model
+
+    def _own_size(self, path: Path) -> int | None:
+        """The side that a trained classifier's positions are of; None of other weights, which are as the model is."""
+        return read_classifier(path).config.get("picture_size") if path.is_dir() else None
 
     def _weights_file(self, name: str) -> tuple[Path, PictureInput | None]:
         path = Path(name)

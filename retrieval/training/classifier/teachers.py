@@ -40,6 +40,11 @@ def open_teacher(name: str, classes: tuple[str, ...], device: torch.device) -> T
     found = read_classifier(Path(name))
     columns = _columns(found, classes)
     if found.head is not None:
+        if found.features_expert != (Appearance.name, Appearance.version):
+            raise UsageError(
+                f"the teacher {name} reads features of {' '.join(found.features_expert or ())}, this vidi has "
+                f"{Appearance.name} {Appearance.version}; train it again"
+            )
         return _head_teacher(found.head, columns, found.temperature)
     return _model_teacher(found, columns, device)
 
