@@ -178,9 +178,10 @@ def _made(result: Result) -> str:
     scale, machine = result["scale"], result["machine"]
     recipe = scale["recipe"]
     runs = sum(len(seeds) for seeds in result["arms"].values())
+    minutes = round(result["seconds"] / 60)
     made = f"{machine['processor']}, {machine['cores']} cores, {machine['device']}"
     return (
-        f"`{result['experiment']}`, {scale['name']}: {runs} runs, {result['seconds'] / 60:.0f} minutes on a busy machine "
+        f"`{result['experiment']}`, {scale['name']}: {runs} runs, {minutes} minutes on a busy machine "
         f"({made}); up to {scale['train']} pictures of a class ({scale['little']} where little data are wanted), "
         f"{recipe['epochs']} epochs ({scale['little_epochs']} on little data), batches of {recipe['batch']}; "
         f"{result['measured_at'][:10]}."

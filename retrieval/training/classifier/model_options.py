@@ -55,8 +55,11 @@ def model_run(
         sides = published.picture_input.size
     is_large = (size or sides) >= _LARGE
     numbers: dict[str, Any] = {key: value for key, value in recipe.items() if value is not None}
-    numbers["epochs"] = epochs or (_EPOCHS_FROM_WEIGHTS if weights else Recipe().epochs)
-    numbers["learning_rate"] = learning_rate or (_RATE_FROM_WEIGHTS if weights else Recipe().learning_rate)
+    usual = Recipe()
+    numbers["epochs"] = epochs or (_EPOCHS_FROM_WEIGHTS if weights else usual.epochs)
+    if learning_rate is None:
+        learning_rate = _RATE_FROM_WEIGHTS if weights else usual.learning_rate
+    numbers["learning_rate"] = learning_rate
     numbers["augmentation"] = Augmentation(augment or ("deit" if is_large else "light"))
     numbers["precision"] = Precision(precision or "auto")
     try:

@@ -53,9 +53,12 @@ def model_folder(tmp_path: Path, made_from: AnyConfig, **changes: Any) -> tuple[
     torch.manual_seed(0)
     model = build_model(made_from).eval()
     card: dict[str, Any] = {
-        "kind": "model", "architecture": architecture_of(made_from), "config": config_to_json(made_from), "features": None,
+        "kind": "model",
+        "architecture": architecture_of(made_from),
+        "config": config_to_json(made_from),
+        "features": None,
         "input": PictureInput(8).to_json(),
-    }  # fmt: skip
+    }
     return folder(tmp_path, save_torch(dict(model.state_dict())), **(card | changes)), model
 
 

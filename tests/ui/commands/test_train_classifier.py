@@ -220,68 +220,73 @@ def test_a_teacher_of_other_classes_is_refused(data: Path, capsys: Captured) -> 
     assert "doesn't know 'scarlet'; a teacher tells the same classes apart" in only_line(capsys)
 
 
-WORDS = ["--model", "deit_mini", "--epochs", "30", "--batch", "4", "--size", "16", "--augment", "light"]
+QUICK_RUN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from retrieval.training.classifier.model_options import model_run
+
+data, out, *more = sys.argv[1:]
+run = model_run(
+    Path(data), Path(out), lambda line: print(line, flush=True), "deit_mini",
+    epochs=12, batch=4, size=16, augment="light", **dict.fromkeys(more, 0.0),
+)
+replace(run, save_seconds=0.0).train()
+"""
 
 
-def _command(data: Path, out: str) -> list[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "ui.command_line",
-        "train",
-        "classifier",
-        str(data),
-        "--out",
-        str(data.parent / out),
-    ]
-    return [*command, *WORDS]
+def _run(data: Path, out: str, *more: str, launched: bool = False) -> list[str]:
+    """A training whose state is saved at every step; ``more`` names what is not mixed."""
+    script = data.parent / "run.py"
+    script.write_text(QUICK_RUN)
+    launch = [sys.executable]
+    if launched:
+        launch += ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+        launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    return [*launch, str(script), str(data), str(data.parent / out), *more]
+
+
+def _start(command: list[str]) -> subprocess.Popen[str]:
+    surroundings = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 @pytest.mark.long
 def test_killed_again_and_again_it_ends_with_the_same_weights(data: Path) -> None:
     """kill -9 at random moments, against a run that was left alone."""
-    surroundings = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run(_command(data, "whole"), cwd=ROOT, env=surroundings, check=True, timeout=600, capture_output=True)
-    rng, kills = np.random.default_rng(), 0
+    whole_run = _start(_run(data, "whole"))
+    said = whole_run.communicate(timeout=600)[0]
+    assert whole_run.returncode == 0, said
+    rng, kills, continued = np.random.default_rng(), 0, 0
     while True:
-        process = subprocess.Popen(
-            _command(data, "killed"),
-            cwd=ROOT,
-            env=surroundings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process = _start(_run(data, "killed"))
         assert process.stdout is not None
         if kills < 4:
             for line in process.stdout:
+                continued += "continuing after step" in line
                 if "epoch" in line:  # it trains now
                     break
-            time.sleep(rng.uniform(0, 2))
+            time.sleep(rng.uniform(0, 0.5))
             process.send_signal(signal.SIGKILL)
         said = process.communicate(timeout=600)[0]
-        kills += process.returncode == -signal.SIGKILL
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, said
+        kills += 1
     assert kills
+    assert continued or "continuing after step" in said
     whole, killed = (load_file(data.parent / name / "model.safetensors") for name in ("whole", "killed"))
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
 
 @pytest.mark.long
 def test_two_processes_under_accelerate_learn_what_one_does(data: Path) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
-    plain = ["--mixup", "0", "--cutmix", "0", "--augment", "none"]
-    surroundings = os.environ | {"OMP_NUM_THREADS": "1"}
-    one = [*_command(data, "one"), *plain]
-    two = [*launch, *_command(data, "two")[1:], *plain]
-    for command in (one, two):
-        done = subprocess.run(
-            command, cwd=ROOT, env=surroundings, check=False, timeout=900, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
+    for name, launched in (("one", False), ("two", True)):
+        process = _start(_run(data, name, "mixup", "cutmix", launched=launched))
+        said = process.communicate(timeout=900)[0]
+        assert process.returncode == 0, said
     first, second = (load_file(data.parent / name / "model.safetensors") for name in ("one", "two"))
     for name in first:
         torch.testing.assert_close(first[name], second[name], atol=2e-3, rtol=0)
