@@ -1,23 +1,27 @@
 """A user's 10 classes with 20 pictures each: a head on features, and full training from scratch beside it.
 
-``images`` is a folder or zip with ``train/<class>`` and ``test/<class>``, such as CIFAR-10. Both are trained by the
-command that a person types, in a process of its own; imports, decoding and writing are part of the time.
+`python -m benchmarks.classifier IMAGES` measures it: a folder or zip with ``train/<class>`` and ``test/<class>``, such as
+CIFAR-10. Both are trained by the command that a person types, in a process of its own; imports, decoding and writing are
+part of the time.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from benchmarks.experiments.data import first_of_each, open_images
+from benchmarks.machine import describe_machine
 from retrieval.models.classifier_files import read_classifier
 from retrieval.settings import Settings
 from retrieval.training.classifier.features import read_features
@@ -26,12 +30,24 @@ from retrieval.training.classifier.picture_set import decode_pictures
 
 __all__ = ["measure_classifier"]
 
+RESULTS: Final = Path(__file__).parent / "results"
 PICTURES: Final = 20  # of each class to learn from
 ASKED: Final = 200  # of each class to measure on
 SIZE: Final = 32
 EPOCHS: Final = 60  # of full training
 
 Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Measure, and write ``benchmarks/results/classifier.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("images", type=Path, help="a folder or zip with train/<class> and test/<class>")
+    figures = measure_classifier(parser.parse_args().images)
+    measured = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine()}
+    text = json.dumps(measured | {"figures": figures}, indent=2) + "\n"
+    (RESULTS / "classifier.json").write_text(text, "utf-8")
+    print(text)
 
 
 def measure_classifier(images: Path) -> Figures:
@@ -94,3 +110,7 @@ def _model_accuracy(folder: Path, asked: LabelledPictures) -> float:
 
 def _percent(logits: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> float:
     return round(100 * float((logits.argmax(axis=1) == labels).mean()), 2)
+
+
+if __name__ == "__main__":
+    main()
