@@ -1,8 +1,8 @@
 """A user's 10 classes with 20 pictures each: a head on features, and full training from scratch beside it.
 
-`python -m benchmarks.classifier IMAGES` measures it: a folder or zip with ``train/<class>`` and ``test/<class>``, such as
-CIFAR-10. Both are trained by the command that a person types, in a process of its own; imports, decoding and writing are
-part of the time.
+`python -m benchmarks.classifier IMAGES` measures it: a folder or zip with ``train/<class>`` and ``test/<class>``, such
+as CIFAR-10. Both are trained by the command that a person types, in a process of its own; imports, decoding and writing
+are part of the time.
 """
 
 from __future__ import annotations
