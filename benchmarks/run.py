@@ -13,8 +13,11 @@ from typing import Any
 from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
 from benchmarks.first_answers import measure_first_answers
+from benchmarks.growth import measure_growth
+from benchmarks.hostile import measure_hostile
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
+from benchmarks.open_clip import measure_open_clip
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
 from benchmarks.video import measure_video
@@ -29,6 +32,9 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "video": lambda folder: measure_video(folder / "video"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
+    "open_clip": measure_open_clip,
+    "growth": measure_growth,
+    "hostile": lambda folder: measure_hostile(folder / "hostile"),
 }
 
 

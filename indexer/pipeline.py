@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from retrieval.errors import BadMediaError
-from retrieval.experts.appearance import CLASSES_EXPERT, Appearance, AppearanceOutput, top_classes
+from retrieval.experts.expert import FrameExpert, FrameOutput
 from retrieval.media.tasks import DecodedFrame, Finished
 from retrieval.spaces.space import Space
 from retrieval.store.results import MediaRecord, SegmentRecord
@@ -25,12 +25,10 @@ __all__ = ["FrameEncoder", "FrameRow", "record_of"]
 
 @dataclass(frozen=True, slots=True)
 class FrameRow:
-    """One frame after expert and space saw it: features ``[1280]``, classes ``[20]``, its vector ``[d]``."""
+    """One frame after expert and space saw it: what is kept of it under each name, and its vector ``[d]``."""
 
     segment: SegmentRecord
-    features: NDArray[np.float16]
-    classes: NDArray[np.float16]
-    """The ten likeliest classes, then their probabilities."""
+    kept: Mapping[str, NDArray[np.float16]]
     embedding: Float32Array
 
 
@@ -53,8 +51,8 @@ class FrameEncoder:
     Batches are encoded beside the caller, who meanwhile takes in what the decoders bring; a context manager.
     """
 
-    def __init__(self, appearance: Appearance, space: Space, batch_size: int) -> None:
-        self._appearance = appearance
+    def __init__(self, expert: FrameExpert, space: Space, batch_size: int) -> None:
+        self._expert = expert
         self._space = space
         self._batch_size = batch_size
         # The heads' small products on one thread: BLAS threads spin while decoders hold the cores.
@@ -63,7 +61,7 @@ class FrameEncoder:
         self._files: dict[int, _Waiting] = {}
         self._threads = ThreadPoolExecutor(_ENCODING_MOST, thread_name_prefix="frame-encoder")
         self._is_prepared = False
-        self._encoding: deque[tuple[list[tuple[int, Frame]], Future[AppearanceOutput]]] = deque()
+        self._encoding: deque[tuple[list[tuple[int, Frame]], Future[FrameOutput]]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +76,7 @@ class FrameEncoder:
         """There will be frames: load the model beside their decoding. If that fails, so will encoding them."""
         if not self._is_prepared:
             self._is_prepared = True
-            self._threads.submit(self._appearance.load)
+            self._threads.submit(self._expert.load)
 
     def add(self, outcome: DecodedFrame | Finished) -> Iterator[tuple[Finished, list[FrameRow]]]:
         """Take one frame or the end of a file; yields the files that became complete."""
@@ -113,20 +111,19 @@ class FrameEncoder:
     def _encode(self) -> None:
         batch, self._batch = self._batch, []
         pixels = np.stack([frame.pixels for _, frame in batch])
-        self._encoding.append((batch, self._threads.submit(self._appearance.encode, pixels)))
+        self._encoding.append((batch, self._threads.submit(self._expert.encode, pixels)))
 
     def _collect(self) -> None:
         """Give the rows of the oldest batch to their files; those of files that failed meanwhile to nobody."""
         batch, future = self._encoding.popleft()
         output = future.result()
-        features = output.features.astype(np.float16)
-        classes = np.concatenate(top_classes(output.logits), axis=1, dtype=np.float16)
+        tracks = output.tracks()
         with self._blas.limit(limits=1, user_api="blas"):
-            embeddings = self._space.embed_segments(output.features, output.logits)
+            embeddings = self._space.embed_segments(output.rows)
         for number, (key, frame) in enumerate(batch):
             if (waiting := self._files.get(key)) is not None:
-                row = FrameRow(_segment_of(frame), features[number], classes[number], embeddings[number])
-                waiting.rows.append(row)
+                kept = {name: track[number] for name, track in tracks.items()}
+                waiting.rows.append(FrameRow(_segment_of(frame), kept, embeddings[number]))
                 waiting.frames_pending -= 1
 
     def _complete(self) -> Iterator[tuple[Finished, list[FrameRow]]]:
@@ -144,26 +141,22 @@ def _segment_of(frame: Frame) -> SegmentRecord:
 
 
 def record_of(
-    finished: Finished, content_hash: bytes, rows: list[FrameRow], expert: tuple[str, str], dim: int
+    finished: Finished, content_hash: bytes, rows: list[FrameRow], expert_version: str, dim: int
 ) -> MediaRecord:
-    """All that is kept of one file: ``expert`` names its tracks, ``dim`` is the space's.
+    """All that is kept of one file: tracks at ``expert_version``, vectors as wide as the space's ``dim``.
 
     Raises:
         BadMediaError: an encoder gave numbers that are not finite.
     """
     segments = [row.segment for row in rows]
     embeddings = np.stack([row.embedding for row in rows]) if rows else np.zeros((0, dim), np.float32)
-    tracks = _tracks(rows, expert) if rows else {}
+    tracks = _tracks(rows, expert_version) if rows else {}
     if not (np.isfinite(embeddings).all() and all(np.isfinite(track.features).all() for track in tracks.values())):
         raise BadMediaError("the encoder gave numbers that are not finite; please report this file")
     return MediaRecord(finished.key, content_hash, finished.facts, segments, embeddings, tracks)
 
 
-def _tracks(rows: list[FrameRow], expert: tuple[str, str]) -> dict[tuple[str, str], FeatureTrack]:
+def _tracks(rows: list[FrameRow], version: str) -> dict[tuple[str, str], FeatureTrack]:
     spans = [(row.segment.start_seconds or 0.0, row.segment.end_seconds or 0.0) for row in rows]
     times = np.array(spans, dtype=np.float32)
-    name, version = expert
-    return {
-        (name, version): FeatureTrack(times, np.stack([row.features for row in rows])),
-        (CLASSES_EXPERT, version): FeatureTrack(times, np.stack([row.classes for row in rows])),
-    }
+    return {(name, version): FeatureTrack(times, np.stack([row.kept[name] for row in rows])) for name in rows[0].kept}

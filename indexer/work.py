@@ -13,7 +13,7 @@ from indexer.pipeline import FrameEncoder, FrameRow, record_of
 from indexer.plan import Plan, VerdictKind
 from indexer.report import IndexReport
 from retrieval.errors import BadMediaError, MediaError, TransientMediaError
-from retrieval.experts.appearance import Appearance
+from retrieval.experts.expert import FrameExpert
 from retrieval.media.files import Identity
 from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed, Finished, Identified, IdentifyTask, Outcome
 from retrieval.media.worker import MediaWorkers
@@ -38,12 +38,11 @@ class Work:
     A file passes through: identified -> (linked | waiting for its twin | decoded -> encoded) -> committed.
     """
 
-    def __init__(self, job: Job, appearance: Appearance, report: IndexReport, meter: Meter) -> None:
+    def __init__(self, job: Job, expert: FrameExpert, report: IndexReport, meter: Meter) -> None:
         self._job = job
-        self._appearance = appearance
         self._report = report
         self._meter = meter
-        self._encoder = FrameEncoder(appearance, job.space, job.settings.index.batch_size)
+        self._encoder = FrameEncoder(expert, job.space, job.settings.index.batch_size)
         self._plan = Plan(job.intake, job.space_row, job.expert)
         self._batch = Batch(job.intake, job.space_row, report, job.settings.index.commit_seconds, job.tried_with)
         self._wanted: deque[PendingFile] = deque()
@@ -151,7 +150,7 @@ class Work:
         for end, rows in finished:
             content_hash = self._identities[end.key].content_hash
             try:
-                record = record_of(end, content_hash, rows, self._job.expert, self._job.space.dim)
+                record = record_of(end, content_hash, rows, self._job.expert[1], self._job.space.dim)
             except BadMediaError as error:
                 self._fail(end.key, "encode", error)
             else:

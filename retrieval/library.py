@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from retrieval.errors import UnknownSpaceError
+from retrieval.errors import ModelError, QueryError
 from retrieval.search.filters import make_filter
 from retrieval.search.picture_query import embed_pictures
 from retrieval.search.query import By, Query
@@ -21,6 +21,7 @@ from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.census import Census, take_census
+from retrieval.store.descriptions import rebuild_text_index
 from retrieval.store.faiss_index import Notice, rebuild_index
 from retrieval.store.lookup import Lookup
 from retrieval.types import MediaKind
@@ -53,9 +54,13 @@ class LibraryStatus:
             "files": {
                 "present": census.files_present,
                 "missing": census.files_missing,
+                "indexed": census.files_indexed,
                 "waiting": census.files_waiting,
                 "failed": len(census.failures),
+                "parts": census.files_parts,
             },
+            "other_files": census.others,
+            "hidden_names": census.hidden,
             "sounds_awaiting_audio_expert": self.sounds_awaiting,
             "spaces": [
                 {"name": space.name, "version": space.version, "assets": space.assets, "vectors": space.vectors}
@@ -70,6 +75,10 @@ class LibraryStatus:
                 }
                 for failure in census.failures
             ],
+            "failed_sidecars": [
+                {**path_json(failed.path), "reason": failed.reason} for failed in census.failed_sidecars
+            ],
+            "troubled_places": [{**path_json(trouble.path), "reason": trouble.reason} for trouble in census.troubles],
         }
 
 
@@ -145,8 +154,8 @@ class Library:
             under: only files in this folder and below, or this file.
             after: only what was taken at this time or later: 2024, 2024-06, 2024-06-01, 2024-06-01T18:30.
             before: only what was taken before this time.
-            space: the space to search in; by default the library's own.
-            by: the evidence to rank by: ``fused``, ``space`` or ``frames``.
+            space: the space to search in; by default the one that :meth:`use` chose, else the starter.
+            by: the evidence to rank by: ``fused``, ``space`` or ``frames``, or ``text``, what people wrote.
             top: at most so many hits.
             offset: pass over so many of the best first.
             anyway: also show the nearest when they don't fit.
@@ -159,6 +168,30 @@ class Library:
         wanted = make_filter(kind, under, after, before)
         images = tuple(map(Path, [image] if isinstance(image, str | os.PathLike) else image or ()))
         return self._searcher.search(Query(query, images, wanted, space, By.parse(by), top, offset, anyway))
+
+    @property
+    def default_space(self) -> str | None:
+        """The space that a search takes which names none; None where nobody chose one: then the starter."""
+        return self._catalog.default_space
+
+    def use(self, space: str) -> str:
+        """Make ``space`` the one that a search takes which names none; its name, in full.
+
+        Raises:
+            UnknownSpaceError: there is no such space.
+            QueryError: the library holds nothing in it.
+            LibraryBusyError: another process is writing to the library.
+        """
+        name = self._spaces(space).name
+        known = {use.space.name for use in Lookup(self._catalog).spaces()}
+        if name not in known:
+            raise QueryError(
+                f"nothing is indexed in the space {name}, expected one of: {', '.join(sorted(known)) or 'none yet'}; "
+                f"add it with `vidi index FOLDER --space {name}`"
+            )
+        with self._catalog.lock():
+            self._catalog.choose_default_space(name)
+        return name
 
     def status(self) -> LibraryStatus:
         """What the library holds now."""
@@ -175,6 +208,7 @@ class Library:
         """
         rebuilt: dict[str, int] = {}
         with self._catalog.lock():
+            rebuild_text_index(self._catalog)
             for use in reversed(Lookup(self._catalog).spaces()):
                 if self._is_searched(use.space):
                     rebuilt[use.space.name] = len(rebuild_index(self._catalog, use.space, self._notice))
@@ -183,7 +217,7 @@ class Library:
     def _is_searched(self, row: SpaceRow) -> bool:
         try:
             version = self._spaces(row.name).version
-        except UnknownSpaceError as error:
+        except ModelError as error:
             self._notice(f"{row.name} is passed over: {error}")
             return False
         if row.version != version:

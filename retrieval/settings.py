@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
-__all__ = ["IndexSettings", "MediaLimits", "SamplingSettings", "Settings", "library_path"]
+from retrieval.types import PictureForm
+
+__all__ = ["IndexSettings", "MediaLimits", "SamplingSettings", "Settings", "cache_path", "library_path"]
 
 MEBIBYTE = 1 << 20
 
@@ -25,6 +27,8 @@ class MediaLimits:
     """Wall-clock time without a new frame after which a video counts as hung."""
     pixels: int = 400_000_000
     """Width times height of one picture or video frame."""
+    animation_pixels: int = 4_000_000_000
+    """Width times height of all frames of an animated picture that are decoded: a minute or two of work."""
     duration_seconds: float = 24 * 3600.0
     """Length of one video or sound."""
     picture_bytes: int = 1024 * MEBIBYTE
@@ -38,7 +42,9 @@ class SamplingSettings:
     interval_seconds: float = 1.0
     """Time between looks at a video."""
     frame_size: int = 224
-    """Side, in pixels, of the square that a frame is squashed to for the experts."""
+    """Side, in pixels, of the square that a frame is squashed to, for the choice of frames and for the experts."""
+    form: PictureForm | None = None
+    """What the expert wants to see in place of that square; it changes no choice of frames."""
     merge_difference: float = 6.0
     """Mean absolute difference (0 to 255, on a 16 x 16 grey thumbnail) under which neighbours are merged."""
     longest_span_seconds: float = 10.0
@@ -69,3 +75,9 @@ def library_path(chosen: str | os.PathLike[str] | None = None) -> Path:
     """The library folder: ``chosen``, else ``VIDI_LIBRARY``, else the platform's user data folder."""
     named = chosen or os.environ.get("VIDI_LIBRARY")
     return Path(named).expanduser() if named else user_data_path("vidi", appauthor=False)
+
+
+def cache_path() -> Path:
+    """The folder of what can be made again, as graphs of models: ``VIDI_CACHE``, else the platform's."""
+    named = os.environ.get("VIDI_CACHE")
+    return Path(named).expanduser() if named else user_cache_path("vidi", appauthor=False)

@@ -45,6 +45,10 @@ class ProgressBar:
         self._bar.clear()
         print(f"vidi: {line}", file=sys.stderr)
 
+    def hide(self) -> None:
+        """Take the bar away until there is news."""
+        self._bar.clear()
+
     def close(self) -> None:
         """Remove the bar."""
         self._bar.close()

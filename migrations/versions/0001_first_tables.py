@@ -47,7 +47,7 @@ def upgrade() -> None:
     op.create_table(
         "space",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("name", sa.String(length=1024), nullable=False),
         sa.Column("version", sa.String(length=128), nullable=False),
         sa.Column("dim", sa.Integer(), nullable=False),
         sa.Column("normalized", sa.Boolean(), nullable=False),

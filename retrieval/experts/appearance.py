@@ -16,12 +16,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.experts.expert import Rows
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
 from retrieval.models.picture_tower import PictureTower, load_picture_tower, read_classifier
 from retrieval.types import Float32Array
 
 __all__ = [
     "CLASSES_EXPERT",
+    "LOGITS_ROWS",
     "Appearance",
     "AppearanceOutput",
     "ImageNetClass",
@@ -32,6 +34,9 @@ __all__ = [
 CLASSES_EXPERT: Final = "imagenet_classes"
 """Under this name a track keeps what the classifier says: float16 ``[n, 20]``, the ten likeliest classes of each frame,
 then their probabilities."""
+
+LOGITS_ROWS: Final = "imagenet_logits"
+"""Under this name spaces read the logits, ``[n, 1000]``; they are made from the features again, and not kept."""
 
 _PREPROCESSING: Final = "squash224-1"  # how pixels come to be 224 x 224; a new way is a new version
 _BATCH: Final = 64  # bounds the memory of one call, on a GPU as on a CPU
@@ -53,6 +58,16 @@ class AppearanceOutput:
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def rows(self) -> Rows:
+        """For spaces: the features under ``appearance``, and the logits."""
+        return {Appearance.name: self.features, LOGITS_ROWS: self.logits}
+
+    def tracks(self) -> dict[str, NDArray[np.float16]]:
+        """What is kept: the features, and the likeliest classes."""
+        classes = np.concatenate(top_classes(self.logits), axis=1, dtype=np.float16)
+        return {Appearance.name: self.features.astype(np.float16), CLASSES_EXPERT: classes}
+
     def __repr__(self) -> str:
         return f"AppearanceOutput(features={self.features.shape}, logits={self.logits.shape})"
 
@@ -65,6 +80,7 @@ class Appearance:
     dim: Final = efficientnet_lite0().features
     picture_size: Final = efficientnet_lite0().picture_size
     """Side, in pixels, of the squares that it takes."""
+    form: Final = None
 
     def __init__(self, *, threads: int | None = None) -> None:
         """``threads`` that one call may use on a CPU; by default as many as there are usable cores."""
@@ -92,6 +108,13 @@ class Appearance:
         parts = [tower(pixels[start : start + _BATCH]) for start in starts]
         features, logits = (np.concatenate(outputs) for outputs in zip(*parts, strict=True))
         return AppearanceOutput(features, logits)
+
+    def recall(self, features: Float32Array) -> AppearanceOutput:
+        """What :meth:`encode` gave, from kept ``features`` [n, 1280].
+
+        Raises: as :meth:`classify`.
+        """
+        return AppearanceOutput(features, self.classify(features))
 
     def classify(self, features: NDArray[np.floating[Any]]) -> Float32Array:
         """The logits [n, 1000] of kept ``features`` [n, 1280], as :meth:`encode` gave them, without a picture.

@@ -19,29 +19,20 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from retrieval.media.attention import Attention, Reason
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
-from retrieval.media.shots import ShotDetector, Signature, may_cut, signature
+from retrieval.media.forms import cut_to, size_before_cut
+from retrieval.media.shots import SIGNATURE_SIZE, Signature, may_cut, signature
+from retrieval.media.spans import Look
 from retrieval.media.timeline import Stretch, Timeline
+from retrieval.types import PictureForm
 
-__all__ = ["Look", "Looker", "scaled"]
+__all__ = ["Looker", "scaled"]
 
-SHORTEST_SHOT_SECONDS = 0.3
-"""A cut sooner after the last one (a flash, a transition) is put off to this long after it."""
-SIGNATURE_SIZE = (64, 36)
-"""Width and height of the frames on which cuts are found."""
 DENSE_SHARE = 0.125
 """Frames closer than this share of the interval follow closely."""
 COLORSPACE_UNSPECIFIED = 2
 HIGH_DEFINITION_LINES = 720
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One look at a video: ``[size, size, 3]`` RGB, upright; ``is_cut``: a shot starts here."""
-
-    time_seconds: float
-    pixels: NDArray[np.uint8]
-    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,17 +81,18 @@ class Looker:
         size: int,
         interval_seconds: float,
         on_progress: Callable[[], None],
+        form: PictureForm | None = None,
     ) -> None:
         self._decoder = stream.codec_context
+        self._form = form
+        aspect = float(stream.sample_aspect_ratio or 1)
+        self._aspect = aspect if 0.1 < aspect < 10 else 1.0
         self._timeline = timeline
         self._size = size
         self._interval = interval_seconds
         self._on_progress = on_progress
-        self._small, self._full = VideoReformatter(), VideoReformatter()
-        self._shots = ShotDetector()
-        self._last_look = self._last_cut = float("-inf")
-        self._due = float("-inf")
-        self._owes_cut = False
+        self._small, self._full, self._formed = VideoReformatter(), VideoReformatter(), VideoReformatter()
+        self._attention = Attention(interval_seconds)
         self.damage = 0
         """How many packets could not be decoded."""
         self.first: VideoFrame | None = None
@@ -127,32 +119,38 @@ class Looker:
         if self._is_enough(following, next_key):
             return
         for seen in self._frames(part, is_last=following is None or following.starts_at_key):
-            if seen.time_seconds <= self._last_look:
+            if seen.time_seconds <= self._attention.last_look:
                 continue
             near_next = next_key is not None and next_key.time_seconds - seen.time_seconds < self._interval / 2
-            yield from self._considered(seen, is_wanted=not near_next and seen.time_seconds >= self._due)
+            yield from self._considered(seen, is_wanted=not near_next and seen.time_seconds >= self._attention.due)
             if self._is_enough(following, next_key):
                 return
 
     def _is_enough(self, following: Stretch | None, next_key: _Seen | None) -> bool:
         """Whether nothing that is needed lies between the last frame seen and the next key frame."""
-        if following is None or next_key is None or self._shots.last is None or self._owes_cut:
+        last = self._attention.shots.last
+        if following is None or next_key is None or last is None or self._attention.owes_cut:
             return False
-        left = next_key.time_seconds - self._last_look
-        return left <= 1.5 * self._interval and not may_cut(self._shots.last, next_key.signature)
+        left = next_key.time_seconds - self._attention.last_look
+        return left <= 1.5 * self._interval and not may_cut(last, next_key.signature)
 
     def _considered(self, seen: _Seen, is_wanted: bool) -> Iterator[Look]:
-        now = seen.time_seconds
-        if self._shots.starts_shot(now, seen.signature):
-            self._owes_cut = True
-        starts_shot = self._owes_cut and now >= self._last_cut + SHORTEST_SHOT_SECONDS
-        if not (is_wanted or starts_shot):
+        reason = self._attention.judge(seen.time_seconds, seen.signature, is_wanted=is_wanted)
+        if reason is None:
             return
-        if starts_shot:
-            self._last_cut, self._owes_cut = now, False
-        self._last_look, self._due = now, now + self._interval
         pixels = upright(scaled(seen.frame, self._size, self._size, self._full), orientation(seen.frame))
-        yield Look(max(0.0, now), pixels, starts_shot)
+        shown = None if self._form is None else self._in_form(seen.frame, self._form)
+        yield Look(max(0.0, seen.time_seconds), pixels, reason is Reason.CUT, shown)
+
+    def _in_form(self, frame: VideoFrame, form: PictureForm) -> NDArray[np.uint8]:
+        """``[height, width, 3]``, its proportions those on a screen."""
+        turn = orientation(frame)
+        shape = (max(1, round(frame.width * self._aspect)), frame.height)
+        if turn[0] % 2:
+            height, width = size_before_cut(form, *shape[::-1])
+        else:
+            width, height = size_before_cut(form, *shape)
+        return np.ascontiguousarray(cut_to(upright(scaled(frame, width, height, self._formed), turn), form))
 
     def _key(self, part: Stretch | None) -> _Seen | None:
         """The key frame that a part starts with, alone."""
@@ -198,5 +196,5 @@ class Looker:
             self.first = frame
         small = _reformatted(frame, *SIGNATURE_SIZE, self._small, Interpolation.FAST_BILINEAR)
         stamp = frame.pts if frame.pts is not None else frame.dts
-        time = self._timeline.seconds(stamp) if stamp is not None else self._last_look + self._interval
+        time = self._timeline.seconds(stamp) if stamp is not None else self._attention.last_look + self._interval
         return _Seen(time, frame, signature(small))

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.media.looks import Look
 from retrieval.settings import SamplingSettings
 from retrieval.types import Frame, Span
 
-__all__ = ["kept_frames"]
+__all__ = ["Look", "kept_frames"]
 
 THUMBNAIL_SIDE = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One look at a video: ``[size, size, 3]`` RGB, upright; ``is_cut``: a shot starts here.
+
+    ``shown`` is what the expert sees, ``[height, width, 3]``, where it wants another form than ``pixels``.
+    """
+
+    time_seconds: float
+    pixels: NDArray[np.uint8]
+    is_cut: bool
+    shown: NDArray[np.uint8] | None = None
 
 
 def kept_frames(looks: Iterator[Look], sampling: SamplingSettings, end_seconds: Callable[[], float]) -> Iterator[Frame]:
@@ -54,7 +67,8 @@ def _pieces(start: float, end: float, longest: float) -> Iterator[Span]:
 def _frame(look: Look, span: Span) -> Frame:
     """What is on the screen during ``span``; a later piece of a long hold is told by its own start."""
     is_within = span.start_seconds <= look.time_seconds < span.end_seconds
-    return Frame(look.pixels, look.time_seconds if is_within else span.start_seconds, span)
+    pixels = look.pixels if look.shown is None else look.shown
+    return Frame(pixels, look.time_seconds if is_within else span.start_seconds, span)
 
 
 def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ __all__ = ["MediaWorkers"]
 AHEAD_PER_WORKER = 96
 """Tasks taken from the caller before they are due, so that workers have work while the caller is busy."""
 ROOM_PER_WORKER = 256
-"""Outcomes that may wait for the caller (150 KB each at most frames' size)."""
+"""Outcomes that may wait for the caller (150 KB each at most frames' size; of larger frames fewer)."""
 MOST_SENDINGS = 3
 """A task whose worker dies before beginning it is sent this often."""
 OUTCOMES_MOST = 1024
@@ -56,6 +56,7 @@ class MediaWorkers:
     ) -> None:
         """``processes``: one per core if not given. ``niceness`` is added to the caller's (nice(2))."""
         self._limits = limits or MediaLimits()
+        self._room = _room(sampling)
         self._jobs = Jobs()
         self._outboxes: set[Outbox] = set()
         self._lock = threading.Lock()
@@ -89,7 +90,7 @@ class MediaWorkers:
         Raises:
             TransientMediaError: workers can't be started on this machine now.
         """
-        outbox = self._opened_outbox(min(OUTCOMES_MOST, ROOM_PER_WORKER * len(self._keepers)))
+        outbox = self._opened_outbox(min(OUTCOMES_MOST, self._room * len(self._keepers)))
         self._mapping_threads.append(threading.get_ident())
         try:
             yield from self._mapped(iter(tasks), outbox)
@@ -287,6 +288,14 @@ class _Keeper:
     def _end(self) -> int:
         process, self._process = self._process, None
         return 0 if process is None else process.kill()
+
+
+def _room(sampling: SamplingSettings | None) -> int:
+    """Outcomes of one worker that may wait, less where an expert wants frames of more pixels than usual."""
+    form = sampling.form if sampling is not None else None
+    return (
+        ROOM_PER_WORKER if form is None else max(16, ROOM_PER_WORKER * 224**2 // max(224**2, form.height * form.width))
+    )
 
 
 def _is_picture(task: Task) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from retrieval.errors import WeightsError
 from retrieval.models.weight_names import NameTable
 
-__all__ = ["load_checkpoint", "load_weights", "read_checkpoint", "to_our_names", "to_their_names"]
+__all__ = ["differences", "load_checkpoint", "load_weights", "read_checkpoint", "to_our_names", "to_their_names"]
 
 _WRAPPERS: Final = ("model", "state_dict")  # keys under which training scripts keep the weights among other things
 _SHOWN: Final = 4  # names of a kind in a message
@@ -82,10 +82,24 @@ def load_weights(
         if name in wanted and tensor.shape != wanted[name].shape
     ]
     if missing or unexpected or misshapen:
-        kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
-        listed = "; ".join(f"{kind}: {_shortened(those)}" for kind, those in kinds.items() if those)
+        listed = _listed({"missing": missing, "unexpected": unexpected, "of another shape": misshapen})
         raise WeightsError(f"{source} is of another model than {type(model).__name__}: {listed}; choose its own model")
     model.load_state_dict(found, strict=False)
+
+
+def differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], *, shapes: bool = True) -> str:
+    """How ``found`` differs from a model's own state, the first names of each kind; empty where it fits.
+
+    ``shapes``: whether tensors of another shape count.
+    """
+    missing = [name for name in wanted if name not in found and not _is_counter(name)]
+    unexpected = [name for name in found if name not in wanted]
+    misshapen = [
+        f"{name} {list(tensor.shape)} for {list(wanted[name].shape)}"
+        for name, tensor in found.items()
+        if shapes and name in wanted and tensor.shape != wanted[name].shape
+    ]
+    return _listed({"missing": missing, "unexpected": unexpected, "of another shape": misshapen})
 
 
 def to_our_names(theirs: Mapping[str, Tensor], names: NameTable) -> tuple[dict[str, Tensor], list[str]]:
@@ -130,6 +144,10 @@ def _within(name: str, modules: Sequence[str]) -> bool:
 def _is_counter(name: str) -> bool:
     """Whether a weight is batch normalisation's count of batches, which old files lack and inference has no use for."""
     return name.endswith(".num_batches_tracked")
+
+
+def _listed(kinds: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{kind}: {_shortened(those)}" for kind, those in kinds.items() if those)
 
 
 def _shortened(names: Sequence[str]) -> str:

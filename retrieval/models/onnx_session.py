@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from retrieval.errors import WeightsError
 from retrieval.types import Float32Array
 
-__all__ = ["OnnxModel", "kept_graph", "usable_cores"]
+__all__ = ["OnnxFile", "OnnxModel", "kept_graph", "usable_cores"]
 
 _ERRORS_ONLY: Final = 3  # of ONNX Runtime: warnings on how a graph was optimised are not for a person
 
@@ -33,6 +34,38 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _runtime() -> Any:
+    # Its official builds write a device's identifier into the home folder and report use to their maker, from the
+    # moment of import; nothing of vidi leaves the machine. The second name is that of some versions between.
+    os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
+    import onnxruntime  # here, since only a process that encodes should pay for it
+
+    return onnxruntime
+
+
+def _options(threads: int) -> Any:
+    onnxruntime = _runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = _ERRORS_ONLY
+    # Threads that spin while they wait would take the cores from the decoders.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+class OnnxFile:
+    """A graph that brings its weights, in a file or beside it; several threads may run it at once."""
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        """``threads`` of one run; 0: as many as there are cores."""
+        self._session = _runtime().InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
+
+    def run(self, **inputs: NDArray[Any]) -> list[Float32Array]:
+        """All outputs, in the graph's order, for inputs by name."""
+        return [np.asarray(output) for output in self._session.run(None, inputs)]
+
+
 class OnnxModel:
     """A graph with its weights, ready to run; several threads may run it at once."""
 
@@ -42,18 +75,10 @@ class OnnxModel:
         Raises:
             WeightsError: ``weights`` lack a tensor of the graph, or have one too many or of another shape.
         """
-        # Its official builds write a device's identifier into the home folder and report use to their maker, from the
-        # moment of import; nothing of vidi leaves the machine. The second name is that of some versions between.
-        os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
-        import onnxruntime  # here, since only a process that encodes should pay for it
+        onnxruntime = _runtime()
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = _ERRORS_ONLY
-        # Threads that spin while they wait would take the cores from the decoders.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = _options(threads)
         # The session holds bare pointers to these, so they must live as long as it does.
         self._weights = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
         try:

@@ -28,6 +28,7 @@ __all__ = [
     "PictureTower",
     "TorchPictureTower",
     "load_picture_tower",
+    "may_have_nvidia_gpu",
     "read_classifier",
     "read_weights",
 ]
@@ -123,7 +124,7 @@ def load_picture_tower(*, threads: int | None = None) -> PictureTower:
         WeightsError: they are not installed, or differ from the published ones.
     """
     published = read_weights()
-    if _may_have_nvidia_gpu():
+    if may_have_nvidia_gpu():
         import torch
 
         if torch.cuda.is_available():
@@ -131,7 +132,7 @@ def load_picture_tower(*, threads: int | None = None) -> PictureTower:
     return OnnxPictureTower(published, threads=threads)
 
 
-def _may_have_nvidia_gpu() -> bool:
+def may_have_nvidia_gpu() -> bool:
     """Whether it pays to import torch and ask it: the driver's device files stand and are not hidden."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in {"", "-1"}
     return not hidden and (Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists())  # dxg: Windows' Linux

@@ -6,16 +6,17 @@ Files go the way that indexing takes them: the same isolated workers, the same e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from retrieval.experts.appearance import Appearance
+from retrieval.experts.expert import FrameExpert
 from retrieval.media.kinds import kind_of
 from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed, Finished
 from retrieval.media.worker import MediaWorkers
 from retrieval.settings import Settings
+from retrieval.spaces.experts import expert_of
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array, Frame, MediaKind, Span
 
@@ -61,9 +62,11 @@ def embed_media(
         TransientMediaError: workers can't be started on this machine now.
         WeightsError: the models' weights are absent or damaged.
     """
-    batches = _Batches(space, settings.index.batch_size)
+    expert = expert_of(space)
+    batches = _Batches(space, expert, settings.index.batch_size)
+    sampling = replace(settings.sampling, form=expert.form)
     tasks = (DecodeTask(key, path, kind_of(path) or MediaKind.PICTURE) for key, path in enumerate(paths))
-    with MediaWorkers(settings.limits, settings.sampling, processes or settings.index.workers) as workers:
+    with MediaWorkers(settings.limits, sampling, processes or settings.index.workers) as workers:
         for outcome in workers.map(tasks):
             match outcome:
                 case DecodedFrame():
@@ -81,10 +84,10 @@ def embed_media(
 class _Batches:
     """Frames of many files share a batch of the encoder; pixels are let go of as soon as they are encoded."""
 
-    def __init__(self, space: Space, batch_size: int) -> None:
+    def __init__(self, space: Space, expert: FrameExpert, batch_size: int) -> None:
         self._space = space
         self._batch_size = batch_size
-        self._appearance = Appearance()
+        self._expert = expert
         self._batch: list[tuple[int, Frame]] = []
         self._files: dict[int, _Waiting] = {}
 
@@ -104,8 +107,8 @@ class _Batches:
     def encode(self) -> None:
         if not self._batch:
             return
-        output = self._appearance.encode(np.stack([frame.pixels for _, frame in self._batch]))
-        vectors = self._space.embed_segments(output.features, output.logits)
+        output = self._expert.encode(np.stack([frame.pixels for _, frame in self._batch]))
+        vectors = self._space.embed_segments(output.rows)
         for (key, _), vector in zip(self._batch, vectors, strict=True):
             self._files[key].vectors.append(vector)
         self._batch = []

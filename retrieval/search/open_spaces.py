@@ -38,7 +38,9 @@ class OpenSpaces:
         self._indexes: dict[int, CatalogIndex] = {}
 
     def open(self, name: str | None) -> OpenSpace:
-        """The space called ``name`` (None: the library's own), with every vector that is committed now.
+        """The space called ``name``, with every vector that is committed now.
+
+        None: the one that was chosen for the library, else the starter.
 
         Raises:
             UnknownSpaceError: there is no such space.
@@ -51,6 +53,8 @@ class OpenSpaces:
             return OpenSpace(space, row, self._index(row))
 
     def _own(self) -> str:
+        if (chosen := self._catalog.default_space) is not None:
+            return chosen
         names = [use.space.name for use in self._lookup.spaces()]
         return DEFAULT_SPACE if DEFAULT_SPACE in names or not names else names[0]
 

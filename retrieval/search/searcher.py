@@ -11,11 +11,12 @@ import numpy as np
 
 from retrieval.experts.appearance import CLASSES_EXPERT
 from retrieval.search.candidates import find_candidates
+from retrieval.search.captions import JOINED_MOST, Captions, Ranked, join
 from retrieval.search.chances import Chances, ImageChances, TextChances
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
-from retrieval.search.query import Query
+from retrieval.search.query import By, Query
 from retrieval.search.ranking import find_moments
-from retrieval.search.results import Hit, Reason, SearchResult, Tag
+from retrieval.search.results import Hit, SearchResult, Tag
 from retrieval.search.tags import ClassTags
 from retrieval.spaces.language import looks_foreign
 from retrieval.spaces.registry import get_space
@@ -23,6 +24,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
+from retrieval.store.parts import Parts
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
 
 __all__ = ["EmbedPictures", "Searcher"]
@@ -47,6 +49,8 @@ class Searcher:
         self._embed_pictures = embed_pictures
         self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
+        self._captions = Captions(catalog, self._lookup, notice)
+        self._parts = Parts(catalog)
         self._tags = ClassTags()
 
     def search(self, query: Query) -> SearchResult:
@@ -60,20 +64,24 @@ class Searcher:
         opened = self._spaces.open(query.space)
         vector = self._query_vector(opened.space, query)
         allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
-        found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
+        said = self._captions.find(query)
+        count = max(query.offset + query.top, JOINED_MOST if said else 0)
+        found = find_candidates(self._lookup, opened.index, vector, query.wanted, count, allowed)
 
         chances = ImageChances() if query.images else TextChances(opened.space, vector, found.compared)
         likely = chances.of(found.scores)
-        page = [
-            (asset, float(chance))
-            for asset, chance in zip(found.assets[query.offset :], likely[query.offset :], strict=True)
-            if query.anyway or chance >= chances.fits_from
-        ]
-        there = [(seen, chance) for asset, chance in page if (seen := _on_disk(asset)) is not None]
+        if query.by is By.TEXT:
+            ranked = self._captions.ranked(query, chances.fits_from)
+        else:
+            ranked = join(found.assets, likely, said, chances.fits_from)
+        shown = [each for each in ranked if query.anyway or each.chance >= chances.fits_from]
+        page = shown[query.offset : query.offset + query.top]
+        there = [replace(each, asset=seen) for each in page if (seen := _on_disk(each.asset)) is not None]
+        there = list(self._captions.quoted(query, there))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(likely.max(initial=0.0) >= chances.fits_from),
+            fits=any(each.chance >= chances.fits_from for each in ranked),
             hits=tuple(self._hits(opened, vector, there, chances)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
@@ -91,14 +99,15 @@ class Searcher:
         self,
         opened: OpenSpace,
         vector: Float32Array,
-        page: Sequence[tuple[LiveAsset, float]],
+        page: Sequence[Ranked],
         chances: Chances,
     ) -> Iterator[Hit]:
-        ids = [asset.id for asset, _ in page]
-        videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
+        ids = [each.asset.id for each in page]
+        videos = [each.asset.id for each in page if each.asset.kind is MediaKind.VIDEO]
+        parts = self._parts.of_assets(ids)
         segments = self._lookup.segments(opened.row, videos)
         tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
-        for asset, chance in page:
+        for asset, chance, why in ((each.asset, each.chance, each.why) for each in page):
             moments = _moments(segments.get(asset.id), vector, chances)
             yield Hit(
                 path=_path_of(asset.paths[0]),
@@ -108,7 +117,8 @@ class Searcher:
                 fits=chance >= chances.fits_from,
                 moments=moments,
                 tags=self._tags_of(tracks.get(asset.id), moments),
-                why=(Reason("frames", 1.0),),
+                why=why,
+                parts=tuple(map(_path_of, parts.get(asset.id, ()))),
             )
 
     def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:

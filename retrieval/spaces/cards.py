@@ -8,6 +8,7 @@ from pathlib import Path
 
 from retrieval.errors import WeightsError
 from retrieval.models.bert import MINILM_WEIGHTS, minilm_l6
+from retrieval.models.clip.facts import ClipFacts, kept_facts
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
 from retrieval.models.packaged import PackagedFile
 from retrieval.spaces.starter import STARTER_WEIGHTS, StarterSpace
@@ -58,7 +59,10 @@ class ModelCard:
 
 
 def model_cards() -> list[ModelCard]:
-    """The cards of all models that this version can use. Reads a few megabytes at most."""
+    """The cards of all models that come with this version, and of those of open_clip that were used on this machine.
+
+    Reads a few megabytes at most, and asks no hub.
+    """
     return [
         _packaged_card(
             "efficientnet-lite0",
@@ -70,7 +74,24 @@ def model_cards() -> list[ModelCard]:
             "all-MiniLM-L6-v2", task="sentence vectors", dim=minilm_l6().hidden, file=MINILM_WEIGHTS, languages=("en",)
         ),
         _starter_card(STARTER_WEIGHTS / "heads.safetensors"),
+        *map(_clip_card, kept_facts()),
     ]
+
+
+def _clip_card(facts: ClipFacts) -> ModelCard:
+    here = Path(facts.path).is_file()
+    return ModelCard(
+        name=facts.name,
+        task="one space for text and pictures, by open_clip",
+        dim=facts.dim,
+        source="open_clip's hub" if facts.is_published else facts.path,
+        sha256=facts.sha256,
+        licence="the publisher's own",
+        size_bytes=facts.size_bytes,
+        languages=facts.languages,
+        available=here,
+        path=facts.path if here else None,
+    )
 
 
 def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, languages: tuple[str, ...] = ()) -> ModelCard:

@@ -22,21 +22,30 @@ def _starter() -> Space:
 _SPACES: dict[str, Callable[[], Space]] = {"starter": _starter}
 
 
+def _open_clip(name: str) -> Space:
+    from retrieval.models.clip.names import ClipName  # as above
+    from retrieval.spaces.open_clip import OpenClipSpace
+
+    return OpenClipSpace(ClipName.parse(name))
+
+
 def space_names() -> tuple[str, ...]:
     """The names that :func:`get_space` knows."""
     return tuple(_SPACES)
 
 
 def get_space(name: str = DEFAULT_SPACE) -> Space:
-    """The space of this name; no model is loaded yet.
+    """The space of this name, such as ``starter`` or ``open_clip/ViT-B-32/laion2b_s34b_b79k``; no model is loaded yet.
 
     Raises:
         UnknownSpaceError: there is none.
     """
+    if name.partition("/")[0] == "open_clip":
+        return _open_clip(name)
     try:
         return _SPACES[name]()
     except KeyError:
-        near = get_close_matches(name.lower(), _SPACES, n=1)
+        near = get_close_matches(name.lower(), [*_SPACES, "open_clip/"], n=1)
         hint = f"did you mean {near[0]}?" if near else "`vidi models` shows what there is"
-        known = ", ".join(_SPACES)
+        known = ", ".join([*_SPACES, "open_clip/MODEL/WEIGHTS"])
         raise UnknownSpaceError(f"there is no space {name!r}: expected one of {known}; {hint}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from retrieval.experts.expert import Rows
 from retrieval.types import Float32Array
 
 __all__ = ["Space"]
@@ -43,7 +44,7 @@ class Space(Protocol):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages that it understands, as ISO 639-1 codes."""
+        """Languages that it understands, as ISO 639-1 codes; ``mul`` where they are many."""
 
     @property
     def fits_from(self) -> float:
@@ -55,8 +56,8 @@ class Space(Protocol):
     def is_cut(self, text: str) -> bool:
         """Whether ``text`` is longer than the space reads, so that its end does not count."""
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        """Vectors of segments by their appearance features [n, 1280] and logits [n, 1000]: [n, d] float32."""
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        """Vectors of segments by what the experts that it needs say of each: [n, d] float32."""
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
         """The calibrated chance, 0 to 1, that each of ``scores`` [n] is a fit.

@@ -15,7 +15,8 @@ from threading import Lock
 from typing import Final
 
 from retrieval.errors import WeightsError
-from retrieval.experts.appearance import Appearance
+from retrieval.experts.appearance import LOGITS_ROWS, Appearance
+from retrieval.experts.expert import Rows
 from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS
 from retrieval.models.sentence_encoder import SentenceEncoder
 from retrieval.spaces.calibration import Calibration
@@ -70,13 +71,13 @@ class StarterSpace:
         """Whether ``text`` is longer than the text tower reads."""
         return self._loaded_encoder().is_cut(text)
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        """Vectors of length 1, [n, d], from the appearance expert's ``features`` and ``logits``.
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        """Vectors of length 1, [n, d], from the appearance expert's features and logits.
 
         Raises:
             WeightsError: the heads are absent or damaged.
         """
-        return self._heads.embed_pictures(features, logits)
+        return self._heads.embed_pictures(rows[Appearance.name], rows[LOGITS_ROWS])
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
         """The calibrated chance that each score fits; see :class:`retrieval.spaces.space.Space`."""

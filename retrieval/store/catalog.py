@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, delete, insert, select
 
-from retrieval.store.database import WRITE_LOCK_NAME, open_database
+from retrieval.store.database import WRITE_LOCK_NAME, empty_log, open_database
 from retrieval.store.files import hold_lock
 from retrieval.store.schema import Setting, Space
 
 __all__ = ["Catalog", "SpaceRow"]
+
+DEFAULT_SPACE_KEY = "default_space"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,27 @@ class Catalog:
         """
         return hold_lock(self.library / "index.lock", wait=wait)
 
+    def checkpoint(self) -> bool:
+        """Write the log into the database file and empty it; False while another process still reads the old state."""
+        return empty_log(self.engine)
+
     @property
     def catalog_id(self) -> str:
         """The random id that ties derived files to this catalog."""
         with self.engine.connect() as connection:
             return connection.execute(select(Setting.value).where(Setting.key == "catalog_id")).scalar_one()
+
+    @property
+    def default_space(self) -> str | None:
+        """The name of the space that a search takes which names none; None where nobody chose one."""
+        with self.engine.connect() as connection:
+            return connection.scalar(select(Setting.value).where(Setting.key == DEFAULT_SPACE_KEY))
+
+    def choose_default_space(self, name: str) -> None:
+        """Set :attr:`default_space`. Needs the write lock."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(Setting).where(Setting.key == DEFAULT_SPACE_KEY))
+            connection.execute(insert(Setting).values(key=DEFAULT_SPACE_KEY, value=name))
 
     def space(self, name: str, version: str, dim: int, *, normalized: bool) -> SpaceRow:
         """The row of a space at one version; made when it is new. Needs the write lock."""

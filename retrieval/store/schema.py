@@ -8,26 +8,37 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
     "REVISION",
     "Asset",
     "Base",
+    "Description",
     "Embedding",
+    "Epoch",
     "Failure",
     "File",
+    "Label",
+    "Look",
+    "Part",
     "Result",
     "Root",
     "Segment",
+    "SegmentTag",
     "Segmentation",
     "Setting",
+    "Sidecar",
     "Space",
+    "Tag",
+    "TagResult",
+    "Tagger",
     "Track",
+    "Trouble",
 ]
 
-REVISION = "0001"
+REVISION = "0003"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -45,7 +56,7 @@ class Base(DeclarativeBase):
 
 
 class Setting(Base):
-    """Facts of the library itself: its random id, its count of deletions."""
+    """Facts of the library itself: its random id, its count of deletions, the space that a search takes."""
 
     __tablename__ = "setting"
 
@@ -60,6 +71,31 @@ class Root(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
+
+
+class Look(Base):
+    """What the last look at a root met that is no media file by its name, and so has no row of its own."""
+
+    __tablename__ = "look"
+
+    root_id: Mapped[int] = mapped_column(ForeignKey("root.id", ondelete="CASCADE"), primary_key=True)
+    others: Mapped[dict[str, int]] = mapped_column(JSON)
+    """How many files of each suffix (in lower case, with its dot; empty where there is none)."""
+    hidden: Mapped[int]
+    """Names that begin with a dot, each counted once, whatever lies below it."""
+    looked_at: Mapped[datetime]
+
+
+class Trouble(Base):
+    """A place under the roots that could not be looked into or judged, and why; gone when a later look goes well."""
+
+    __tablename__ = "trouble"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
+    display: Mapped[str] = mapped_column(String(8192))
+    reason: Mapped[str] = mapped_column(String(1024))
+    found_at: Mapped[datetime]
 
 
 class Asset(Base):
@@ -109,6 +145,57 @@ class File(Base):
     __table_args__ = (Index(None, "asset_id"),)
 
 
+class Part(Base):
+    """A file that belongs to another: the raw beside its JPEG, the clip of a live photograph.
+
+    It is never embedded for itself while its main file is present and can be read.
+    """
+
+    __tablename__ = "part"
+
+    file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"), primary_key=True)
+    main_file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(16))
+    """``raw`` or ``motion``."""
+
+    __table_args__ = (Index(None, "main_file_id"),)
+
+
+class Description(Base):
+    """What people wrote into the content itself (EXIF, IPTC, XMP)."""
+
+    __tablename__ = "description"
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    title: Mapped[str | None] = mapped_column(String(1024))
+    caption: Mapped[str | None] = mapped_column(Text)
+    rating: Mapped[int | None]
+    """Stars, 0 to 5; -1 is rejected, as XMP has it."""
+    keywords: Mapped[list[str]] = mapped_column(JSON)
+    people: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Sidecar(Base):
+    """What people wrote beside a file, in an XMP file of its own. One that can't be read is kept with its reason."""
+
+    __tablename__ = "sidecar"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"))
+    path: Mapped[bytes] = mapped_column(LargeBinary(4096))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+    title: Mapped[str | None] = mapped_column(String(1024))
+    caption: Mapped[str | None] = mapped_column(Text)
+    rating: Mapped[int | None]
+    keywords: Mapped[list[str]] = mapped_column(JSON)
+    people: Mapped[list[str]] = mapped_column(JSON)
+    reason: Mapped[str | None] = mapped_column(String(1024))
+    """Why it could not be read."""
+
+    __table_args__ = (UniqueConstraint("file_id", "path"),)
+
+
 class Failure(Base):
     """Why a file could not be used."""
 
@@ -116,7 +203,7 @@ class Failure(Base):
 
     file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"), primary_key=True)
     stage: Mapped[str] = mapped_column(String(64))
-    """``identify``, ``decode``, ``encode`` or ``store``."""
+    """``look``, ``identify``, ``decode``, ``encode`` or ``store``."""
     reason: Mapped[str] = mapped_column(String(1024))
     permanent: Mapped[bool]
     """Of the file (kept until content, limits or decoder change), or of the moment (tried at the next run)."""
@@ -179,7 +266,8 @@ class Space(Base):
     __tablename__ = "space"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(128))
+    name: Mapped[str] = mapped_column(String(1024))
+    """Of weights in a file, their path is part of it."""
     version: Mapped[str] = mapped_column(String(128))
     dim: Mapped[int]
     normalized: Mapped[bool]
@@ -204,6 +292,18 @@ class Embedding(Base):
     )
 
 
+class Epoch(Base):
+    """One stretch of writing vectors, under a random name. A catalog that was restored from a backup goes on under
+    another name, so that an index made before is known to cover vectors that are no longer these."""
+
+    __tablename__ = "epoch"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(32), unique=True)
+    first_vector_id: Mapped[int]
+    """Vectors from this id up to the next epoch's were written in it."""
+
+
 class Result(Base):
     """An asset is finished in a space. A pair without a row is work."""
 
@@ -211,4 +311,62 @@ class Result(Base):
 
     asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("space.id"), primary_key=True)
+    finished_at: Mapped[datetime]
+
+
+class Tagger(Base):
+    """Who says tags: people (``people`` by hand, ``keywords`` read from files), or a classifier at one version."""
+
+    __tablename__ = "tagger"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    version: Mapped[str] = mapped_column(String(128))
+
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+
+class Label(Base):
+    """The name of a tag, once."""
+
+    __tablename__ = "label"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(256), unique=True)
+
+
+class Tag(Base):
+    """What a tagger calls an asset; of a video, the best of its segments."""
+
+    __tablename__ = "tag"
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    tagger_id: Mapped[int] = mapped_column(ForeignKey("tagger.id"), primary_key=True)
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"), primary_key=True)
+    score: Mapped[float]
+    """The calibrated chance, 0 to 1, that it is right; 1 of people."""
+    refused: Mapped[bool]
+    """A person said that it is not so: no machine's tag of this name is shown."""
+
+    __table_args__ = (Index(None, "label_id", "asset_id"),)
+
+
+class SegmentTag(Base):
+    """What a tagger calls one segment of a video."""
+
+    __tablename__ = "segment_tag"
+
+    segment_id: Mapped[int] = mapped_column(ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True)
+    tagger_id: Mapped[int] = mapped_column(ForeignKey("tagger.id"), primary_key=True)
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"), primary_key=True)
+    score: Mapped[float]
+
+
+class TagResult(Base):
+    """A tagger has seen an asset. A pair without a row is work."""
+
+    __tablename__ = "tag_result"
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    tagger_id: Mapped[int] = mapped_column(ForeignKey("tagger.id"), primary_key=True)
     finished_at: Mapped[datetime]

@@ -38,7 +38,7 @@ class Tower:
         return AppearanceOutput(features, np.zeros((len(pixels), 1000), np.float32))
 
 
-SPACE = SimpleNamespace(embed_segments=lambda features, logits: features * 2)
+SPACE = SimpleNamespace(embed_segments=lambda rows: rows["appearance"] * 2)
 
 
 def _encoder(tower: Tower, batch_size: int) -> FrameEncoder:
@@ -77,7 +77,7 @@ def test_every_file_gets_its_own_rows_once_and_in_order(
         for done in [*steps, encoder.flush()]:
             for end, rows in done:
                 assert end.key not in found
-                found[end.key] = [float(row.features[0]) for row in rows]
+                found[end.key] = [float(row.kept["appearance"][0]) for row in rows]
                 assert [float(row.embedding[0]) for row in rows] == [2 * value for value in found[end.key]]
     assert found == files
 
@@ -91,7 +91,7 @@ def test_a_file_that_fails_while_its_frames_are_encoded_gets_nothing() -> None:
         assert not list(encoder.add(_end(2)))
         tower.may_go.set()
         ((end, rows),) = encoder.flush()
-    assert (end.key, [float(row.features[0]) for row in rows]) == (2, [20.0])
+    assert (end.key, [float(row.kept["appearance"][0]) for row in rows]) == (2, [20.0])
 
 
 def test_an_error_of_the_encoder_reaches_the_caller() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import retrieval
 from retrieval.errors import LibraryBusyError, LibraryError, QueryError, UnknownSpaceError
+from retrieval.experts.expert import Rows
 from retrieval.library import Library
 from retrieval.search import searcher
 from retrieval.types import Float32Array
@@ -29,8 +30,8 @@ class OneAxisSpace:
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         return np.tile(np.array([1, 0, 0, 0], np.float32), (len(texts), 1))
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        return features[:, :4]
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return rows["appearance"][:, :4]
 
     def is_cut(self, text: str) -> bool:
         return False
@@ -96,7 +97,14 @@ def test_status_counts_what_is_there_missing_waiting_and_failed(filled: Any) -> 
         status = library.status()
     written = json.loads(json.dumps(status.to_json()))
     assert written["assets"] == {"picture": 1, "video": 1, "sound": 1}
-    assert written["files"] == {"present": 5, "missing": 1, "waiting": 1, "failed": 1}
+    assert written["files"] == {
+        "present": 5,
+        "missing": 1,
+        "indexed": 3,
+        "waiting": 1,
+        "failed": 1,
+        "parts": 0,
+    }
     assert written["sounds_awaiting_audio_expert"] == status.sounds_awaiting == 1
     assert written["spaces"] == [{"name": "starter", "version": "1", "assets": 2, "vectors": 2}]
     assert written["failures"] == [

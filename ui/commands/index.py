@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING, Any
 
 from ui.exit_codes import EXIT_INTERRUPTED
 from ui.progress import show_progress
-from ui.wording import plural
+from ui.wording import beside, plural
+
+if TYPE_CHECKING:
+    from indexer import IndexReport
+    from retrieval.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
@@ -17,12 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi index`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder (with all below it) or a file")
     parser.add_argument(
-        "--space", action="append", metavar="S", help="the space to embed into (default: starter; may be repeated)"
+        "--space",
+        action="append",
+        metavar="S",
+        help="the space to embed into: starter, or open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path "
+        "(default: what `vidi models --use` chose, else starter; may be repeated)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
+    parser.add_argument(
+        "--watch", action="store_true", help="go on taking in what is new, changed, moved or gone, until Ctrl-C"
+    )
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON; with --watch, one report a line")
 
 
 def _positive(text: str) -> int:
@@ -42,7 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
-    for space in dict.fromkeys(arguments.space or ["starter"]):
+    spaces = list(dict.fromkeys(arguments.space or [None]))
+    if arguments.watch:
+        return _watch(arguments, spaces, settings)
+    for space in spaces:
         with show_progress() as progress:
             report = index(
                 arguments.paths,
@@ -56,18 +71,56 @@ def run(arguments: argparse.Namespace) -> int:
             )
         print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(_lines(report.to_json())))
         if report.interrupted:
-            print("vidi: stopped; run the same command again to continue", file=sys.stderr)
-            return EXIT_INTERRUPTED
+            return _interrupted()
     return 0
 
 
-def _lines(report: dict[str, object]) -> list[str]:
+def _watch(arguments: argparse.Namespace, spaces: list[str], settings: Settings) -> int:
+    """Until somebody stops it; that is the only end."""
+    from indexer.run import Session, named_roots
+    from indexer.watch import watch
+
+    roots = named_roots(arguments.paths)
+    with show_progress() as progress:
+
+        def tell(report: IndexReport) -> None:
+            progress.hide()
+            print(json.dumps(report.to_json()) if arguments.json else "\n".join(_lines(report.to_json())), flush=True)
+
+        sessions = [
+            Session(arguments.library, space=space, settings=settings, progress=progress.update, notice=progress.say)
+            for space in spaces
+        ]
+        watch(sessions, roots, tell, progress.say, retry_failed=arguments.retry_failed, rehash=arguments.rehash)
+    return _interrupted()
+
+
+def _interrupted() -> int:
+    print("vidi: stopped; run the same command again to continue", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
+def _account_lines(accounts: dict[str, Any]) -> list[str]:
+    """The sum of all that was found, so that a person sees nothing was passed over."""
+    words = {"indexed": "indexed", "failed": "failed", "waiting": "waiting", "parts": "parts of others"}
+    listed = [f"{accounts[name]:,} {word}" for name, word in words.items() if accounts[name]]
+    lines = [f"In all: {plural(accounts['found'], 'media file')}: {', '.join(listed)}."] if listed else []
+    if told := beside(accounts["others"], accounts["hidden"]):
+        lines.append(f"Beside them: {told}.")
+    if accounts["troubled_places"]:
+        told = plural(accounts["troubled_places"], "place")
+        lines.append(f"Could not look into or judge: {told}; see why with `vidi status --failed`.")
+    return lines
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
     def count(name: str) -> int:
         return int(str(report[name]))
 
     found = [f"{count(name):,} {name}" for name in ("new", "changed", "unchanged", "moved", "copied") if count(name)]
     found += [f"{count(name):,} {name}" for name in ("returned", "missing") if count(name)]
     lines = [f"Found: {', '.join(found) or 'no media files'}."]
+    lines += _account_lines(report["accounts"])
     if count("indexed"):
         lines.append(
             f"Indexed: {plural(count('pictures'), 'picture')}, {plural(count('videos'), 'video')}, "
@@ -76,6 +129,13 @@ def _lines(report: dict[str, object]) -> list[str]:
         )
     if count("embedded"):
         lines.append(f"Embedded again from what was kept, without decoding: {plural(count('embedded'), 'file')}.")
+    if count("described"):
+        lines.append(f"Their words read without decoding: {plural(count('described'), 'file')}.")
+    if any(map(count, ("sidecars", "sidecars_refused", "sidecars_gone"))):
+        told = {"sidecars": "read", "sidecars_refused": "refused", "sidecars_gone": "gone"}
+        lines.append(
+            "Sidecars: " + ", ".join(f"{count(key):,} {word}" for key, word in told.items() if count(key)) + "."
+        )
     if count("sounds"):
         lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
     if count("failed"):

@@ -22,8 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--under", metavar="DIR", help="only files below this folder")
     parser.add_argument("--after", metavar="D", help="taken at or after: 2024, 2024-06, 2024-06-01, 2024-06-01T12:30")
     parser.add_argument("--before", metavar="D", help="taken before")
-    parser.add_argument("--space", metavar="S", help="the space to search in (default: the one that is indexed)")
-    parser.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks (default: all)")
+    parser.add_argument("--space", metavar="S", help="the space to search in (default: see `vidi models --use`)")
+    parser.add_argument(
+        "--by",
+        choices=("fused", "space", "frames", "text"),
+        default="fused",
+        help="what ranks: looks (space, frames), what people wrote (text), or both (default: fused)",
+    )
     parser.add_argument(
         "--top", type=whole_number(1), default=20, metavar="N", help="at most so many hits (default: %(default)s)"
     )

@@ -32,6 +32,10 @@ class Searches(Protocol):
     def search(self, query: str, *, image: Path | None, kind: str | None, top: int, anyway: bool) -> SearchResult:
         """As :meth:`retrieval.library.Library.search`."""
 
+    @property
+    def default_space(self) -> str | None:
+        """As :attr:`retrieval.library.Library.default_space`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -80,8 +84,9 @@ class Answers:
         """HTML: what is indexed now, and what the space understands."""
         try:
             census = take_census(self._catalog)
-            languages = get_space(census.spaces[0].name).languages if census.spaces else ()
-            return footer(census, languages)
+            searched = self._library.default_space or (census.spaces[0].name if census.spaces else None)
+            languages = get_space(searched).languages if searched else ()
+            return footer(census, languages, searched)
         except Exception as error:  # noqa: BLE001 as above
             _log.error("counting failed: %s: %s", type(error).__name__, error)
             return ""

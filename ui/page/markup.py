@@ -76,15 +76,16 @@ def welcome() -> str:
     )
 
 
-def footer(census: Census, languages: Sequence[str]) -> str:
-    """What is indexed now, and what the space in which it is searched understands."""
+def footer(census: Census, languages: Sequence[str], space: str | None = None) -> str:
+    """What is indexed now, and what the ``space`` in which it is searched understands."""
     counts = [
         plural(census.assets[kind], kind.value) for kind in (MediaKind.PICTURE, MediaKind.VIDEO) if census.assets[kind]
     ]
     facts = [" and ".join(counts) + " indexed"] if counts else []
     if census.files_waiting:
         facts.append(f"{plural(census.files_waiting, 'file')} waiting to be indexed")
-    facts += [f"space {space.name}" for space in census.spaces[:1]]
+    if space is not None:
+        facts.append(f"space {space}")
     if tuple(languages) == ("en",):
         facts.append("understands English")
     facts.append("nothing leaves this machine")

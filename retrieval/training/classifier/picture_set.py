@@ -72,7 +72,7 @@ def decoded(pictures: LabelledPictures, side: int, settings: Settings) -> Iterat
         TransientMediaError: media workers can't be started on this machine now.
     """
     sampling = replace(settings.sampling, frame_size=side)
-    tasks = (DecodeTask(row, path, MediaKind.PICTURE) for row, path in enumerate(pictures.paths))
+    tasks = (DecodeTask(row, path, MediaKind.PICTURE, is_still=True) for row, path in enumerate(pictures.paths))
     seen: set[int] = set()
     with MediaWorkers(settings.limits, sampling, settings.index.workers) as workers:
         for outcome in workers.map(tasks):

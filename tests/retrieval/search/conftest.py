@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import QueryError, UnknownSpaceError
+from retrieval.experts.expert import Rows
 from retrieval.search import searcher
 from retrieval.search.searcher import Searcher
 from retrieval.types import Float32Array
@@ -35,8 +36,8 @@ class PlainSpace:
     def is_cut(self, text: str) -> bool:
         return len(text.split()) > 10
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        return features[:, :4]
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return rows["appearance"][:, :4]
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
         self.items.append(items)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from retrieval.errors import QueryError
+from retrieval.experts.expert import Rows
 from retrieval.search.media_vectors import MediaVectors, UnreadableMedia, embed_media
 from retrieval.search.picture_query import embed_pictures
 from retrieval.settings import Settings
@@ -21,14 +22,14 @@ class FeatureSpace:
     """The expert's features as they are, so that a test sees what came through."""
 
     name, version, dim, normalized = "features", "1", 1280, False
+    needs = ("appearance",)
     fits_from = 0.5
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         return np.zeros((len(texts), self.dim), np.float32)
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        assert len(features) == len(logits)
-        return features
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return rows["appearance"]
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ def test_a_video_is_written_as_the_contract_says() -> None:
                 ],
                 "tags": [{"label": "tabby", "score": 0.5, "source": "classifier"}],
                 "why": [{"source": "frames", "share": 1.0, "quote": None}],
+                "parts": [],
             }
         ],
         "notices": [],

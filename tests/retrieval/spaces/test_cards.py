@@ -10,8 +10,9 @@ from retrieval.errors import WeightsError
 from retrieval.spaces.cards import ModelCard, model_cards
 
 
-@pytest.fixture(scope="module")
-def cards() -> dict[str, ModelCard]:
+@pytest.fixture
+def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModelCard]:
+    monkeypatch.setenv("VIDI_CACHE", str(tmp_path))  # in which no model of open_clip was used
     return {card.name: card for card in model_cards()}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import WeightsError
+from retrieval.experts.appearance import LOGITS_ROWS
 from retrieval.models.sentence_encoder import SentenceEncoder
 from retrieval.spaces import starter
 from retrieval.spaces.space import Space
@@ -107,7 +108,9 @@ def test_ten_thousand_words_are_cut_and_said_to_be(space: StarterSpace) -> None:
 def test_indexing_loads_no_text_tower(space: StarterSpace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SentenceEncoder, "load", None)
 
-    vectors = space.embed_segments(np.ones((3, 1280), np.float32), np.ones((3, 1000), np.float32))
+    vectors = space.embed_segments(
+        {"appearance": np.ones((3, 1280), np.float32), LOGITS_ROWS: np.ones((3, 1000), np.float32)}
+    )
 
     assert vectors.shape == (3, DIM)
 

@@ -11,9 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import StaticPool
 
 from retrieval.errors import CatalogVersionError, LibraryBusyError, LibraryError
 from retrieval.store import database
@@ -170,6 +173,39 @@ def test_an_older_catalog_is_backed_up_whole_before_it_is_migrated(
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0000",)
         assert connection.execute("SELECT count(*) FROM setting").fetchone() == (2,)
     connection.close()
+
+
+def test_rows_of_the_first_version_are_kept_through_every_migration(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
+        _at_revision(connection, "0001")
+        connection.execute("INSERT INTO setting VALUES ('catalog_id', 'mine'), ('deletions', '3')")
+        connection.execute("INSERT INTO asset (id, content_hash, kind, has_sound) VALUES (7, x'07', 'picture', 0)")
+        connection.execute("INSERT INTO file VALUES (1, x'2f61', '/a', 'picture', 5, 6, '7', 1, 0, 7)")
+        connection.execute("INSERT INTO failure VALUES (1, 'decode', 'cut short', 1, 'v1', '2024-01-01 00:00:00')")
+        before = _rows(connection)
+    connection.close()
+    open_database(tmp_path, create=False).dispose()
+    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
+        after = _rows(connection)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (REVISION,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    assert {table: after[table] for table in before} == before
+
+
+def _at_revision(connection: sqlite3.Connection, revision: str) -> None:
+    """Lay the tables of ``revision`` into an empty catalog, as the vidi of that time did."""
+    config = Config()
+    config.set_main_option("script_location", "migrations:.")
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    with engine.begin() as begun:
+        config.attributes["connection"] = begun
+        command.upgrade(config, revision)
+
+
+def _rows(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'")
+    return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables.fetchall()}
 
 
 def test_a_file_that_is_no_database_is_a_plain_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from retrieval.experts.expert import Rows
 from retrieval.media.files import identify
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
@@ -37,7 +38,7 @@ class ColourSpace:
     def is_cut(self, text: str) -> bool:
         return False
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
+    def embed_segments(self, rows: Rows) -> Float32Array:
         raise NotImplementedError
 
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
@@ -77,6 +78,13 @@ def write_video(path: Path, codec: str = "libvpx") -> Path:
             for _ in range(VIDEO_SECONDS_A_COLOUR * _RATE):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
         container.mux(stream.encode())
+    return path
+
+
+def write_animation(path: Path) -> Path:
+    """As :func:`write_video`, a picture that moves."""
+    frames = [Image.new("RGB", (160, 120), colour) for colour in COLOURS.values()]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=1000 * VIDEO_SECONDS_A_COLOUR, loop=0)
     return path
 
 

@@ -1,0 +1,148 @@
+"""For all tests: a cache of the run's own, and tiny models of open_clip, of three families, with random weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("VIDI_CACHE")
+    os.environ["VIDI_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    os.environ.pop("VIDI_CACHE")
+    if before is not None:
+        os.environ["VIDI_CACHE"] = before
+
+
+_TEXT = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+
+TINY: dict[str, dict[str, Any]] = {
+    "tiny-vit": {
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16},
+        "text_cfg": _TEXT,
+    },
+    "tiny-convnext": {
+        "embed_dim": 24,
+        "vision_cfg": {
+            "timm_model_name": "convnext_atto",
+            "timm_model_pretrained": False,
+            "timm_pool": "",
+            "timm_proj": "linear",
+            "image_size": 64,
+        },
+        "text_cfg": _TEXT,
+    },
+    "tiny-siglip": {
+        "embed_dim": 192,
+        "init_logit_bias": -10,
+        "custom_text": True,
+        "vision_cfg": {
+            "timm_model_name": "vit_tiny_patch16_224",
+            "timm_model_pretrained": False,
+            "timm_pool": "map",
+            "timm_proj": "none",
+            "image_size": 224,
+        },
+        "text_cfg": _TEXT
+        | {
+            "vocab_size": 64,
+            "tokenizer_kwargs": {"clean": "canonicalize"},
+            "no_causal_mask": True,
+            "proj_bias": True,
+            "pool_type": "last",
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """A model of open_clip with random weights, and the file of them."""
+
+    name: str
+    file: Path
+    model: Any
+    preprocess: Any
+    config: dict[str, Any]
+
+    @property
+    def space(self) -> str:
+        return f"open_clip/{self.name}/{self.file}"
+
+
+def _hub_tokenizer(folder: Path) -> Path:
+    """A tokenizer as a hub keeps it, of a few words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<pad>", "</s>", "<unk>", "a", "dog", "leaps", "for", "frisbee", "cat", "word", "photo", "of", "on"]
+    backend = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", padding_side="right"
+    )
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import open_clip
+
+    folder = tmp_path_factory.mktemp("configs")
+    TINY["tiny-siglip"]["text_cfg"]["hf_tokenizer_name"] = str(_hub_tokenizer(folder / "tokenizer"))
+    for name, config in TINY.items():
+        (folder / f"{name}.json").write_text(json.dumps(config))
+    open_clip.add_model_config(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_models(_configs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, TinyModel]:
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("weights")
+    made = {}
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    for seed, name in enumerate(TINY):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=None)
+        file = folder / f"{name}.safetensors"
+        save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, file)
+        made[name] = TinyModel(name, file, model.eval(), preprocess, TINY[name])
+    logging.disable(before)
+    return made
+
+
+@pytest.fixture
+def save_state() -> Any:
+    """Saves weights as torch does, with a later time than the last."""
+    import itertools
+    import os
+
+    import torch
+
+    times = itertools.count(1_700_000_000)
+
+    def save(state: dict[str, Any], path: Path) -> Path:
+        torch.save(state, path)
+        stamp = next(times)
+        os.utime(path, (stamp, stamp))
+        return path
+
+    return save

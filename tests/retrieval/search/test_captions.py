@@ -1,0 +1,166 @@
+"""What people wrote beside what the frames show: who joins, in which order, and that nothing else moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retrieval.errors import QueryError
+from retrieval.search.captions import Captions, content_words, join
+from retrieval.search.query import By, Query
+from retrieval.search.searcher import Searcher
+from retrieval.store.descriptions import fill_text_index, write_descriptions
+from retrieval.store.lookup import FileFilter, LiveAsset
+from retrieval.types import MediaKind, Words
+
+MakeSearcher = Callable[..., Searcher]
+
+
+@pytest.fixture
+def filled(library: Any) -> Any:
+    """By the first axis, which every text asks for: best 0.9, good 0.7, poor 0.2, none 0."""
+    fill_text_index(library.catalog)
+    space = library.space()
+    for name, score in (("best", 0.9), ("good", 0.7), ("poor", 0.2), ("none", 0.0)):
+        library.embed(library.asset(f"/media/{name}.jpg"), space, [[score, 0.1, 0, 0]])
+    return library
+
+
+def say(library: Any, asset: int, words: Words) -> None:
+    with library.catalog.engine.begin() as connection:
+        write_descriptions(connection, {asset: words})
+
+
+def names(result: Any) -> list[str]:
+    return [hit.path.stem for hit in result.hits]
+
+
+def test_words_of_no_asset_change_nothing(filled: Any, make_searcher: MakeSearcher) -> None:
+    before = make_searcher().search(Query("dog on a beach", anyway=True))
+    say(filled, 4, Words(caption="a cat on a beach"))
+    assert make_searcher().search(Query("dog on a beach", anyway=True)) == before
+    assert [reason.source for reason in before.hits[0].why] == ["frames"]
+
+
+def test_an_asset_that_holds_all_words_joins_and_fits(filled: Any, make_searcher: MakeSearcher) -> None:
+    say(filled, 3, Words(caption="Our dogs at the beach", keywords=("summer",)))
+    result = make_searcher().search(Query("a dog on the beach in summer"))
+    assert names(result) == ["poor", "best", "good"]
+    hit = result.hits[0]
+    assert (hit.score, hit.fits) == (0.95, True)
+    assert [reason.source for reason in hit.why] == ["caption", "frames"]
+    assert sum(reason.share for reason in hit.why) == pytest.approx(1)
+    assert hit.why[0].quote in ("Our dogs at the beach", "summer")
+    assert result.hits[1].score == pytest.approx(0.9, abs=1e-3)
+
+
+def test_words_alone_make_an_answer_where_nothing_looks_so(
+    filled: Any, make_searcher: MakeSearcher, space: Any
+) -> None:
+    space.fits_from = 0.97
+    assert not make_searcher().search(Query("grandmother")).fits
+    say(filled, 4, Words(people=("Grandmother Anna",)))
+    result = make_searcher().search(Query("grandmother"))
+    assert (names(result), result.fits, result.hits[0].score) == (["none"], True, 0.97)
+
+
+def test_other_evidence_leaves_words_out(filled: Any, make_searcher: MakeSearcher) -> None:
+    say(filled, 3, Words("dog"))
+    for by in (By.SPACE, By.FRAMES):
+        assert names(make_searcher().search(Query("dog", by=by))) == ["best", "good"]
+    found = make_searcher().search(Query("dog", images=(Path("1,0,0,0.jpg"),)))
+    assert "poor" not in names(found)
+
+
+def test_by_text_ranks_by_words_alone(filled: Any, make_searcher: MakeSearcher) -> None:
+    say(filled, 1, Words(caption="a dog and " + "much more " * 20 + "a beach"))
+    say(filled, 4, Words("dog", "beach"))
+    say(filled, 2, Words("dog"))
+    searcher = make_searcher()
+    result = searcher.search(Query("dog beach", by=By.TEXT))
+    assert (names(result), result.fits) == (["none", "best"], True)
+    assert all(hit.why[0].source == "caption" and hit.why[0].quote for hit in result.hits)
+    anyway = searcher.search(Query("dog beach", by=By.TEXT, anyway=True))
+    assert [(hit.path.stem, hit.fits, hit.score) for hit in anyway.hits][2:] == [("good", False, 0.25)]
+    nothing = searcher.search(Query("submarine", by=By.TEXT))
+    assert (nothing.fits, nothing.hits) == (False, ())
+
+
+@pytest.mark.parametrize("by", [By.FUSED, By.TEXT])
+def test_pages_and_filters_hold(filled: Any, make_searcher: MakeSearcher, by: By) -> None:
+    for asset in (2, 3, 4):
+        say(filled, asset, Words("dog " * asset))
+    searcher = make_searcher()
+    whole = names(searcher.search(Query("dog", by=by)))
+    paged = [name for offset in range(5) for name in names(searcher.search(Query("dog", by=by, top=1, offset=offset)))]
+    assert paged == whole
+    assert len(whole) == (4 if by is By.FUSED else 3)
+    assert names(searcher.search(Query("dog", by=by, wanted=FileFilter(kind=MediaKind.VIDEO)))) == []
+    assert names(searcher.search(Query("dog", by=by, wanted=FileFilter(under=b"/media/poor.jpg")))) == ["poor"]
+
+
+def test_text_is_asked_of_words() -> None:
+    with pytest.raises(QueryError, match="searched by words alone"):
+        Query("dog", images=(Path("a.jpg"),), by=By.TEXT)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A dog on the Beach!", ["dog", "beach!"]),
+        ("the one with it", ["one"]),
+        ("to be or of the", ["to", "be", "or", "of", "the"]),
+        ("dog - dog * ?", ["dog"]),
+        ("...", []),
+        ("word%d " * 3, ["word%d"]),
+    ],
+)
+def test_function_words_need_not_be_held(text: str, words: list[str]) -> None:
+    assert content_words(text) == words
+    assert len(content_words(" ".join(map(str, range(99))))) == 32
+
+
+def test_ranks_are_joined_by_their_reciprocals() -> None:
+    assets = [LiveAsset(number, MediaKind.PICTURE, (b"/%03d" % number,)) for number in range(300)]
+    chances = np.linspace(0.9, 0.1, 300, dtype=np.float32)
+    plain = join(assets, chances, [], 0.5)
+    assert [each.asset.id for each in plain] == list(range(300))
+    joined = join(assets, chances, [assets[250], assets[5]], 0.5)
+    # 1/61 at rank 250 by frames, which counts no more; 1/62 + 1/66; then the frames alone.
+    assert [each.asset.id for each in joined][:3] == [5, 0, 250]
+    assert sorted(each.asset.id for each in joined) == list(range(300))
+    assert {each.chance for each in joined if each.asset.id in (5, 250)} == {0.95}
+
+
+def test_an_index_that_is_damaged_costs_the_words_alone(filled: Any, make_searcher: MakeSearcher) -> None:
+    say(filled, 3, Words("dog"))
+    filled.execute("DROP TABLE text_index_1_data")
+    lines: list[str] = []
+    assert names(make_searcher(notice=lines.append).search(Query("dog"))) == ["best", "good"]
+    assert "`vidi rebuild` makes its index again" in lines[-1]
+
+
+def test_parts_are_named_and_hidden(filled: Any, make_searcher: MakeSearcher) -> None:
+    space = filled.space()
+    clip = filled.asset("/media/best.mov", kind="video")
+    filled.embed(clip, space, [[0.95, 0, 0, 0]], [(0, 1)])
+    filled.execute("INSERT INTO part (file_id, main_file_id, role) VALUES (5, 1, 'motion')")
+    (best, _) = make_searcher().search(Query("1 0 0 0")).hits
+    assert (best.path.name, best.parts) == ("best.jpg", (Path("/media/best.mov"),))
+    assert best.to_json()["parts"] == [{"path": "/media/best.mov"}]
+    filled.execute("UPDATE file SET present = 0 WHERE id = 1")
+    assert names(make_searcher().search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.VIDEO)))) == ["best"]
+
+
+def test_captions_of_what_is_missing_are_passed_over(filled: Any) -> None:
+    from retrieval.store.lookup import Lookup
+
+    say(filled, 3, Words("dog"))
+    captions = Captions(filled.catalog, Lookup(filled.catalog), lambda line: None)
+    assert [asset.id for asset in captions.find(Query("dog"))] == [3]
+    filled.execute("UPDATE file SET present = 0")
+    assert captions.find(Query("dog")) == []
