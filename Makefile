@@ -69,8 +69,8 @@ check: $(VENV)/.dev  ## format, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## measure the figures into benchmarks/results, then draw the charts (CAPTIONS=folder with train.csv and dev.csv adds the starter's)
-	$(BIN)/python -m benchmarks.run $(if $(CAPTIONS),--captions $(CAPTIONS))
+bench: $(VENV)/.dev  ## measure the figures into benchmarks/results, then draw the charts (CAPTIONS=folder with train.csv and dev.csv adds the starter's, IMAGES=CIFAR-10 as folder or zip the classifier's)
+	$(BIN)/python -m benchmarks.run $(if $(CAPTIONS),--captions $(CAPTIONS)) $(if $(IMAGES),--images $(IMAGES))
 	$(MAKE) --no-print-directory charts
 
 charts: $(VENV)/.dev  ## draw the charts from benchmarks/results

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
+from benchmarks.classifier import measure_classifier
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="measure just this (may be repeated)")
     parser.add_argument("--media", type=Path, help="keep the made media here, for the next time")
     parser.add_argument("--captions", type=Path, help="a folder with train.csv and dev.csv: adds the starter's figures")
+    parser.add_argument("--images", type=Path, help="CIFAR-10 as a folder or zip: adds the classifier's figures")
     parser.add_argument("--unseen-heads", type=Path, help="heads of `vidi train contrastive --leave-out-names`")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -54,6 +56,8 @@ def main() -> None:
     if arguments.captions and not arguments.only:
         _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
+    if arguments.images and not arguments.only:
+        _write("classifier", measure_classifier(arguments.images))
 
 
 def _write(name: str, figures: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-__all__ = ["whole_number"]
+__all__ = ["fraction", "whole_number"]
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -21,3 +21,14 @@ def whole_number(least: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def fraction(text: str) -> float:
+    """A type for argparse: numbers from 0 up, less than 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to less than 1, got {text!r}")
+    return number

@@ -40,7 +40,7 @@ COMMANDS = {
     "forget": CommandEntry("forget", "remove files from the library, after listing them and asking; never the files"),
     "models": CommandEntry("models", "the models: what they are, where they come from, whether they are here"),
     "rebuild": CommandEntry("rebuild", "make the vector index again from the catalog"),
-    "train": CommandEntry("train", "train the heads of a space on captioned pictures"),
+    "train": CommandEntry("train", "train a classifier for your own labels, or the heads of a space"),
     "eval": CommandEntry("evaluate", "measure a space on captions or labels"),
 }
 

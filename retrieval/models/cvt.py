@@ -24,6 +24,7 @@ from retrieval.layers.attention import AttentionReading, Grid, LayerAttention, a
 from retrieval.layers.blocks import DropPath, EncoderBlock, Mlp, drop_path_rates
 from retrieval.layers.embeddings import ConvolutionalTokenEmbedding, prepend, to_map, to_tokens
 from retrieval.layers.initial import initialise, learned_token
+from retrieval.layers.positions import LearnedPositions
 from retrieval.models.weight_names import NameTable
 
 __all__ = [
@@ -58,6 +59,9 @@ class StageConfig:
     """Of the convolutions that make queries, keys and values."""
     key_stride: int = 2
     """Of the convolutions that make keys and values; 1 squeezes nothing."""
+    positions: Grid | None = None
+    """The grid of a learned table that is added to the stage's tokens; the paper, and every published weight, has none
+    (section 4.4, "Removing Position Embedding", compares)."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -158,6 +162,11 @@ class Stage(nn.Module):
             channels=channels, width=config.width, kernel=config.kernel, stride=config.stride, padding=config.padding
         )
         self.class_token = learned_token(config.width) if config.class_token else None
+        self.positions = (
+            LearnedPositions(prefix=int(config.class_token), grid=config.positions, width=config.width)
+            if config.positions is not None
+            else None
+        )
         self.blocks = nn.ModuleList(
             encoder_block(config, rate) for rate in drop_path_rates(config.drop_path, config.layers)
         )
@@ -167,6 +176,8 @@ class Stage(nn.Module):
         tokens, grid = self.embedding(feature_map)
         if self.class_token is not None:
             tokens = prepend(self.class_token, tokens)
+        if self.positions is not None:
+            tokens = self.positions(tokens, grid)
         for block in self.blocks:
             tokens = block(tokens, grid, read)
         return tokens, grid

@@ -1,0 +1,216 @@
+"""Draws docs/experiments.md and its charts from benchmarks/results/experiments; no figure in them is typed by hand.
+
+`python -m benchmarks.experiments.page`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+from benchmarks.experiments.runs import RESULTS
+
+__all__ = ["main"]
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+_COLOURS: Final = ("#3b6ea5", "#b06a3b", "#3b8f5a", "#8a5ba6")
+Arms = Mapping[str, Mapping[str, Mapping[str, float]]]
+Result = Mapping[str, Any]
+
+_HEAD = """# The papers' claims, at small scale
+
+Drawn by `python -m benchmarks.experiments.page` from `benchmarks/results/experiments/*.json`. Accuracy in percent on
+pictures not trained on; three seeds: the mean, and in brackets the least and the most. "Shown" means here that every
+seed of one arm is better than every seed of the other; anything less is "not shown", whatever the means say.
+
+The models are the classes of `retrieval/models`, made small. Every arm of an experiment has the same pictures, recipe
+and number of epochs; the last epoch counts, so that no test picture chooses. To repeat one, or to run it on other
+pictures (`train/<class>` and `test/<class>`, or a folder for each class), with CIFAR-10 (Krizhevsky 2009) as a folder
+or zip:
+
+```
+python -m benchmarks.experiments positions --images cifar10.zip --small
+```
+
+`--small` is for two cores. Without it models, pictures and epochs are larger, meant for one GPU of which a run should
+take under 20 minutes: **no GPU was at hand, so those have not been run, and their time is not measured.**
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a paper says, and how its figures are judged."""
+
+    title: str
+    claim: str
+    verdict: Callable[[Arms], list[str]]
+
+
+def _values(arms: Arms, arm: str, figure: str = "accuracy") -> list[float]:
+    return [found[figure] for found in arms[arm].values()]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _against(arms: Arms, better: str, worse: str) -> str:
+    ours, theirs = _values(arms, better), _values(arms, worse)
+    gain = _mean(ours) - _mean(theirs)
+    told = f"{better} against {worse}: {gain:+.1f} points on the mean"
+    if min(ours) > max(theirs):
+        return f"Shown. {told}, and every seed above every seed."
+    return f"Not shown at this size. {told}, but the seeds overlap."
+
+
+def _positions(arms: Arms) -> list[str]:
+    lines = []
+    changes = {arm: [found["at 64"] - found["at 32"] for found in seeds.values()] for arm, seeds in arms.items()}
+    told = "; ".join(
+        f"{arm} {_mean(values):+.1f} ({min(values):+.1f} to {max(values):+.1f})" for arm, values in changes.items()
+    )
+    lines.append(f"From 32 to 64 pixels: {told}.")
+    others = [value for arm, values in changes.items() if arm != "PEG" for value in values]
+    if min(changes["PEG"]) > max(others):
+        lines.append("Shown: with every seed PEG keeps more than the others.")
+    else:
+        ahead = all(_mean(changes["PEG"]) > _mean(values) for arm, values in changes.items() if arm != "PEG")
+        how = "PEG keeps the most on the mean, as claimed" if ahead else "PEG does not keep the most even on the mean"
+        lines.append(f"Not shown at this size: {how}, but the seeds overlap.")
+    return lines
+
+
+def _distillation(arms: Arms) -> list[str]:
+    teacher = _values(arms, "teacher")
+    taught = [arm for arm in arms if arm not in ("teacher", "alone")]
+    lines = [f"The teacher itself tells {_mean(teacher):.1f} right ({min(teacher):.1f} to {max(teacher):.1f})."]
+    return lines + [_against(arms, arm, "alone") for arm in taught]
+
+
+def _convolution(arms: Arms) -> list[str]:
+    sizes = "; ".join(f"{arm} {_values(arms, arm, 'parameters')[0]:,.0f}" for arm in arms)
+    plain, placed = _values(arms, "CvT"), _values(arms, "CvT with positions")
+    apart = _mean(plain) - _mean(placed)
+    overlap = max(plain) >= min(placed) and max(placed) >= min(plain)
+    need = (
+        f"That CvT needs no positions agrees with this: without them {apart:+.1f} points on the mean, and the seeds "
+        "overlap."
+        if overlap
+        else f"CvT without positions differs from CvT with them by {apart:+.1f} points, beyond the spread of seeds."
+    )
+    return [f"Parameters: {sizes}.", _against(arms, "CvT", "ViT"), need]
+
+
+def _pretrained(arms: Arms) -> list[str]:
+    counts = [arm.removeprefix("head on features, ") for arm in arms if arm.startswith("head")]
+    return [_against(arms, f"head on features, {count}", f"ViT from scratch, {count}") for count in counts]
+
+
+CLAIMS: Final[Mapping[str, Claim]] = {
+    "positions": Claim(
+        "Positions made from the picture keep at other sizes",
+        "Chu et al. 2021: a model whose positions a PEG makes, trained at one size, holds or gains at a larger one, "
+        "where learned and sinusoidal tables, interpolated, lose. Trained at 32, tested at 32, 48 and 64 without "
+        "fine-tuning (test pictures enlarged; training shows enlarged parts of pictures, as in the paper).",
+        _positions,
+    ),
+    "distillation": Claim(
+        "A convolutional teacher lifts a small DeiT",
+        "Touvron et al. 2021: a student that learns from a convolutional teacher does better than alone, most by hard "
+        "distillation with its own token. The teacher is trained on the same pictures.",
+        _distillation,
+    ),
+    "convolution": Claim(
+        "Convolutions inside help on little data, and make positions needless",
+        "Wu et al. 2021: CvT needs no position encoding; with little data its convolutions help, against a ViT of as "
+        "many parameters.",
+        _convolution,
+    ),
+    "pretrained": Claim(
+        "On little data, features learned elsewhere win",
+        "A head on the embedded EfficientNet-Lite0's features (trained on ImageNet-1k) against a ViT from scratch, on "
+        "the same pictures. The few are drawn by the seed; with all, the head differs by its folds alone.",
+        _pretrained,
+    ),
+}
+
+
+def main() -> None:
+    """Draw every experiment that has results."""
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "vidi", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
+    (DOCS / "charts").mkdir(parents=True, exist_ok=True)
+    sections = [_HEAD]
+    for name, claim in CLAIMS.items():
+        for scale in ("small", "large"):
+            path = RESULTS / f"{name}_{scale}.json"
+            if path.exists():
+                sections.append(_section(name, claim, json.loads(path.read_text("utf-8"))))
+    (DOCS / "experiments.md").write_text("\n".join(sections), "utf-8")
+
+
+def _section(name: str, claim: Claim, result: Result) -> str:
+    arms: Arms = result["arms"]
+    scale = result["scale"]
+    chart = f"experiment_{name}_{scale['name']}"
+    _draw(chart, arms)
+    figures = [figure for figure in next(iter(next(iter(arms.values())).values())) if figure != "parameters"]
+    lines = [f"## {claim.title}", "", claim.claim, "", f"![{claim.title}](charts/{chart}.svg)", ""]
+    lines += [f"| | {' | '.join(figures)} |", f"| --- {'| --- ' * len(figures)}|"]
+    for arm in arms:
+        cells = [_cell(_values(arms, arm, figure)) for figure in figures]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    lines += ["", *(f"- {line}" for line in claim.verdict(arms)), "", _made(result), ""]
+    return "\n".join(lines)
+
+
+def _cell(values: list[float]) -> str:
+    return f"{_mean(values):.1f} ({min(values):.1f}–{max(values):.1f})"
+
+
+def _made(result: Result) -> str:
+    scale, machine = result["scale"], result["machine"]
+    recipe = scale["recipe"]
+    runs = sum(len(seeds) for seeds in result["arms"].values())
+    minutes = round(result["seconds"] / 60)
+    made = f"{machine['processor']}, {machine['cores']} cores, {machine['device']}"
+    return (
+        f"`{result['experiment']}`, {scale['name']}: {runs} runs, {minutes} minutes on a busy machine "
+        f"({made}); up to {scale['train']} pictures of a class ({scale['little']} where little data are wanted), "
+        f"{recipe['epochs']} epochs ({scale['little_epochs']} on little data), batches of {recipe['batch']}; "
+        f"{result['measured_at'][:10]}."
+    )
+
+
+def _draw(chart: str, arms: Arms) -> None:
+    figures = [figure for figure in next(iter(next(iter(arms.values())).values())) if figure != "parameters"]
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    for number, arm in enumerate(arms):
+        colour = _COLOURS[number % len(_COLOURS)]
+        seeds = [[values[name] for name in figures] for values in arms[arm].values()]
+        means = [_mean(list(column)) for column in zip(*seeds, strict=True)]
+        if len(figures) > 1:
+            axes.plot(figures, means, color=colour, label=arm, marker="o")
+            for values in seeds:
+                axes.plot(figures, values, color=colour, alpha=0.3, linewidth=0.8)
+        else:
+            axes.barh([arm], means, color=colour, alpha=0.6)
+            axes.scatter([values[0] for values in seeds], [arm] * len(seeds), color="#222", s=14, zorder=3)
+    if len(figures) > 1:
+        axes.legend(frameon=False)
+        axes.set_ylabel("right, %")
+    else:
+        axes.invert_yaxis()
+        axes.set_xlabel("right, %; a dot for each seed")
+    figure.savefig(DOCS / "charts" / f"{chart}.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Published weights by name: timm's of ViT and DeiT, and CvT's, from the hub's cache on this machine or from the hub.
+
+CPVT's authors publish files, which no hub has: those, like any other, are given as a path.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from torch import Tensor, nn
+
+from retrieval.errors import ModelError, WeightsError
+from retrieval.models import cpvt, cvt, deit, vit
+from retrieval.models.checkpoints import load_weights, read_checkpoint, to_our_names
+from retrieval.models.classifier_files import PictureInput
+from retrieval.models.weight_names import NameTable
+
+__all__ = ["PUBLISHED", "PublishedWeights", "fetch_published", "load_any_names"]
+
+_SECONDS: Final = 5.0  # after which a host that says nothing counts as out of reach
+_FILES: Final = ("model.safetensors", "pytorch_model.bin")  # by which a repository may have them, the best first
+_HALF: Final = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedWeights:
+    """Weights at the hub, and the model that they belong to."""
+
+    repository: str
+    model: str
+    """A name of :mod:`retrieval.models.named`."""
+    picture_input: PictureInput
+    licence: str = "Apache-2.0"
+
+
+def _vit(model: str, timm_name: str, size: int = 224) -> PublishedWeights:
+    """Steiner et al. 2021, "How to train your ViT?": ImageNet-21k, then ImageNet-1k."""
+    repository = f"timm/{timm_name}_{size}.augreg_in21k_ft_in1k"
+    return PublishedWeights(repository, model, PictureInput(size, _HALF, _HALF))
+
+
+def _deit(model: str, timm_name: str, size: int = 224) -> PublishedWeights:
+    return PublishedWeights(f"timm/{timm_name}_{size}.fb_in1k", model, PictureInput(size))
+
+
+def _cvt(model: str, name: str, size: int = 224) -> PublishedWeights:
+    return PublishedWeights(f"microsoft/{name}", model, PictureInput(size))
+
+
+PUBLISHED: Final[Mapping[str, PublishedWeights]] = {
+    "vit_ti16_in21k": _vit("vit_ti16", "vit_tiny_patch16"),
+    "vit_s16_in21k": _vit("vit_s16", "vit_small_patch16"),
+    "vit_b16_in21k": _vit("vit_b16", "vit_base_patch16"),
+    "vit_b16_in21k_384": _vit("vit_b16", "vit_base_patch16", 384),
+    "vit_b32_in21k": _vit("vit_b32", "vit_base_patch32"),
+    "vit_l16_in21k": _vit("vit_l16", "vit_large_patch16"),
+    "vit_l16_in21k_384": _vit("vit_l16", "vit_large_patch16", 384),
+    "deit_ti_in1k": _deit("deit_ti", "deit_tiny_patch16"),
+    "deit_s_in1k": _deit("deit_s", "deit_small_patch16"),
+    "deit_b_in1k": _deit("deit_b", "deit_base_patch16"),
+    "deit_b_in1k_384": _deit("deit_b", "deit_base_patch16", 384),
+    "deit_ti_distilled_in1k": _deit("deit_ti_distilled", "deit_tiny_distilled_patch16"),
+    "deit_s_distilled_in1k": _deit("deit_s_distilled", "deit_small_distilled_patch16"),
+    "deit_b_distilled_in1k": _deit("deit_b_distilled", "deit_base_distilled_patch16"),
+    "deit_b_distilled_in1k_384": _deit("deit_b_distilled", "deit_base_distilled_patch16", 384),
+    "cvt_13_in1k": _cvt("cvt_13", "cvt-13"),
+    "cvt_13_in1k_384": _cvt("cvt_13", "cvt-13-384", 384),
+    "cvt_21_in1k": _cvt("cvt_21", "cvt-21"),
+    "cvt_21_in1k_384": _cvt("cvt_21", "cvt-21-384", 384),
+    "cvt_w24_in22k_384": _cvt("cvt_w24", "cvt-w24-384-22k", 384),
+}
+"""By vidi's names: the model, what it was trained on, and the pictures' side where it is not 224."""
+
+_TABLES: Final[Mapping[type[nn.Module], tuple[NameTable, ...]]] = {
+    vit.ViT: (vit.TIMM_NAMES,),
+    deit.DeiT: (deit.TIMM_NAMES,),
+    cpvt.CPVT: (cpvt.AUTHORS_NAMES,),
+    cvt.CvT: (cvt.TRANSFORMERS_NAMES, cvt.OFFICIAL_NAMES),
+}
+
+
+def load_any_names(model: nn.Module, path: Path, *, without: tuple[str, ...] = ()) -> None:
+    """Fills ``model`` from a file in whichever names that its weights are published in; see ``load_weights``.
+
+    Raises:
+        WeightsError: the file can't be read, or is of another model.
+    """
+    theirs = read_checkpoint(path)
+    ours = NameTable({name: name for name in {entry.rpartition(".")[0] or entry for entry in model.state_dict()}})
+    tables = (*_TABLES[type(model)], ours)
+    load_weights(model, theirs, max(tables, key=lambda table: _known(theirs, table)), source=str(path), without=without)
+
+
+def _known(theirs: Mapping[str, Tensor], names: NameTable) -> int:
+    return len(to_our_names(theirs, names)[0])
+
+
+def fetch_published(name: str) -> Path:
+    """The file of weights by vidi's name: from the hub's cache on this machine, else from the hub, into that cache.
+
+    Raises:
+        WeightsError: no weights have that name; they are not here and the hub can't be reached, or hasn't them.
+    """
+    if name not in PUBLISHED:
+        near = get_close_matches(name, PUBLISHED, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"expected a file, or one of {', '.join(PUBLISHED)}"
+        raise WeightsError(f"{name!r} is neither a file here nor the name of published weights; {hint}")
+    repository = PUBLISHED[name].repository
+    return _cached(repository) or _fetched(name, repository)
+
+
+def _cached(repository: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache  # takes a second to import
+
+    found = (try_to_load_from_cache(repository, file) for file in _FILES)
+    return next((Path(path) for path in found if isinstance(path, str)), None)
+
+
+def _fetched(name: str, repository: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        _reach_hub()
+        for file in _FILES[:-1]:
+            try:
+                return Path(hf_hub_download(repository, file, etag_timeout=_SECONDS))
+            except LocalEntryNotFoundError:
+                raise  # which is an EntryNotFoundError, too, but says that the hub went away
+            except EntryNotFoundError:
+                continue
+        return Path(hf_hub_download(repository, _FILES[-1], etag_timeout=_SECONDS))
+    except Exception as error:  # the hub's client raises errors of every library beneath it
+        why = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"the weights {name} are not on this machine, and the hub that has them ({repository}) can't be reached "
+            f"({why}); connect and try again, or copy their file here and give its path"
+        ) from error
+
+
+def _reach_hub() -> None:
+    """Raises OSError or ModelError where the hub may not be asked, or does not answer in seconds: its client would try
+    again and again."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError("HF_HUB_OFFLINE is set")
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        return  # the proxy alone knows
+    address = urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    socket.create_connection((address.hostname or "", port), timeout=_SECONDS).close()

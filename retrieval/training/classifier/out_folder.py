@@ -1,0 +1,112 @@
+"""The folder that a training writes: its own from the first byte on, and nothing of anybody else's.
+
+``training.json`` says whose it is; ``cache`` holds what a stopped run goes on with, and is gone at the end; the weights
+and the curve come then, and ``card.json`` last: where it lies, the others are whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from retrieval.errors import DatasetError, UsageError
+from retrieval.models.classifier_files import CARD_FILE, FORMAT, WEIGHTS_FILE
+from retrieval.training.heads_file import write_whole
+from retrieval.training.stage_cache import not_writable
+
+__all__ = ["OutFolder"]
+
+_MARK: Final = "training.json"
+
+
+class OutFolder:
+    """A folder claimed for one training, known by what goes into it."""
+
+    def __init__(self, path: Path, run: Mapping[str, Any], *, is_main: bool = True) -> None:
+        """Claims ``path``, which is absent, empty, or holds the same ``run``.
+
+        Only the main of several processes makes it; the others find it.
+
+        Raises:
+            UsageError: it holds something else, or can't be made.
+        """
+        self.path = path
+        self._mark = {"task": "classifier", "run": json.loads(json.dumps(run))}
+        self._is_main = is_main
+        self.is_new = False
+        if is_main:
+            self._claim()
+
+    @property
+    def cache(self) -> Path:
+        """What a stopped run goes on with."""
+        return self.path / "cache"
+
+    def finished(self) -> dict[str, Any] | None:
+        """The card, where the training has ended."""
+        try:
+            card: dict[str, Any] = json.loads((self.path / CARD_FILE).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return card
+
+    @contextmanager
+    def undone_without_data(self) -> Iterator[None]:
+        """A folder made for data that turn out useless is removed again."""
+        try:
+            yield
+        except DatasetError:
+            if self.is_new and self._is_main:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
+    def write(self, weights: bytes, card: Mapping[str, Any], others: Mapping[str, str]) -> dict[str, Any]:
+        """Everything, the card last, and the cache goes. Gives the card.
+
+        Raises:
+            UsageError: the folder can't be written.
+        """
+        digest = hashlib.sha256(weights).hexdigest()
+        whole = {"task": "classifier", "format": FORMAT, **card, "sha256": digest}
+        try:
+            for name, text in others.items():
+                write_whole(self.path / name, text.encode())
+            write_whole(self.path / WEIGHTS_FILE, weights)
+            write_whole(self.path / CARD_FILE, (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode())
+        except OSError as error:
+            raise not_writable(self.path, error) from error
+        shutil.rmtree(self.cache, ignore_errors=True)
+        return whole
+
+    def _claim(self) -> None:
+        try:
+            if self.path.exists() and any(self.path.iterdir()):
+                self._check_mark()
+            else:
+                self.path.mkdir(parents=True, exist_ok=True)
+                write_whole(self.path / _MARK, (json.dumps(self._mark, indent=1) + "\n").encode())
+                self.is_new = True
+            if self.finished() is None:
+                self.cache.mkdir(exist_ok=True)
+        except OSError as error:
+            raise not_writable(self.path, error) from error
+
+    def _check_mark(self) -> None:
+        try:
+            mark = json.loads((self.path / _MARK).read_bytes())
+        except (OSError, ValueError):
+            raise UsageError(
+                f"{self.path} holds files that are not of this training; choose an --out that is new or empty"
+            ) from None
+        if mark != self._mark:
+            found = mark.get("run", {}) if isinstance(mark, dict) else {}
+            changed = [name for name, value in self._mark["run"].items() if found.get(name) != value]
+            raise UsageError(
+                f"{self.path} holds another training (not the same: {', '.join(changed) or 'its form'}); give its own "
+                f"arguments to continue it, or another --out"
+            )
