@@ -1,0 +1,146 @@
+"""Writes data/tag_words.json: python -m retrieval.evaluation.write_tag_words FOLDER, the folder of WordNet's files.
+
+For every name that vidi's own taggers give, the words that make it right where they stand in a caption: the name, its
+synonyms, and what lies above it. What lies below it is kept apart: a picture of a poodle is one of a dog, but not by
+the rule of the project's figure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from retrieval.tagging.class_names import class_names
+from retrieval.tagging.label_file import read_label_file
+from retrieval.tagging.photo_vocabulary import PHOTO_VOCABULARY
+from retrieval.tagging.wordnet import WordNet
+
+__all__ = ["write_tag_words"]
+
+_DATA: Final = Path(__file__).parent / "data" / "tag_words.json"
+
+_TOO_WIDE: Final = frozenset(
+    "entity|physical entity|abstraction|abstract entity|thing|object|physical object|whole|unit|artifact|artefact|"
+    "matter|substance|part|portion|piece|body|group|grouping|set|collection|location|region|area|line|point|place|"
+    "state|act|deed|human action|human activity|action|event|way|structure|construction|instrumentality|"
+    "instrumentation|device|equipment|covering|organism|living thing|animate thing|being|causal agent|cause|"
+    "causal agency|attribute|content|communication|measure|quantity|amount|relation|process|physical process|"
+    "activity|work|position|surface|side|end|space|spot|material|stuff|natural object|happening|occurrence|"
+    "occurrent|natural event|property|form|shape|extent|change|motion|movement|move|travel|go|support|system|"
+    "article|commodity|trade good|good|goods|consumer goods|implement|instrument|tool|opening|cover|top|front|back|"
+    "psychological feature|cognition|knowledge|noesis|phenomenon|natural phenomenon|physical phenomenon|"
+    "social group|people|gathering|assemblage|arrangement|organization|organisation|time|period|time period|"
+    "fundamental quantity|definite quantity|container|conveyance|transport|facility|installation|product|creation|"
+    "appearance|look|light|sound|signal|sign|representation|message|information|status|condition|field".split("|")
+)
+"""Words that say next to nothing, or that stand in captions for something else."""
+
+_MEANT: Final[dict[str, tuple[str, int] | None]] = {
+    "bat": ("bat", 4),
+    "form": ("form", 9),
+    "glass": ("glass", 1),
+    "hands": ("hand", 0),
+    "plate": ("plate", 3),
+    "pool": ("swimming pool", 0),
+    "sign": ("signboard", 0),
+    "running": None,
+    "slide": ("playground slide", 0),
+    "standing": ("standing", 2),
+    "swing": ("swing", 1),
+    "track": ("racetrack", 0),
+    "water": ("body of water", 0),
+}
+"""The word and the number of its sense where the commonest sense of a label isn't the one that is meant; None where
+no sense of the noun is."""
+
+
+_BELOW_MOST: Final = 300
+
+
+def write_tag_words(folder: Path, target: Path = _DATA) -> None:
+    """Write the table.
+
+    Raises:
+        DatasetError: WordNet's files can't be read.
+    """
+    net = WordNet(folder)
+    offsets: dict[str, int | None] = {}
+    for label in read_label_file(PHOTO_VOCABULARY).labels:
+        offsets[label.name] = _sense_of(net, label.name)
+    for entry in class_names():
+        offsets.setdefault(entry.name, entry.synset)
+    basics = {name for entry in class_names() for name in (entry.basic, *entry.wide)}
+    for name in basics - offsets.keys():
+        senses = net.senses(name)
+        offsets[name] = next((sense for sense in senses if _is_above_a_class(net, sense)), None)
+    table = {name: _words(net, name, offset) for name, offset in sorted(offsets.items())}
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(words)}" for name, words in table.items())
+    target.write_text("{\n" + lines + "\n}\n", "utf-8")
+
+
+def _sense_of(net: WordNet, label: str) -> int | None:
+    """The sense that is meant by a label, which may be a plural; None where WordNet has none."""
+    meant = _MEANT.get(label, (label, 0))
+    if meant is None:
+        return None
+    word, number = meant
+    for form in (word, net.plurals.get(word, ""), word.removesuffix("s"), word.removesuffix("es")):
+        if senses := net.senses(form):
+            return senses[number]
+    return None
+
+
+def _is_above_a_class(net: WordNet, sense: int) -> bool:
+    return any(sense in net.above(entry.synset) for entry in class_names())
+
+
+def _words(net: WordNet, name: str, offset: int | None) -> dict[str, list[str]]:
+    right = dict.fromkeys([name.lower(), *_forms_of_doing(net, name)])
+    below: set[str] = set()
+    if offset is not None:
+        for above in net.above(offset) if _is_thing_or_sport(net, name, offset) else [offset]:
+            right |= dict.fromkeys(word.lower() for word in net[above].words)
+        below = _commonest_below(net, offset) - right.keys()
+    irregular = {singular: plural for plural, singular in net.plurals.items()}
+    kept = [word for word in right if word == name.lower() or word not in _TOO_WIDE]
+    return {
+        "right": kept + [irregular[word] for word in kept if word in irregular],
+        "below": sorted(below) + sorted(irregular[word] for word in below if word in irregular),
+    }
+
+
+def _is_thing_or_sport(net: WordNet, name: str, offset: int) -> bool:
+    """What lies above a doing says little ("dancing" is below "field", of study), unless it is a sport."""
+    return not name.endswith("ing") or any("sport" in net[above].words for above in net.above(offset))
+
+
+def _commonest_below(net: WordNet, offset: int) -> set[str]:
+    """Words whose commonest sense lies below: "case" and "beat" mean persons, too. Of very many, the common ones."""
+    below = {word for sense in net.below(offset) for word in net[sense].words if net.senses(word)[0] == sense}
+    return {word.lower() for word in below if len(below) <= _BELOW_MOST or net.is_common(word)}
+
+
+def _forms_of_doing(net: WordNet, name: str) -> list[str]:
+    """The forms of the verb of a name such as "running"."""
+    if not name.endswith("ing") or " " in name:
+        return []
+    stem = name.removesuffix("ing")
+    bases = {stem, f"{stem}e", *([stem[:-1]] if stem[-2:-1] == stem[-1:] else [])} & net.verbs
+    forms = {form for form, base in net.verb_forms if base in bases}
+    for base in bases:
+        forms |= {base, f"{base}es" if base.endswith(("s", "x", "z", "ch", "sh")) else f"{base}s"}
+        forms.add(f"{base}d" if base.endswith("e") else f"{stem}ed")
+    return sorted(forms)
+
+
+def main() -> None:
+    """Write the table."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m retrieval.evaluation.write_tag_words FOLDER (of WordNet's files)")
+    write_tag_words(Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
