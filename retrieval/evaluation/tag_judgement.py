@@ -2,8 +2,11 @@
 
 The words of each tag ship as data/tag_words.json, made from WordNet 3.0 by `python -m retrieval.evaluation.write_tag_words`.
 Of a caption, whole words and runs of them count, in the singular or the plural; words so wide that they say nothing
-("thing", "area") don't. What lies below is counted apart: a poodle is a dog, but a caption that has "poodle" alone
-makes "dog" right only where ``also_below`` asks for it.
+("thing", "area") don't.
+
+That rule (``BY_THE_RULE``) is the one of the project's figure. It calls a "soldier" right where a caption has "person",
+and a "dog" wrong where it has "poodle"; so tags are calibrated by a rule that is nearer to what people would say
+(``BY_SENSE``): the tag, a synonym, or a word for what lies below it.
 """
 
 from __future__ import annotations
@@ -15,16 +18,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["TagJudge", "tag_words"]
+__all__ = ["BY_SENSE", "BY_THE_RULE", "TagJudge", "tag_words"]
 
 _WORD: Final = re.compile(r"[a-z0-9']+(?:-[a-z0-9]+)*")
+
+BY_THE_RULE: Final = ("names", "above")
+BY_SENSE: Final = ("names", "below")
 
 Words = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @cache
 def tag_words() -> Words:
-    """For each name that vidi's own taggers give: ``right`` and ``below``, words in lower case."""
+    """For each name that vidi's own taggers give: ``names`` (with synonyms), ``above`` and ``below``, in lower case."""
     words: Words = json.loads(files("retrieval.evaluation").joinpath("data", "tag_words.json").read_text("utf-8"))
     return words
 
@@ -32,9 +38,10 @@ def tag_words() -> Words:
 class TagJudge:
     """Judges tags by captions. A tag that the table doesn't know is right where it stands in a caption itself."""
 
-    def __init__(self, words: Words | None = None, *, also_below: bool = False) -> None:
+    def __init__(self, parts: Sequence[str] = BY_THE_RULE, words: Words | None = None) -> None:
+        """``parts`` of ``words`` (default: the table that ships) make a tag right."""
         self._words = tag_words() if words is None else words
-        self._also_below = also_below
+        self._parts = parts
         self._terms: dict[str, frozenset[str]] = {}
 
     def is_right(self, tag: str, captions: Iterable[str]) -> bool:
@@ -53,7 +60,7 @@ class TagJudge:
     def _terms_of(self, tag: str) -> frozenset[str]:
         if tag not in self._terms:
             known = self._words.get(tag, {})
-            words = [tag.lower(), *known.get("right", ()), *(known.get("below", ()) if self._also_below else ())]
+            words = [tag.lower(), *(word for part in self._parts for word in known.get(part, ()))]
             self._terms[tag] = frozenset(form for word in words for form in _forms(word))
         return self._terms[tag]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ import numpy as np
 from retrieval.evaluation.embedded_items import UnreadableItem, embed_items
 from retrieval.evaluation.labels import read_labels
 from retrieval.evaluation.metrics import rank_rows
-from retrieval.evaluation.templates import TEMPLATES
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
-from retrieval.types import Float32Array
+from retrieval.tagging.prompts import class_vectors
 
-__all__ = ["TagFigures", "class_vectors", "evaluate_tags"]
-
-_LABELS_PER_BATCH = 8
+__all__ = ["TagFigures", "evaluate_tags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +69,3 @@ def evaluate_tags(table: Path, space: Space, *, settings: Settings | None = None
         unmatched=(),
         unreadable=embedded.unreadable,
     )
-
-
-def class_vectors(space: Space, labels: Sequence[str]) -> Float32Array:
-    """``[labels, d]``: for each label the mean of its prompts' vectors, each of length 1, brought to length 1 again."""
-    parts = []
-    for start in range(0, len(labels), _LABELS_PER_BATCH):
-        batch = labels[start : start + _LABELS_PER_BATCH]
-        prompts = space.embed_text([template.format(label) for label in batch for template in TEMPLATES])
-        parts.append(_unit(_unit(prompts).reshape(len(batch), len(TEMPLATES), -1).mean(axis=1)))
-    return np.concatenate(parts)
-
-
-def _unit(vectors: Float32Array) -> Float32Array:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

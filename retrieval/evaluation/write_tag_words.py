@@ -31,7 +31,7 @@ _TOO_WIDE: Final = frozenset(
     "occurrent|natural event|property|form|shape|extent|change|motion|movement|move|travel|go|support|system|"
     "article|commodity|trade good|good|goods|consumer goods|implement|instrument|tool|opening|cover|top|front|back|"
     "psychological feature|cognition|knowledge|noesis|phenomenon|natural phenomenon|physical phenomenon|"
-    "social group|people|gathering|assemblage|arrangement|organization|organisation|time|period|time period|"
+    "social group|gathering|assemblage|arrangement|organization|organisation|time|period|time period|"
     "fundamental quantity|definite quantity|container|conveyance|transport|facility|installation|product|creation|"
     "appearance|look|light|sound|signal|sign|representation|message|information|status|condition|field".split("|")
 )
@@ -97,18 +97,29 @@ def _is_above_a_class(net: WordNet, sense: int) -> bool:
 
 
 def _words(net: WordNet, name: str, offset: int | None) -> dict[str, list[str]]:
-    right = dict.fromkeys([name.lower(), *_forms_of_doing(net, name)])
+    irregular = {singular: plural for plural, singular in net.plurals.items()} | {"person": "people"}
+    names = dict.fromkeys([name.lower(), *_forms_of_doing(net, name)])
+    above: dict[str, None] = {}
     below: set[str] = set()
     if offset is not None:
-        for above in net.above(offset) if _is_thing_or_sport(net, name, offset) else [offset]:
-            right |= dict.fromkeys(word.lower() for word in net[above].words)
-        below = _commonest_below(net, offset) - right.keys()
-    irregular = {singular: plural for plural, singular in net.plurals.items()}
-    kept = [word for word in right if word == name.lower() or word not in _TOO_WIDE]
+        names |= dict.fromkeys(_meaning(net, offset))
+        wider = net.above(offset)[1:] if _is_thing_or_sport(net, name, offset) else []
+        above = dict.fromkeys(word for place in wider for word in _meaning(net, place))
+        below = _commonest_below(net, offset) - names.keys()
     return {
-        "right": kept + [irregular[word] for word in kept if word in irregular],
-        "below": sorted(below) + sorted(irregular[word] for word in below if word in irregular),
+        "names": _with_plurals([word for word in names if word == name.lower() or word not in _TOO_WIDE], irregular),
+        "above": _with_plurals([word for word in above if word not in _TOO_WIDE], irregular),
+        "below": _with_plurals(sorted(below), irregular),
     }
+
+
+def _meaning(net: WordNet, offset: int) -> list[str]:
+    """The words of a sense that mean it first of all: "player" is a musician, too, but seldom."""
+    return [word.lower() for word in net[offset].words if net.senses(word)[0] == offset]
+
+
+def _with_plurals(words: list[str], irregular: dict[str, str]) -> list[str]:
+    return words + [irregular[word] for word in words if word in irregular]
 
 
 def _is_thing_or_sport(net: WordNet, name: str, offset: int) -> bool:

@@ -42,7 +42,12 @@ def class_names() -> tuple[ClassName, ...]:
     rows = json.loads(files("retrieval.tagging").joinpath("data", "imagenet_names.json").read_text("utf-8"))
     return tuple(
         ClassName(
-            row["name"], row["basic"], tuple(row["wide"]), row["group"], row["hidden"], int(entry.synset.removeprefix("n"))
+            row["name"],
+            row["basic"],
+            tuple(row["wide"]),
+            row["group"],
+            row["hidden"],
+            int(entry.synset.removeprefix("n")),
         )
         for row, entry in zip(rows, imagenet_classes(), strict=True)
     )

@@ -89,7 +89,9 @@ def parse_labels(text: str, source: str) -> LabelSet:
             label = _label(line, group, where)
             key = label.name.casefold()
             if key in labels:
-                raise DatasetError(f"{where}: the label {label.name!r} stands in line {lines[key]} too; keep one of them")
+                raise DatasetError(
+                    f"{where}: the label {label.name!r} stands in line {lines[key]} too; keep one of them"
+                )
             labels[key], lines[key] = label, number
     if not labels:
         raise DatasetError(f"{source} holds no labels; {_EXPECTED}")

@@ -120,7 +120,9 @@ def _row(net: WordNet, offset: int, own: str, chosen: _Chosen) -> dict[str, obje
 def main() -> None:
     """Write the table, and tell which words of the list are of no use."""
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m retrieval.tagging.write_names FOLDER (of WordNet's files, such as /usr/share/wordnet)")
+        sys.exit(
+            "usage: python -m retrieval.tagging.write_names FOLDER (of WordNet's files, such as /usr/share/wordnet)"
+        )
     unused = write_names(Path(sys.argv[1]))
     print(f"{len(unused)} words of data/basic_names.txt have no class below them: {', '.join(unused)}", file=sys.stderr)
 
