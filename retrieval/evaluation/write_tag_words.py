@@ -21,20 +21,21 @@ __all__ = ["write_tag_words"]
 
 _DATA: Final = Path(__file__).parent / "data" / "tag_words.json"
 
-_TOO_WIDE: Final = frozenset(
-    "entity|physical entity|abstraction|abstract entity|thing|object|physical object|whole|unit|artifact|artefact|"
-    "matter|substance|part|portion|piece|body|group|grouping|set|collection|location|region|area|line|point|place|"
-    "state|act|deed|human action|human activity|action|event|way|structure|construction|instrumentality|"
-    "instrumentation|device|equipment|covering|organism|living thing|animate thing|being|causal agent|cause|"
-    "causal agency|attribute|content|communication|measure|quantity|amount|relation|process|physical process|"
-    "activity|work|position|surface|side|end|space|spot|material|stuff|natural object|happening|occurrence|"
-    "occurrent|natural event|property|form|shape|extent|change|motion|movement|move|travel|go|support|system|"
-    "article|commodity|trade good|good|goods|consumer goods|implement|instrument|tool|opening|cover|top|front|back|"
-    "psychological feature|cognition|knowledge|noesis|phenomenon|natural phenomenon|physical phenomenon|"
-    "social group|gathering|assemblage|arrangement|organization|organisation|time|period|time period|"
-    "fundamental quantity|definite quantity|container|conveyance|transport|facility|installation|product|creation|"
-    "appearance|look|light|sound|signal|sign|representation|message|information|status|condition|field".split("|")
-)
+_TOO_WIDE_WORDS: Final = """
+    abstract_entity abstraction act action activity amount animate_thing appearance area arrangement artefact
+    article artifact assemblage attribute back being body causal_agency causal_agent cause change cognition
+    collection commodity communication condition construction consumer_goods container content conveyance cover
+    covering creation deed definite_quantity device end entity equipment event extent facility field form front
+    fundamental_quantity gathering go good goods group grouping happening human_action human_activity implement
+    information installation instrument instrumentality instrumentation knowledge light line living_thing location
+    look material matter measure message motion move movement natural_event natural_object natural_phenomenon noesis
+    object occurrence occurrent opening organisation organism organization part period phenomenon physical_entity
+    physical_object physical_phenomenon physical_process piece place point portion position process product property
+    psychological_feature quantity region relation representation set shape side sign signal social_group sound
+    space spot state status structure stuff substance support surface system thing time time_period tool top
+    trade_good transport travel unit way whole work
+"""
+_TOO_WIDE: Final = frozenset(word.replace("_", " ") for word in _TOO_WIDE_WORDS.split())
 """Words that say next to nothing, or that stand in captions for something else."""
 
 _MEANT: Final[dict[str, tuple[str, int] | None]] = {

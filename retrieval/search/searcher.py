@@ -23,6 +23,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
+from retrieval.store.tags import ShownTag, Tags
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
 
 __all__ = ["EmbedPictures", "Searcher"]
@@ -47,17 +48,19 @@ class Searcher:
         self._embed_pictures = embed_pictures
         self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
-        self._tags = ClassTags()
+        self._tags = Tags(catalog)
+        self._class_tags = ClassTags()
 
     def search(self, query: Query) -> SearchResult:
         """The answer.
 
         Raises:
-            QueryError: an image can't be used, or nothing is indexed in the space.
+            QueryError: an image can't be used, nothing is indexed in the space, or nothing has a tag that is asked for.
             UnknownSpaceError: no space is called ``query.space``.
             LibraryError: the library is empty, or can't be read.
         """
         opened = self._spaces.open(query.space)
+        self._tags.check(query.wanted.tags)
         vector = self._query_vector(opened.space, query)
         allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
         found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
@@ -97,7 +100,8 @@ class Searcher:
         ids = [asset.id for asset, _ in page]
         videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
         segments = self._lookup.segments(opened.row, videos)
-        tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
+        tags = self._tags.of(ids)
+        tracks = self._lookup.tracks([each for each in ids if each not in tags], CLASSES_EXPERT, self._notice)
         for asset, chance in page:
             moments = _moments(segments.get(asset.id), vector, chances)
             yield Hit(
@@ -107,12 +111,17 @@ class Searcher:
                 score=chance,
                 fits=chance >= chances.fits_from,
                 moments=moments,
-                tags=self._tags_of(tracks.get(asset.id), moments),
+                tags=self._tags_of(tags.get(asset.id), tracks.get(asset.id), moments),
                 why=(Reason("frames", 1.0),),
             )
 
-    def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
-        return () if track is None else self._tags.of(track, moments[0] if moments else None)
+    def _tags_of(
+        self, known: Sequence[ShownTag] | None, track: FeatureTrack | None, moments: tuple[Moment, ...]
+    ) -> tuple[Tag, ...]:
+        """What the catalog knows; of what was never tagged, what the embedded classifier says of the best moment."""
+        if known is not None:
+            return tuple(Tag(tag.label, tag.score, tag.source) for tag in known)
+        return () if track is None else self._class_tags.of(track, moments[0] if moments else None)
 
 
 def _moments(segments: AssetSegments | None, vector: Float32Array, chances: Chances) -> tuple[Moment, ...]:

@@ -53,7 +53,7 @@ def has_tag(name: str) -> ColumnElement[bool]:
 
 
 def _label_ids(name: str) -> Any:
-    """The labels that are ``name`` in any case. SQLite lowers only ASCII: of other letters the usual cases are tried."""
+    """The labels that are ``name`` in any case. SQLite lowers ASCII alone; of other letters the usual cases are tried."""
     wanted = label_name(name)
     cases = {wanted, wanted.lower(), wanted.upper(), wanted.capitalize(), wanted.title()}
     return select(Label.id).where(or_(func.lower(Label.name) == wanted.lower(), Label.name.in_(cases)))
@@ -97,7 +97,8 @@ class Tags:
         if roots:
             statement = statement.where(or_(*map(under, roots)))
         with self._engine.connect() as connection:
-            return [TaggedFile(*row) for row in connection.execute(statement.order_by(File.path))]
+            rows = connection.execute(statement.order_by(File.path))
+            return [TaggedFile(row.path, row.asset_id) for row in rows]
 
     def counts(self, asset_ids: Sequence[int]) -> list[tuple[str, int]]:
         """How many of the assets bear each tag, the most frequent first."""

@@ -92,11 +92,11 @@ class ImageNetTagger:
         shares = class_shares(rows)
         table, slope, offset, threshold = self._table, *self._curves
         of_names = shares @ table.covers
-        chances = np.asarray(1 / (1 + np.exp(-(odds(of_names) * slope + offset))), np.float32)
+        chances: Float32Array = np.asarray(1 / (1 + np.exp(-(odds(of_names) * slope + offset))), np.float32)
         chances[of_names < LEAST_SHARE] = 0
         of_details = self._details(shares, of_names, chances)
-        chances[chances < threshold] = 0
-        of_details[of_details < threshold] = 0
+        for scores in (chances, of_details):
+            scores[np.less(scores, threshold)] = 0
         for wide, below in table.below.items():
             chances[chances[:, below].any(axis=1), wide] = 0
         return np.concatenate([chances, of_details], axis=1)

@@ -1,7 +1,8 @@
 """The photo vocabulary as a tagger: a linear head on the kept appearance features, a column a label.
 
-The heads and their calibration were fitted on captioned photographs (retrieval/training/photo_tags.py; weights/photo.json
-is their card). A label whose precision could not be shown there is off by default: :data:`ALL_LABELS` has it.
+The heads and their calibration were fitted on captioned photographs (retrieval/training/photo_tags.py);
+weights/photo.json is their card. A label whose precision could not be shown there is off by default;
+:data:`ALL_LABELS` has it.
 """
 
 from __future__ import annotations

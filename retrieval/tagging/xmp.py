@@ -1,7 +1,7 @@
 """Tags in an XMP sidecar: into one, or out of it again, and nothing else of it changed.
 
-Keywords go into ``dc:subject``, and with what lies above them into ``lr:hierarchicalSubject``. What vidi itself wrote is
-remembered in the sidecar (``vidi:tags``, ``vidi:hierarchy``), so that only that is ever removed. A keyword that vidi
+Keywords go into ``dc:subject``, and with what lies above them into ``lr:hierarchicalSubject``. What vidi wrote itself
+is remembered in the sidecar (``vidi:tags``, ``vidi:hierarchy``), so that only that is ever removed. A keyword that vidi
 wrote and a person took out stays out. Prefixes, comments, white space and every other property stay as they are.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from xml.dom import Node, minidom
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape, quoteattr
@@ -166,7 +166,8 @@ def _prefix(document: minidom.Document) -> str:
 
 
 def _remove(node: minidom.Element) -> None:
-    parent = node.parentNode
+    """With the white space before it."""
+    parent: Any = node.parentNode
     if parent is not None:
         before = node.previousSibling
         if before is not None and before.nodeType == Node.TEXT_NODE and not before.data.strip():
@@ -174,7 +175,7 @@ def _remove(node: minidom.Element) -> None:
         parent.removeChild(node)
 
 
-def _written(node: Node) -> Iterator[str]:
+def _written(node: Any) -> Iterator[str]:
     """The text of a node. minidom's own writer would turn line breaks in attributes into spaces."""
     match node:
         case minidom.Document():

@@ -1,10 +1,10 @@
 """Fits what `vidi tag` knows by itself: python -m retrieval.training.photo_tags TABLE CACHE (a table of captions).
 
-Two things come of it. For each label of the photo vocabulary that enough captions have, a linear head on the appearance
-features, by ridge regression. For these, and for the names of ImageNet's classes, the chance that a tag is right. Heads
-are calibrated on photographs that they were not fitted on (five folds). A tag is right here when it, a synonym or a word
-for what lies below it stands in a caption; a label is shown by default only if it is right often enough by the project's
-own rule, too (retrieval/evaluation/tag_judgement.py).
+Two things come of it. For each label of the photo vocabulary that enough captions have, a linear head on the
+appearance features, by ridge regression. For these, and for the names of ImageNet's classes, the chance that a tag is
+right. Heads are calibrated on photographs that they were not fitted on (five folds). A tag is right here when it, a
+synonym or a word for what lies below it stands in a caption; a label is shown by default only if it is right often
+enough by the project's own rule, too (retrieval/evaluation/tag_judgement.py).
 
 Shapes: n photographs · L labels · m pairs of a photograph and a name.
 """
@@ -132,10 +132,11 @@ def _grouped_logistic(
     penalty = np.concatenate([np.full(groups, 5.0), np.full(groups, 0.1), np.ones(size - 2 * groups)])
     prior = np.concatenate([np.ones(groups), np.zeros(size - groups)])
     terms = ((group, inputs), (groups + group, np.ones(len(inputs))), (2 * groups + name, np.ones(len(inputs))))
-    bend = sum(
-        np.bincount(i * size + j, weights=0.25 * a * b, minlength=size * size) for i, a in terms for j, b in terms
-    ).reshape(size, size)
-    inverse = np.linalg.inv(bend + np.diag(penalty))
+    bend = np.zeros(size * size)
+    for i, a in terms:
+        for j, b in terms:
+            bend += np.bincount(i * size + j, weights=0.25 * a * b, minlength=size * size)
+    inverse = np.linalg.inv(bend.reshape(size, size) + np.diag(penalty))
     curve, ahead = prior.copy(), prior.copy()
     for step in range(steps):
         scores = ahead[group] * inputs + ahead[groups + group] + ahead[2 * groups + name]

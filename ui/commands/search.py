@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--under", metavar="DIR", help="only files below this folder")
     parser.add_argument("--after", metavar="D", help="taken at or after: 2024, 2024-06, 2024-06-01, 2024-06-01T12:30")
     parser.add_argument("--before", metavar="D", help="taken before")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="LABEL", help="only what bears this tag (repeated: all of them)"
+    )
     parser.add_argument("--space", metavar="S", help="the space to search in (default: the one that is indexed)")
     parser.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks (default: all)")
     parser.add_argument(
@@ -44,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             under=arguments.under,
             after=arguments.after,
             before=arguments.before,
+            tags=arguments.tag,
             space=arguments.space,
             by=arguments.by,
             top=arguments.top,
