@@ -1,8 +1,7 @@
 """Is a tag right of a captioned picture? When it, a synonym or a word for what lies above it stands in a caption.
 
-The words of each tag ship as data/tag_words.json, made from WordNet 3.0 by `python -m
-retrieval.evaluation.write_tag_words`. Of a caption, whole words and runs of them count, in the singular or the plural; words so wide that they say nothing
-("thing", "area") don't.
+The words of each tag ship as data/tag_words.json, made from WordNet 3.0 (see data/README.md). Of a caption, whole words
+and runs of them count, in the singular or the plural; words so wide that they say nothing ("thing", "area") don't.
 
 That rule (``BY_THE_RULE``) is the one of the project's figure. It calls a "soldier" right where a caption has "person",
 and a "dog" wrong where it has "poodle"; so tags are calibrated by a rule that is nearer to what people would say

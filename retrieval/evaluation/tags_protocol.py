@@ -22,7 +22,7 @@ __all__ = ["TagFigures", "evaluate_tags"]
 class TagFigures:
     """What a space, or a classifier, does on a table of labels; in percent."""
 
-    space: str
+    space: str | None
     items: int
     classes: int
     top1: float
@@ -30,11 +30,13 @@ class TagFigures:
     unmatched: tuple[str, ...]
     """Labels that no class bears. A space takes every label as a class, so there are none."""
     unreadable: tuple[UnreadableItem, ...]
+    classifier: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi eval tags --json` prints it."""
         return {
             "space": self.space,
+            "classifier": self.classifier,
             "items": self.items,
             "classes": self.classes,
             "top1": round(self.top1, 2),

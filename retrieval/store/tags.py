@@ -53,7 +53,7 @@ def has_tag(name: str) -> ColumnElement[bool]:
 
 
 def _label_ids(name: str) -> Any:
-    """The labels that are ``name`` in any case. SQLite lowers ASCII alone; of other letters the usual cases are tried."""
+    """The labels that are ``name`` in any case. SQLite lowers ASCII alone: of others the usual cases are tried."""
     wanted = label_name(name)
     cases = {wanted, wanted.lower(), wanted.upper(), wanted.capitalize(), wanted.title()}
     return select(Label.id).where(or_(func.lower(Label.name) == wanted.lower(), Label.name.in_(cases)))

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from retrieval.experts.appearance import imagenet_classes
 
-__all__ = ["ClassName", "class_names"]
+__all__ = ["ClassName", "all_names", "class_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,13 @@ class ClassName:
     name: str
     basic: str
     wide: tuple[str, ...]
-    """The widest first: shown where nothing narrower is sure."""
+    """What lies above the basic name, the widest first; never a tag by itself."""
     group: str
     """Classes of one group are calibrated together."""
     hidden: bool
     """Never shown: see data/basic_names.txt."""
+    title: str
+    """As open_clip has it."""
     synset: int
     """WordNet 3.0's offset of the class."""
 
@@ -47,7 +49,16 @@ def class_names() -> tuple[ClassName, ...]:
             tuple(row["wide"]),
             row["group"],
             row["hidden"],
+            row["title"],
             int(entry.synset.removeprefix("n")),
         )
         for row, entry in zip(rows, imagenet_classes(), strict=True)
     )
+
+
+def all_names() -> list[tuple[str, ...]]:
+    """Every name of each class: the words of its synset, and open_clip's name."""
+    return [
+        tuple(dict.fromkeys((*entry.names, named.title)))
+        for entry, named in zip(imagenet_classes(), class_names(), strict=True)
+    ]

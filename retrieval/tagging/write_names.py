@@ -46,7 +46,10 @@ def write_names(folder: Path, target: Path = _DATA / "imagenet_names.json") -> l
     net = WordNet(folder)
     offsets = [int(entry.synset[1:]) for entry in imagenet_classes()]
     chosen, unused = _read_list(net, offsets)
-    rows = [_row(net, offset, _own_name(name), chosen) for offset, name in zip(offsets, _class_names(), strict=True)]
+    rows = [
+        _row(net, offset, _own_name(name), chosen) | {"title": name}
+        for offset, name in zip(offsets, _class_names(), strict=True)
+    ]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     target.write_text(f"[\n{lines}\n]\n", "utf-8")
     return unused
@@ -88,11 +91,11 @@ def _read_list(net: WordNet, offsets: list[int]) -> tuple[_Chosen, list[str]]:
             sense = max(senses, key=lambda sense: covered[sense])
             match kind:
                 case "group":
-                    chosen.groups[sense] = first
+                    chosen.groups |= dict.fromkeys(senses, first)
                 case "hidden":
                     chosen.hidden.update(senses)
                 case "wide":
-                    chosen.wide[sense] = name
+                    chosen.wide |= dict.fromkeys(senses, name)
                 case _:
                     chosen.basic[sense] = name
     return chosen, unused
@@ -110,7 +113,7 @@ def _row(net: WordNet, offset: int, own: str, chosen: _Chosen) -> dict[str, obje
     above = net.above(offset)
     group = next((chosen.groups[place] for place in above if place in chosen.groups), "things")
     hidden = any(place in chosen.hidden for place in above)
-    wide = [chosen.wide[place] for place in reversed(above) if place in chosen.wide]
+    wide = list(dict.fromkeys(chosen.wide[place] for place in reversed(above) if place in chosen.wide))
     basic = next((chosen.basic[place] for place in above if place in chosen.basic), None)
     if own in chosen.own:
         wide, basic = [], own
