@@ -143,8 +143,8 @@ def write_xmp(library: Library, paths: Sequence[str], naming: str, folder: str |
 
 def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
     labels = list(dict.fromkeys(tag.label for tag in tags))
-    nested = [path for label in labels if "|" in (path := "|".join(path_of(label)))]
-    return SidecarTags(tuple(labels), tuple(nested))
+    # Every tag stands in the tree, too: darktable and Immich read tags from there.
+    return SidecarTags(tuple(labels), tuple("|".join(path_of(label)) for label in labels))
 
 
 def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:

@@ -29,6 +29,7 @@ CLASSES_KEPT: Final = 10
 """Classes of each frame that a track keeps."""
 LEAST_SHARE: Final = 0.02
 """A name with less probability than this is not considered."""
+_SURE: Final = 0.999  # a detail is never as sure as what lies above it
 _LOGIC: Final = "1"  # raised when what follows from the data changes
 
 
@@ -98,7 +99,7 @@ class ImageNetTagger:
         table = self._table
         own = np.stack([shares[:, covered].sum(axis=1) for covered in table.detail_covers], axis=1)
         above = np.maximum(of_names[:, table.owners], np.finfo(np.float32).tiny)
-        return np.asarray(chances[:, table.owners] * np.minimum(own / above, 1), np.float32)
+        return np.asarray(chances[:, table.owners] * np.minimum(own / above, _SURE), np.float32)
 
     @cached_property
     def _table(self) -> NameTable:

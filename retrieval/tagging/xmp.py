@@ -34,7 +34,7 @@ _EMPTY: Final = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclass(frozen=True, slots=True)
 class SidecarTags:
-    """The keywords that a sidecar should hold, and those of them that lie below others, as ``animal|dog``."""
+    """The keywords that a sidecar should hold, and the same below what lies above them, as ``animal|dog``."""
 
     subjects: tuple[str, ...]
     hierarchy: tuple[str, ...] = ()

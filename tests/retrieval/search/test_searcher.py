@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from retrieval.errors import LibraryError, QueryError, UnknownSpaceError
 from retrieval.search import searcher
 from retrieval.search.query import Query
+from retrieval.search.results import Tag
 from retrieval.search.searcher import Searcher
 from retrieval.store.lookup import FileFilter
+from retrieval.store.tags import Tags
 from retrieval.types import MediaKind
 
 MakeSearcher = Callable[..., Searcher]
@@ -198,8 +200,23 @@ def test_the_chance_knows_how_much_was_compared(filled: Any, make_searcher: Make
 def test_tags_come_from_the_kept_track(filled: Any, make_searcher: MakeSearcher) -> None:
     filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
     hits = make_searcher().search(Query("1 0 0 0")).hits
-    assert [(tag.label, tag.score) for tag in hits[0].tags] == [("goldfish", 0.875)]
+    assert [(tag.label, tag.source) for tag in hits[0].tags] == [("fish", "imagenet"), ("goldfish", "imagenet")]
     assert hits[1].tags == ()
+
+
+def test_tags_that_were_given_stand_in_the_place_of_the_track(filled: Any, make_searcher: MakeSearcher) -> None:
+    filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
+    Tags(filled.catalog).add(["Anna"], [1])
+    (hit, *_) = make_searcher().search(Query("1 0 0 0")).hits
+    assert hit.tags == (Tag("Anna", 1.0, "people"),)
+
+
+def test_only_what_bears_the_tags_is_found(filled: Any, make_searcher: MakeSearcher) -> None:
+    Tags(filled.catalog).add(["Anna"], [1])
+    hits = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("anna",)), anyway=True)).hits
+    assert [tag.label for hit in hits for tag in hit.tags] == ["Anna"]
+    with pytest.raises(QueryError, match="nothing has the tag 'Ann'; did you mean Anna?"):
+        make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("Ann",))))
 
 
 def test_an_empty_library_says_how_to_fill_it(library: Any, make_searcher: MakeSearcher) -> None:

@@ -9,7 +9,9 @@ from retrieval.tagging.label_file import LabelWords, parse_labels, read_label_fi
 
 
 def test_labels_synonyms_groups_and_templates() -> None:
-    read = parse_labels("# pets\n#group: pets\ndog |  hound\n\ncat\n# group: food\n# template: a dish of {}\nsoup\n", "x")
+    read = parse_labels(
+        "# pets\n#group: pets\ndog |  hound\n\ncat\n# group: food\n# template: a dish of {}\nsoup\n", "x"
+    )
     assert read.labels == (
         LabelWords("dog", ("dog", "hound"), "pets"),
         LabelWords("cat", ("cat",), "pets"),
@@ -46,7 +48,20 @@ def test_a_byte_order_mark_is_no_part_of_a_label(tmp_path: Path) -> None:
         (b"# template: {} and {0}\ndog\n", r"expected \{\} in it once"),
         ("\n".join(str(number) for number in range(10_001)).encode(), "holds 10,001 labels, expected at most 10,000"),
     ],
-    ids=["empty", "comment", "latin-1", "utf-16", "twice", "bar", "first", "long", "bell", "template", "braces", "many"],
+    ids=[
+        "empty",
+        "comment",
+        "latin-1",
+        "utf-16",
+        "twice",
+        "bar",
+        "first",
+        "long",
+        "bell",
+        "template",
+        "braces",
+        "many",
+    ],
 )
 def test_a_file_that_cannot_be_used_is_told_in_a_line(tmp_path: Path, content: bytes, told: str) -> None:
     path = tmp_path / "labels.txt"

@@ -52,10 +52,8 @@ def test_a_new_sidecar_holds_the_tags_and_what_lies_above_them() -> None:
 
 def test_whatever_else_is_in_it_stays() -> None:
     made = changed(DARKTABLE.encode(), "beach").decode()
-    for line in DARKTABLE.splitlines()[1:-2]:
-        for part in line.strip().removesuffix(">").split("  "):
-            assert part in made, part
-    assert 'darktable:note="two&#10;lines &amp; &lt;more&gt;"' in made
+    for part in re.findall(r'\S+="[^"]*"|<!--.*?-->|<rdf:li.*?</rdf:li>', DARKTABLE.split("?>")[1]):
+        assert part in made, part
 
 
 def test_a_persons_keyword_is_neither_doubled_nor_removed() -> None:
@@ -113,7 +111,9 @@ def test_what_is_no_xmp_is_told(content: str, told: str) -> None:
         tagged_sidecar(content.encode(), SidecarTags(("dog",)))
 
 
-words = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cn"), max_codepoint=0xFFFD), min_size=1)
+words = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cn"), max_codepoint=0xFFFD), min_size=1
+)
 
 
 @given(st.lists(words, unique_by=str.casefold), st.lists(words, unique_by=str.casefold))
