@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.media import make_pictures
 
-__all__ = ["measure_first_answers"]
+__all__ = ["SMALL", "VARIETY", "make_many", "measure_first_answers"]
 
 SMALL = (320, 240)
 VARIETY = 100
@@ -23,7 +23,7 @@ DEADLINE_SECONDS = 300.0
 def measure_first_answers(folder: Path, *, count: int = 80_000) -> dict[str, Any]:
     """Begin to index ``count`` pictures, ask again and again in new processes, and stop once a search answers."""
     pictures = folder / "many"
-    _make_many(pictures, make_pictures(folder / "few", VARIETY, SMALL), count)
+    make_many(pictures, make_pictures(folder / "few", VARIETY, SMALL), count)
     with tempfile.TemporaryDirectory() as library:
         return {"files": count, **_ask_until_answered(pictures, Path(library)), "asked_seconds": 30}
 
@@ -43,10 +43,10 @@ def _ask_until_answered(pictures: Path, library: Path) -> dict[str, Any]:
     return {"seconds": round(seconds, 1), "hits": hits}
 
 
-def _make_many(folder: Path, sources: list[Path], count: int) -> None:
-    """Files that differ in content: each a source with its own number behind the picture's end."""
+def make_many(folder: Path, sources: list[Path], count: int, *, first: int = 0) -> None:
+    """Files ``first`` to ``count`` that differ in content: each a source with its own number behind the end."""
     contents = [path.read_bytes() for path in sources]
-    for number in range(count):
+    for number in range(first, count):
         path = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents[number % len(contents)] + number.to_bytes(8, "big"))

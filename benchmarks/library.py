@@ -16,7 +16,7 @@ import psutil
 from benchmarks.machine import spread
 from benchmarks.media import make_pictures
 
-__all__ = ["measure_library"]
+__all__ = ["measure_library", "timed", "vidi"]
 
 SMALL = (320, 240)
 
@@ -27,11 +27,11 @@ def measure_library(folder: Path, *, count: int = 10_000, rounds: int = 5) -> di
     library = folder / "library"
     make_pictures(pictures, count, SMALL)
     memory: list[tuple[float, int]] = []
-    first = _timed(lambda: _vidi(library, "index", str(pictures), watch=memory.append))
+    first = timed(lambda: vidi(library, "index", str(pictures), watch=memory.append))
     quarter = [size for at, size in memory if at < first / 4]
     rest = [size for at, size in memory if at >= first / 4]
-    rerun = [_timed(lambda: _vidi(library, "index", str(pictures), "--json")) for _ in range(rounds)]
-    report = json.loads(_vidi(library, "index", str(pictures), "--json"))
+    rerun = [timed(lambda: vidi(library, "index", str(pictures), "--json")) for _ in range(rounds)]
+    report = json.loads(vidi(library, "index", str(pictures), "--json"))
     assert report["unchanged"] == count, report
     return {
         "pictures": count,
@@ -43,21 +43,23 @@ def measure_library(folder: Path, *, count: int = 10_000, rounds: int = 5) -> di
         "rerun_seconds": spread(rerun),
         "rerun_decoded": report["indexed"],
         "rerun_asked": 5,
-        "search_seconds": spread([_timed(lambda: _vidi(library, "search", "a cat on a sofa")) for _ in range(rounds)]),
+        "search_seconds": spread([timed(lambda: vidi(library, "search", "a cat on a sofa")) for _ in range(rounds)]),
         "search_asked": 3,
-        "help_seconds": spread([_timed(lambda: _vidi(library, "--help")) for _ in range(rounds)]),
+        "help_seconds": spread([timed(lambda: vidi(library, "--help")) for _ in range(rounds)]),
         "help_asked": 0.5,
         "library_bytes": sum(path.stat().st_size for path in library.rglob("*") if path.is_file()),
     }
 
 
-def _timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that ``work`` takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
-def _vidi(library: Path, *arguments: str, watch: Callable[[tuple[float, int]], None] | None = None) -> str:
+def vidi(library: Path, *arguments: str, watch: Callable[[tuple[float, int]], None] | None = None) -> str:
+    """What `vidi` prints in a new process; ``watch`` is told (seconds since its start, bytes of all its processes)."""
     command = [str(Path(sys.executable).with_name("vidi")), "--library", str(library), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     watcher = threading.Thread(target=_watch, args=(process.pid, watch), daemon=True) if watch else None

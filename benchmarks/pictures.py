@@ -10,10 +10,10 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from retrieval.models.efficientnet_lite import efficientnet_lite0
 from retrieval.models.picture_tower import TorchPictureTower, read_weights
 from retrieval.settings import IndexSettings, MediaLimits, Settings
 
-__all__ = ["measure_encoders", "measure_pictures"]
+__all__ = ["Alone", "measure_encoders", "measure_pictures"]
 
 BATCHES = (1, 4, 8, 16, 32)
 THREADS = (1, 2)
@@ -47,28 +47,53 @@ def _rate(count: int, work: Callable[[], object]) -> float:
     return count / (time.perf_counter() - began)
 
 
+class Alone:
+    """Decoding alone and encoding alone, each at its best setting, over the same pictures. A context manager."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._pixels = np.stack([_decode(path) for path in paths[:32]])
+        self._appearance = Appearance()
+        cores = os.cpu_count() or 1
+        self._processes = ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn"))
+        self._threads = ThreadPoolExecutor(cores)
+
+    def __enter__(self) -> Self:
+        self._appearance.encode(self._pixels)
+        for pool in (self._processes, self._threads):
+            list(pool.map(_decode_quietly, self._paths[:64]))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._processes.shutdown()
+        self._threads.shutdown()
+
+    def decoded(self) -> float:
+        """Pictures decoded per second, by processes or threads, whichever are quicker now."""
+        count = len(self._paths)
+        by_processes = _rate(count, lambda: list(self._processes.map(_decode_quietly, self._paths, chunksize=8)))
+        by_threads = _rate(count, lambda: list(self._threads.map(_decode_quietly, self._paths)))
+        return max(by_processes, by_threads)
+
+    def encoded(self) -> float:
+        """Pictures encoded per second."""
+        return _rate(32 * 12, lambda: [self._appearance.encode(self._pixels) for _ in range(12)])
+
+    def floor(self) -> float:
+        """Pictures per second that no run can pass where both share the cores."""
+        return 1 / (1 / self.decoded() + 1 / self.encoded())
+
+
 def measure_pictures(folder: Path, *, count: int = 2000, rounds: int = 3) -> dict[str, Any]:
     """D, E and whole runs over ``count`` 2-megapixel JPEGs, ``rounds`` times in turn."""
     paths = make_pictures(folder, count)
-    cores = os.cpu_count() or 1
-    pixels = np.stack([_decode(path) for path in paths[:32]])
-    appearance = Appearance()
-    appearance.encode(pixels)
     decoded: list[float] = []
     encoded: list[float] = []
     whole: list[float] = []
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context) as processes, ThreadPoolExecutor(cores) as threads:
-        for pool in (processes, threads):
-            list(pool.map(_decode_quietly, paths[:64]))
+    with Alone(paths[: count // 2]) as alone:
         for _ in range(rounds):
-            subset = paths[: count // 2]
-            by_processes = _rate(
-                len(subset), lambda part=subset: list(processes.map(_decode_quietly, part, chunksize=8))
-            )
-            by_threads = _rate(len(subset), lambda part=subset: list(threads.map(_decode_quietly, part)))
-            decoded.append(max(by_processes, by_threads))
-            encoded.append(_rate(32 * 12, lambda: [appearance.encode(pixels) for _ in range(12)]))
+            decoded.append(alone.decoded())
+            encoded.append(alone.encoded())
             whole.append(_rate(count, lambda: _index(folder)))
     floor = [1 / (1 / d + 1 / e) for d, e in zip(decoded, encoded, strict=True)]
     return {

@@ -12,6 +12,8 @@ from typing import Any
 
 from benchmarks.calibration import measure_calibration
 from benchmarks.first_answers import measure_first_answers
+from benchmarks.growth import measure_growth
+from benchmarks.hostile import measure_hostile
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.pictures import measure_encoders, measure_pictures
@@ -28,6 +30,8 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "video": lambda folder: measure_video(folder / "video"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
+    "growth": measure_growth,
+    "hostile": lambda folder: measure_hostile(folder / "hostile"),
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
-from retrieval.store.catalog import SpaceRow
+from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.intake import Expert, Intake
 
 __all__ = ["Job"]
@@ -19,6 +19,7 @@ class Job:
     """One space to fill, in one library, with these settings."""
 
     library: Path
+    catalog: Catalog
     intake: Intake
     space: Space
     space_row: SpaceRow

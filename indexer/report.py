@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-__all__ = ["IndexReport", "Progress", "ProgressCallback"]
+__all__ = ["Accounts", "IndexReport", "Progress", "ProgressCallback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,32 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Where every file under the roots stands at the end of a run: ``found`` is the sum of the four below it."""
+
+    found: int = 0
+    """Entries with a media name that the scan met; the rest is by the catalog."""
+    indexed: int = 0
+    failed: int = 0
+    """Each has its reason in `vidi status --failed`."""
+    waiting: int = 0
+    """Left for the next run: this one was stopped."""
+    parts: int = 0
+    """Files that belong to another, such as the raw beside its JPEG."""
+    others: dict[str, int] = field(default_factory=dict)
+    """Files whose name promises no media, by suffix: they are none of ``found``."""
+    hidden: int = 0
+    """Names that begin with a dot, passed over with all below them."""
+    troubled_places: int = 0
+    """Folders that could not be listed, and the like; each has its reason in `vidi status --failed`."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every file that was found is accounted for."""
+        return self.found == self.indexed + self.failed + self.waiting + self.parts
+
+
 @dataclass(slots=True)
 class IndexReport:
     """Counts of one run: ``new + moved + changed + unchanged`` files were found, ``indexed`` of them decoded.
@@ -53,6 +79,12 @@ class IndexReport:
     indexed: int = 0
     embedded: int = 0
     """Of known content, embedded from kept tracks without decoding."""
+    described: int = 0
+    """Of known content, whose words were read without decoding: an earlier version of vidi had read none."""
+    sidecars: int = 0
+    """Read, since they were new or had changed."""
+    sidecars_refused: int = 0
+    sidecars_gone: int = 0
     failed: int = 0
     still_failed: int = 0
     """Files that failed for good in an earlier run and were not tried again."""
@@ -62,7 +94,15 @@ class IndexReport:
     video_seconds: float = 0.0
     elapsed_seconds: float = 0.0
     interrupted: bool = False
+    accounts: Accounts = field(default_factory=Accounts)
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was found to differ, or was done."""
+        counts = (self.new, self.changed, self.moved, self.copied, self.missing, self.returned)
+        beside = (self.described, self.sidecars, self.sidecars_refused, self.sidecars_gone)
+        return any((*counts, *beside, self.indexed, self.embedded, self.failed, self.notices))
 
     @property
     def pictures_per_second(self) -> float:

@@ -7,29 +7,40 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
+from indexer.companions import FoundPair, is_sidecar, owners_of
+from indexer.describe import describe_silent_assets
 from indexer.job import Job
 from indexer.meter import Meter
+from indexer.pairs import pair_files
 from indexer.reembed import embed_from_tracks
 from indexer.report import IndexReport, ProgressCallback
+from indexer.sidecars import read_sidecars
 from indexer.survey import Survey
+from indexer.territory import Territory
 from indexer.work import Work
 from retrieval.errors import LibraryError
 from retrieval.experts.appearance import Appearance
+from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.descriptions import fill_text_index
 from retrieval.store.faiss_index import update_index
 from retrieval.store.intake import Intake
+from retrieval.store.looks import Looks
+from retrieval.store.parts import Parts
 from retrieval.store.sweep import sweep_orphans
 
-__all__ = ["index"]
+__all__ = ["Session", "absolute", "index", "named_roots"]
 
 MEDIA_VERSION = "1"
 """Raised when our own decoding, or the choice of frames, changes: permanent failures are tried again then."""
+_DECODERS = ("pillow", "av", "pillow-heif", "rawpy")
+"""The last two are optional: what failed for want of one is tried again once it is there."""
 
 
 def _ignore(_line: str) -> None:
@@ -58,26 +69,146 @@ def index(
         LibraryBusyError: another process writes to it.
         UnknownSpaceError: no space is called ``space``.
     """
-    started = time.monotonic()
-    roots = _roots(paths)
-    settings = settings or Settings()
-    chosen = get_space(space)
-    report = IndexReport()
+    roots = named_roots(paths)
+    session = Session(library, space=space, settings=settings, progress=progress, notice=notice)
+    return session.run(roots, retry_failed=retry_failed, rehash=rehash)
 
-    def note(line: str) -> None:
-        report.notices.append(line)
-        notice(line)
 
-    with Catalog(library_path(library), create=True) as catalog, catalog.lock():
-        sweep_orphans(catalog)
-        row = catalog.space(chosen.name, chosen.version, chosen.dim, normalized=chosen.normalized)
-        job = _job(catalog, chosen, row, settings, note)
-        with _interruptible(report):
+class Session:
+    """Run after run over one library with the models that the first one loaded. Between runs it holds no lock."""
+
+    def __init__(
+        self,
+        library: str | os.PathLike[str] | None = None,
+        *,
+        space: str = "starter",
+        settings: Settings | None = None,
+        progress: ProgressCallback | None = None,
+        notice: Callable[[str], None] = _ignore,
+    ) -> None:
+        """Opens nothing yet.
+
+        Raises:
+            UnknownSpaceError: no space is called ``space``.
+        """
+        self.library = library_path(library)
+        self.territory = Territory()
+        """The folders that were seen since the last run over whole roots began."""
+        self._settings = settings or Settings()
+        self._space = get_space(space)
+        self._appearance = Appearance()
+        self._progress = progress
+        self._notice = notice
+
+    def run(self, roots: Sequence[bytes], *, retry_failed: bool = False, rehash: bool = False) -> IndexReport:
+        """Look at all of ``roots`` and do what is missing; see :func:`index`.
+
+        Raises:
+            LibraryError: the library can't be used.
+            LibraryBusyError: another process writes to it.
+        """
+        self.territory = Territory()
+        return self._run(roots, None, retry=retry_failed, rehash=rehash)
+
+    def run_places(self, roots: Sequence[bytes], places: Sequence[bytes]) -> IndexReport:
+        """Look only at ``places``, files and folders at or below ``roots`` of which some may be gone by now.
+
+        Raises:
+            LibraryError: the library can't be used.
+            LibraryBusyError: another process writes to it.
+        """
+        return self._run(roots, places, retry=False, rehash=False)
+
+    def _run(self, roots: Sequence[bytes], places: Sequence[bytes] | None, *, retry: bool, rehash: bool) -> IndexReport:
+        started = time.monotonic()
+        report = IndexReport()
+
+        def note(line: str) -> None:
+            report.notices.append(line)
+            self._notice(line)
+
+        space = self._space
+        with Catalog(self.library, create=True) as catalog, catalog.lock():
+            if places is None:
+                sweep_orphans(catalog)
+            row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
+            fill_text_index(catalog)
+            job = _job(catalog, space, row, self._settings, note)
+            survey = Survey(job.intake, Looks(catalog), report, note)
             with _interruptible(report):
-                _run(job, roots, report, progress, retry=retry_failed, rehash=rehash)
-            update_index(catalog, row, note)  # stopped here, it lacks what is added from the catalog on opening
-    report.elapsed_seconds = round(time.monotonic() - started, 3)
-    return report
+                with _interruptible(report):
+                    if places is None:
+                        self._work_on_roots(job, survey, report, roots, retry=retry, rehash=rehash)
+                    else:
+                        self._work_on_places(job, survey, report, roots, places)
+                report.accounts = survey.accounts()
+                # Stopped here, it lacks what is added from the catalog on opening.
+                update_index(catalog, row, note, if_worthwhile=places is not None)
+        report.elapsed_seconds = round(time.monotonic() - started, 3)
+        return report
+
+    def _work_on_roots(
+        self, job: Job, survey: Survey, report: IndexReport, roots: Sequence[bytes], *, retry: bool, rehash: bool
+    ) -> None:
+        """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
+        job.intake.add_roots(root for root in roots if os.path.lexists(root))
+        survey.run(roots, library=job.library, territory=self.territory)
+        self._take_companions(job, survey, report, retry=retry)
+        describe_silent_assets(job, roots, report)
+        embed_from_tracks(job, self._appearance, report)
+        pending = self._pending(job, survey, roots, retry=retry)
+        if rehash:
+            known = set(pending) | survey.blocked | Parts(job.catalog).left_to_main(sorted(survey.seen))
+            pending += sorted(file_id for file_id in survey.seen if file_id not in known)
+        report.still_failed = 0 if retry or rehash else job.intake.failed_for_good(roots, job.tried_with)
+        self._work(job, report, pending)
+        self._work_on_parts(job, survey, report, roots, pending)
+        embed_from_tracks(job, self._appearance, report)  # of assets that came back with this run's files
+        survey.mark_missing(roots)
+
+    def _work_on_places(
+        self, job: Job, survey: Survey, report: IndexReport, roots: Sequence[bytes], places: Sequence[bytes]
+    ) -> None:
+        """The same, where only some places below the roots have changed."""
+        beside = owners_of(place for place in places if is_sidecar(place))
+        there = [place for place in dict.fromkeys([*places, *sorted(beside)]) if _is_to_be_scanned(place)]
+        survey.run(there, library=job.library, territory=self.territory, whole=False)
+        self._take_companions(job, survey, report, retry=False)
+        pending = self._pending(job, survey, there, retry=False)
+        self._work(job, report, pending)
+        self._work_on_parts(job, survey, report, there, pending)
+        if survey.seen:
+            embed_from_tracks(job, self._appearance, report)
+        survey.mark_missing(roots, places)
+
+    @staticmethod
+    def _pending(job: Job, survey: Survey, places: Sequence[bytes], *, retry: bool) -> list[int]:
+        """Files with work left that this look has seen: one that is gone would only fail."""
+        found = job.intake.pending(places, job.space_row, job.tried_with, retry=retry)
+        return [file_id for file_id in found if file_id in survey.seen]
+
+    @staticmethod
+    def _take_companions(job: Job, survey: Survey, report: IndexReport, *, retry: bool) -> None:
+        read_sidecars(job, survey.companions, survey.seen, report, retry=retry)
+        pair_files(job, survey.companions, survey.seen)
+
+    def _work_on_parts(
+        self, job: Job, survey: Survey, report: IndexReport, places: Sequence[bytes], tried: Sequence[int]
+    ) -> None:
+        """Parts whose main file turned out in this run to be of no use are work for themselves."""
+        if any(isinstance(found, FoundPair) for found in survey.companions):
+            done = set(tried)
+            pending = self._pending(job, survey, places, retry=False)
+            self._work(job, report, [file_id for file_id in pending if file_id not in done])
+            Parts(job.catalog).forgive(sorted(survey.seen))
+
+    def _work(self, job: Job, report: IndexReport, pending: Sequence[int]) -> None:
+        Work(job, self._appearance, report, Meter(report, self._progress, len(pending))).run(pending)
+
+
+def _is_to_be_scanned(place: bytes) -> bool:
+    """Media by its name, or a folder; what is neither changes nothing, and what is gone is judged for itself."""
+    return os.path.isdir(place) or (kind_of(place) is not None and os.path.lexists(place))
 
 
 @contextmanager
@@ -89,15 +220,29 @@ def _interruptible(report: IndexReport) -> Iterator[None]:
         report.interrupted = True
 
 
-def _roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
-    try:
-        roots = [os.fsencode(os.path.abspath(os.path.expanduser(path))) for path in paths]
-    except FileNotFoundError as error:
-        raise LibraryError("the working folder is gone; change to one that exists") from error
+def named_roots(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
+    """The absolute paths that ``paths`` mean, with links left as they are.
+
+    Raises:
+        LibraryError: none of them can be found.
+    """
+    roots = absolute(paths)
     if not any(os.path.lexists(root) for root in roots):
         named = ", ".join(display_of(root) for root in roots) or "nothing"
         raise LibraryError(f"there is no file or folder to index: {named}; give a path that exists")
     return roots
+
+
+def absolute(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
+    """The absolute paths that ``paths`` mean, with links left as they are; whether they exist is not asked.
+
+    Raises:
+        LibraryError: the working folder is gone, so that a relative path means nothing.
+    """
+    try:
+        return [os.fsencode(os.path.abspath(os.path.expanduser(path))) for path in paths]
+    except FileNotFoundError as error:
+        raise LibraryError("the working folder is gone; change to one that exists") from error
 
 
 def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note: Callable[[str], None]) -> Job:
@@ -110,6 +255,7 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
     )
     return Job(
         library=catalog.library,
+        catalog=catalog,
         intake=Intake(catalog, ("frames", cut)),
         space=space,
         space_row=row,
@@ -121,33 +267,15 @@ def _job(catalog: Catalog, space: Space, row: SpaceRow, settings: Settings, note
     )
 
 
-def _run(
-    job: Job,
-    roots: Sequence[bytes],
-    report: IndexReport,
-    progress: ProgressCallback | None,
-    *,
-    retry: bool,
-    rehash: bool,
-) -> None:
-    """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
-    intake, appearance = job.intake, Appearance()
-    intake.add_roots(root for root in roots if os.path.lexists(root))
-    survey = Survey(intake, report, job.notice)
-    survey.run(roots, library=job.library)
-    embed_from_tracks(job, appearance, report)
-    report.still_failed = 0 if retry else intake.failed_for_good(roots, job.tried_with)
-    pending = intake.pending(roots, job.space_row, job.tried_with, retry=retry)
-    if rehash:
-        known = set(pending)
-        pending += sorted(file_id for file_id in survey.seen if file_id not in known)
-    Work(job, appearance, report, Meter(report, progress, len(pending))).run(pending)
-    embed_from_tracks(job, appearance, report)  # of assets that came back with this run's files
-    survey.mark_missing(roots)
-
-
 def _tried_with(settings: Settings) -> str:
     """A permanent failure holds until this changes."""
     limits = hashlib.sha256(repr(settings.limits).encode()).hexdigest()[:8]
-    decoders = ", ".join(f"{name} {version(name)}" for name in ("pillow", "av"))
+    decoders = ", ".join(f"{name} {_version(name)}" for name in _DECODERS)
     return f"{decoders}, media {MEDIA_VERSION}, limits {limits}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

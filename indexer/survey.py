@@ -8,10 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from indexer.report import IndexReport
-from indexer.scan import Notice, scan
+from indexer.companions import Companion, FoundPair, FoundSidecar
+from indexer.report import Accounts, IndexReport
+from indexer.scan import Blocked, Notice, scan
+from indexer.tally import Tally
+from indexer.territory import Territory
 from retrieval.paths import display_of
 from retrieval.store.intake import FoundFile, Intake, KnownFile
+from retrieval.store.looks import FileState, Looks, TroubledPlace
 
 __all__ = ["MISSING_SHARE_MOST", "Survey"]
 
@@ -19,6 +23,8 @@ MISSING_SHARE_MOST = 0.2
 """When more than this share of a root's files is gone, a drive is likelier than a decision: nothing is marked."""
 
 _CHUNK = 500
+_NOTICES_MOST = 20
+"""So many lines about single places; the rest are counted, and listed by `vidi status --failed`."""
 _T = TypeVar("_T")
 
 
@@ -29,28 +35,80 @@ def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 
 class Survey:
-    """One look at the roots. ``seen`` are the ids of the files that were found."""
+    """One look at the roots, or at some places below them. ``seen`` are the ids of the files that were found."""
 
-    def __init__(self, intake: Intake, report: IndexReport, notice: Callable[[str], None]) -> None:
+    def __init__(self, intake: Intake, looks: Looks, report: IndexReport, notice: Callable[[str], None]) -> None:
         self.seen: set[int] = set()
+        self.blocked: set[int] = set()
+        """Those of ``seen`` that can't be read as they are."""
+        self.companions: list[Companion] = []
+        """Sidecars, and what may be part of another file."""
+        self.tally = Tally()
         self._intake = intake
+        self._looks = looks
         self._report = report
         self._notice = notice
-        self._unreadable: list[bytes] = []
+        self._unreadable: set[bytes] = set()
+        self._troubles: list[TroubledPlace] = []
+        self._lines = 0
 
-    def run(self, roots: Sequence[bytes], *, library: Path | None = None) -> None:
-        """Scan ``roots`` (all but ``library``) and bring the catalog's files up to date, in small batches."""
-        for chunk in _chunks(self._found(roots, library), _CHUNK):
+    def run(
+        self,
+        roots: Sequence[bytes],
+        *,
+        library: Path | None = None,
+        territory: Territory | None = None,
+        whole: bool = True,
+    ) -> None:
+        """Scan ``roots`` (all but ``library``) and bring the catalog's files up to date, in small batches.
+
+        Where they are not ``whole`` roots but changed places below them, what lies beside media is not counted anew.
+        """
+        self.tally = Tally(roots)
+        for chunk in _chunks(self._found(roots, library, territory), _CHUNK):
             known = self._intake.known([file.path for file in chunk])
-            self._take_in(chunk, known)
+            self._take_in([file for file in chunk if isinstance(file, FoundFile)], known)
+            self._block([file for file in chunk if isinstance(file, Blocked)], known)
+        self._looks.replace_troubles(roots, self._troubles)
+        if whole:
+            self._looks.keep(self.tally.by_root())
+        if self._lines > _NOTICES_MOST:
+            more = self._lines - _NOTICES_MOST
+            self._notice(f"{more:,} more were passed over; see each with `vidi status --failed`")
 
-    def _found(self, roots: Sequence[bytes], library: Path | None) -> Iterator[FoundFile]:
-        for found in scan(roots, library=library):
+    def accounts(self) -> Accounts:
+        """Where everything that was seen stands now."""
+        states = self._looks.states(self.seen)
+        return Accounts(
+            found=len(self.seen),
+            indexed=states[FileState.INDEXED],
+            failed=states[FileState.FAILED],
+            waiting=states[FileState.WAITING],
+            parts=states[FileState.PART],
+            others=dict(self.tally.others.most_common()),
+            hidden=self.tally.hidden,
+            troubled_places=len(self._troubles),
+        )
+
+    def _found(
+        self, roots: Sequence[bytes], library: Path | None, territory: Territory | None
+    ) -> Iterator[FoundFile | Blocked]:
+        for found in scan(roots, library=library, tally=self.tally, territory=territory):
+            if isinstance(found, FoundSidecar | FoundPair):
+                self.companions.append(found)
+                continue
             if isinstance(found, Notice):
-                self._unreadable.append(found.path)
-                self._notice(f"{display_of(found.path)} {found.reason}; it was passed over")
-            else:
+                self._unreadable.add(found.path)
+                self._troubles.append(TroubledPlace(found.path, found.reason))
+            if not isinstance(found, FoundFile):
+                self._say(f"{display_of(found.path)} {found.reason}; it was passed over")
+            if not isinstance(found, Notice):
                 yield found
+
+    def _say(self, line: str) -> None:
+        self._lines += 1
+        if self._lines <= _NOTICES_MOST:
+            self._notice(line)
 
     def _take_in(self, chunk: list[FoundFile], known: dict[bytes, KnownFile]) -> None:
         new = [file for file in chunk if file.path not in known]
@@ -60,28 +118,54 @@ class Survey:
         back = [before.id for before in same if not before.present]
         if new or changed or back:
             self.seen.update(self._intake.take_in(new, changed, back))
+        if same:
+            self._looks.unblock([before.id for before in same])
         self.seen.update(before.id for before, _ in old)
         self._report.new += len(new)
         self._report.changed += len(changed)
         self._report.unchanged += len(same)
         self._report.returned += len(back)
 
-    def mark_missing(self, roots: Sequence[bytes]) -> None:
-        """Hide the files that are gone from ``roots``; moved ones first, then the lost, unless they are too many."""
-        for root in roots:
-            self._mark_missing_under(root)
-
-    def _mark_missing_under(self, root: bytes) -> None:
-        if root in self._unreadable or not os.path.lexists(root):
+    def _block(self, chunk: list[Blocked], known: dict[bytes, KnownFile]) -> None:
+        """They have a row each, with the reason; what one held when it could be read is kept."""
+        if not chunk:
             return
-        believed = list(self._intake.present_under(root))
-        gone = [file_id for file_id, path in believed if file_id not in self.seen and self._is_gone(path)]
+        new = [file for file in chunk if file.path not in known]
+        old = [known[file.path] for file in chunk if file.path in known]
+        back = [file.id for file in old if not file.present]
+        made = self._intake.take_in([FoundFile(file.path, file.kind, 0, 0, 0) for file in new], [], back)
+        ids = dict(zip((file.path for file in new), made, strict=True)) | {file.path: file.id for file in old}
+        self._looks.block({ids[file.path]: file.reason for file in chunk})
+        self.blocked.update(ids.values())
+        self.seen.update(ids.values())
+        self._report.new += len(new)
+        self._report.unchanged += len(old)
+        self._report.returned += len(back)
+        self._report.failed += len(chunk)
+
+    # -- what is gone ----------------------------------------------------------------------------------------
+
+    def mark_missing(self, roots: Sequence[bytes], places: Sequence[bytes] | None = None) -> None:
+        """Hide the files that are gone from ``roots``; moved ones first, then the lost, unless they are too many.
+
+        With ``places`` only what lies at or below them is looked at, and held against all of its root.
+        """
+        for root in roots:
+            self._mark_missing_under(root, [root] if places is None else [p for p in places if _is_in(p, root)])
+
+    def _mark_missing_under(self, root: bytes, places: Sequence[bytes]) -> None:
+        if not places or root in self._unreadable or not os.path.lexists(root):
+            return
+        believed = {file_id: path for place in places for file_id, path in self._intake.present_under(place)}
+        gone = [file_id for file_id, path in believed.items() if file_id not in self.seen and self._is_gone(path)]
         if not gone:
             return
-        if len(gone) == len(believed) and os.path.isdir(root):
-            self._notice(
-                f"{display_of(root)} is empty though it held {len(gone)} files: is a drive away? "
-                "They are kept as they were, and left out of answers while they are away"
+        held = len(believed) if places == [root] else self._intake.count_present_under(root)
+        if len(gone) == held and os.path.isdir(root):
+            self._hold_back(
+                root,
+                f"is empty though it held {len(gone):,} files: is a drive away? "
+                "They are kept as they were, and left out of answers while they are away",
             )
             return
         moved = self._moved(gone)
@@ -91,23 +175,39 @@ class Survey:
         # A file at a new path was counted as a copy before its old path was found to be gone.
         self._report.copied = max(0, self._report.copied - len(moved))
         self._report.new = max(0, self._report.new - len(moved))
-        if len(lost) > MISSING_SHARE_MOST * len(believed):
-            self._notice(
-                f"{len(lost)} of {len(believed)} files are gone from {display_of(root)}, more than a fifth: is a drive "
-                "or folder away? They are kept as they were, and left out of answers while they are away"
+        if len(lost) > MISSING_SHARE_MOST * held:
+            self._hold_back(
+                root,
+                f"lacks {len(lost):,} of its {held:,} files, more than a fifth: is a drive or folder away? They are "
+                "kept as they were, and left out of answers while they are away; if you removed them yourself, "
+                "see `vidi forget --missing PATH`",
             )
             return
         self._hide(lost)
         self._report.missing += len(lost)
 
+    def _hold_back(self, root: bytes, reason: str) -> None:
+        """Nothing is marked, and both this run and `vidi status --failed` say so."""
+        self._notice(f"{display_of(root)} {reason}")
+        trouble = TroubledPlace(root, reason)
+        self._troubles.append(trouble)
+        self._looks.add_trouble(trouble)
+
     def _moved(self, gone: list[int]) -> set[int]:
-        """Those of ``gone`` whose content is still at another path."""
+        """Those of ``gone`` whose content is still at another path; a part goes where its main file went."""
         unreachable = set(gone)
-        return {file_id for file_id, twin in self._intake.twins(gone) if twin not in unreachable}
+        assets = self._intake.assets_of(gone)
+        elsewhere = {
+            asset_id
+            for asset_id, twin in self._intake.present_files_of(sorted(set(assets.values())))
+            if twin not in unreachable
+        }
+        moved = {file_id for file_id, asset_id in assets.items() if asset_id in elsewhere}
+        return moved | {part for part, main in self._intake.mains_of(gone).items() if main in moved}
 
     def _is_gone(self, path: bytes) -> bool:
         """Only a plain "there is no such file" counts: what can't be looked at may still be there."""
-        if any(path == place or path.startswith(place.rstrip(b"/") + b"/") for place in self._unreadable):
+        if self._unreadable and any(place in self._unreadable for place in _above(path)):
             return False
         try:
             os.lstat(path)
@@ -120,3 +220,15 @@ class Survey:
     def _hide(self, file_ids: list[int]) -> None:
         for chunk in _chunks(file_ids, _CHUNK):
             self._intake.mark_missing(chunk)
+
+
+def _is_in(path: bytes, root: bytes) -> bool:
+    return path == root or path.startswith(root.rstrip(b"/") + b"/")
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """``path`` itself, and every folder above it."""
+    yield path
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent

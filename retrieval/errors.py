@@ -9,6 +9,7 @@ VidiError                     an expected failure: its text is one line for a pe
 ├── MediaError                one file can't be used; the run goes on
 │   ├── BadMediaError         of the file: kept until its content, the limits or the decoder change
 │   ├── MediaLimitError       of the file: it asks for more than the limits allow
+│   ├── MissingDecoderError   of this machine: kept until the package that it names is installed
 │   └── TransientMediaError   of the moment: tried again at the next run
 ├── QueryError                the query can't be answered as it is written
 ├── ModelError                a model can't be had or used
@@ -31,6 +32,7 @@ __all__ = [
     "LibraryError",
     "MediaError",
     "MediaLimitError",
+    "MissingDecoderError",
     "MissingExtraError",
     "ModelError",
     "QueryError",
@@ -76,6 +78,10 @@ class BadMediaError(MediaError):
 
 class MediaLimitError(MediaError):
     """The file asks for more memory, time, pixels or duration than the limits allow."""
+
+
+class MissingDecoderError(MediaError):
+    """An optional decoder isn't installed; the message names the install command. Tried again once it is."""
 
 
 class TransientMediaError(MediaError):

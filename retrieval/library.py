@@ -21,6 +21,7 @@ from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.census import Census, take_census
+from retrieval.store.descriptions import rebuild_text_index
 from retrieval.store.faiss_index import Notice, rebuild_index
 from retrieval.store.lookup import Lookup
 from retrieval.types import MediaKind
@@ -53,9 +54,13 @@ class LibraryStatus:
             "files": {
                 "present": census.files_present,
                 "missing": census.files_missing,
+                "indexed": census.files_indexed,
                 "waiting": census.files_waiting,
                 "failed": len(census.failures),
+                "parts": census.files_parts,
             },
+            "other_files": census.others,
+            "hidden_names": census.hidden,
             "sounds_awaiting_audio_expert": self.sounds_awaiting,
             "spaces": [
                 {"name": space.name, "version": space.version, "assets": space.assets, "vectors": space.vectors}
@@ -70,6 +75,10 @@ class LibraryStatus:
                 }
                 for failure in census.failures
             ],
+            "failed_sidecars": [
+                {**path_json(failed.path), "reason": failed.reason} for failed in census.failed_sidecars
+            ],
+            "troubled_places": [{**path_json(trouble.path), "reason": trouble.reason} for trouble in census.troubles],
         }
 
 
@@ -148,7 +157,7 @@ class Library:
             before: only what was taken before this time.
             tags: only what bears all of these tags, in any case.
             space: the space to search in; by default the library's own.
-            by: the evidence to rank by: ``fused``, ``space`` or ``frames``.
+            by: the evidence to rank by: ``fused``, ``space`` or ``frames``, or ``text``, what people wrote.
             top: at most so many hits.
             offset: pass over so many of the best first.
             anyway: also show the nearest when they don't fit.
@@ -177,6 +186,7 @@ class Library:
         """
         rebuilt: dict[str, int] = {}
         with self._catalog.lock():
+            rebuild_text_index(self._catalog)
             for use in reversed(Lookup(self._catalog).spaces()):
                 if self._is_searched(use.space):
                     rebuilt[use.space.name] = len(rebuild_index(self._catalog, use.space, self._notice))

@@ -25,6 +25,8 @@ class MediaLimits:
     """Wall-clock time without a new frame after which a video counts as hung."""
     pixels: int = 400_000_000
     """Width times height of one picture or video frame."""
+    animation_pixels: int = 4_000_000_000
+    """Width times height of all frames of an animated picture that are decoded: a minute or two of work."""
     duration_seconds: float = 24 * 3600.0
     """Length of one video or sound."""
     picture_bytes: int = 1024 * MEBIBYTE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ __all__ = [
     "MediaKind",
     "Moment",
     "Span",
+    "Words",
 ]
 
 Float32Array = NDArray[np.float32]
@@ -83,6 +84,42 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What people wrote into a file, or into a sidecar beside it. It is true if there is anything."""
+
+    title: str | None = None
+    caption: str | None = None
+    rating: int | None = None
+    """Stars, 0 to 5; -1 is rejected, as XMP has it."""
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.rating is None or -1 <= self.rating <= 5, f"a rating lies in -1 to 5, got {self.rating}")
+
+    def __bool__(self) -> bool:
+        return self != _NO_WORDS
+
+    def then(self, other: Words) -> Words:
+        """Both: of title, caption and rating what this one says, else ``other``; the lists of both, each name once."""
+        return Words(
+            title=self.title or other.title,
+            caption=self.caption or other.caption,
+            rating=other.rating if self.rating is None else self.rating,
+            keywords=_distinct(self.keywords + other.keywords),
+            people=_distinct(self.people + other.people),
+        )
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Each name once, as it was first written, whatever its capitals."""
+    return tuple({name.casefold(): name for name in reversed(names)}.values())[::-1]
+
+
+_NO_WORDS = Words()
+
+
+@dataclass(frozen=True, slots=True)
 class MediaFacts:
     """What a file says of itself. ``width`` and ``height`` are in pixels as seen (rotation applied)."""
 
@@ -98,6 +135,7 @@ class MediaFacts:
     longitude: float | None = None
     camera: str | None = None
     lens: str | None = None
+    words: Words = field(default_factory=Words)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

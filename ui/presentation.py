@@ -44,6 +44,10 @@ class Row:
     """Best first; none for a picture."""
     copies: tuple[str, ...]
     """Where else the same content lies."""
+    parts: tuple[str, ...] = ()
+    """Names of files that belong to it."""
+    quote: str | None = None
+    """What people wrote that it was found by."""
 
     @property
     def moment(self) -> MomentRow | None:
@@ -80,6 +84,8 @@ def _row(hit: Hit) -> Row:
         fits=hit.fits,
         moments=tuple(moments),
         copies=tuple(readable(copy) for copy in hit.copies),
+        parts=tuple(readable(part.name) for part in hit.parts),
+        quote=next((reason.quote for reason in hit.why if reason.quote), None),
     )
 
 
@@ -114,6 +120,8 @@ def result_lines(result: SearchResult) -> list[str]:
         moment = f"  at {row.moment.label}" if row.moment else ""
         lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")
         lines += [f"{'':{width}}  also {copy}" for copy in row.copies]
+        lines += [f"{'':{width}}  with {', '.join(row.parts)}"] if row.parts else []
+        lines += [f"{'':{width}}  “{readable(row.quote)}”"] if row.quote else []
     if not rows and not result.fits:
         lines.append("Try other words, or add --anyway to see the nearest.")
     return lines

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["clock", "duration", "megabytes", "plural", "span"]
+from collections.abc import Mapping
+
+__all__ = ["beside", "clock", "duration", "megabytes", "plural", "span"]
 
 
 def plural(count: int, noun: str) -> str:
@@ -33,3 +35,17 @@ def duration(seconds: float) -> str:
 def megabytes(size_bytes: int) -> str:
     """``18.8 MB``, in units of a million bytes."""
     return f"{size_bytes / 1e6:,.1f} MB"
+
+
+_SUFFIXES_SHOWN = 5
+
+
+def beside(others: Mapping[str, int], hidden: int) -> str:
+    """What is no media by its name: ``12 other files (8 .txt, 4 without a suffix), 1 hidden name passed over``."""
+    names = {"": "without a suffix", "*": "of rarer suffixes"}
+    shown = sorted(others.items(), key=lambda item: -item[1])
+    listed = [f"{count:,} {names.get(suffix, suffix)}" for suffix, count in shown[:_SUFFIXES_SHOWN]]
+    if len(shown) > _SUFFIXES_SHOWN:
+        listed.append(f"{sum(count for _, count in shown[_SUFFIXES_SHOWN:]):,} more")
+    told = [f"{plural(sum(others.values()), 'other file')} ({', '.join(listed)})"] if others else []
+    return ", ".join([*told, *([f"{plural(hidden, 'hidden name')} passed over"] if hidden else [])])

@@ -58,19 +58,16 @@ def open_container(media: OpenMedia, limits: MediaLimits) -> Iterator[OpenContai
         MediaLimitError: more pixels or memory than the limits allow.
     """
     av.logging.set_level(None)
-    # By descriptor: a name that is no UTF-8, or that FFmpeg takes for an address, can't mislead it.
-    source = f"/dev/fd/{media.file.fileno()}"
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
-        with av.open(source, options=options, metadata_errors="replace") as container:
+        with av.open(media.by_descriptor, options=options, metadata_errors="replace") as container:
             video = _best_video(container)
             _check_size(video, limits)
             yield OpenContainer(container, video, bool(container.streams.audio))
     except (MemoryError, av.error.MemoryError) as exc:
         raise MediaLimitError("decoding needs more memory than the limits allow; make a smaller copy") from exc
     except (av.error.FFmpegError, ValueError, IndexError) as exc:
-        if isinstance(exc, OSError) and not isinstance(exc, av.error.InvalidDataError | av.error.ArgumentError):
-            raise  # the disk's fault: `open_media` tells it
+        media.check_readable()  # what FFmpeg calls an I/O error or forbidden may be the data's fault, or the disk's
         raise BadMediaError(
             "not a video or sound that can be read, or cut short before its index; copy it again from its source"
         ) from exc
@@ -82,6 +79,8 @@ def _best_video(container: av.container.InputContainer) -> VideoStream | None:
     if not moving and not container.streams.audio:
         raise BadMediaError("holds neither moving pictures nor sound; expected a video or sound")
     if not moving:
+        if container.streams.audio[0].codec_context is None:
+            raise BadMediaError("its sound codec can't be decoded here; convert it to AAC or FLAC and index again")
         return None
     best: VideoStream = max(moving, key=_pixels)
     if best.codec_context is None:

@@ -30,6 +30,17 @@ class Shot:
     camera: str | None = None
     lens: str | None = None
 
+    def or_else(self, other: Shot) -> Shot:
+        """This, with what it doesn't know taken from ``other``; a place is taken whole."""
+        place = self if self.latitude is not None else other
+        return Shot(
+            taken_at=self.taken_at or other.taken_at,
+            latitude=place.latitude,
+            longitude=place.longitude,
+            camera=self.camera or other.camera,
+            lens=self.lens or other.lens,
+        )
+
 
 def read_shot(exif: Image.Exif) -> Shot:
     """The facts of one picture. A damaged part costs only that part."""

@@ -42,10 +42,28 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class OpenMedia:
-    """An open file and its state at that instant."""
+    """An open file, its state at that instant, and the name under which it was opened."""
 
     file: BinaryIO
     stat: FileStat
+    path: MediaPath
+
+    def head(self, size: int) -> bytes:
+        """Its first bytes, wherever the file is read at."""
+        return os.pread(self.file.fileno(), size, 0)
+
+    @property
+    def by_descriptor(self) -> str:
+        """A path to this open file for libraries that want one: no name, of whatever bytes, can mislead them."""
+        return f"/dev/fd/{self.file.fileno()}"
+
+    def check_readable(self) -> None:
+        """Raises OSError if the disk no longer gives the file's beginning and end.
+
+        Decoders report disk errors of their own making where the data are damaged.
+        """
+        for at in (0, self.stat.size_bytes - 1):
+            os.pread(self.file.fileno(), 1, at)
 
     def check_unchanged(self) -> None:
         """Raises TransientMediaError if the file was written to since it was opened."""
@@ -70,7 +88,7 @@ def open_media(path: MediaPath) -> Iterator[OpenMedia]:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer that may never come.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            yield OpenMedia(file, _checked_stat(os.fstat(descriptor)))
+            yield OpenMedia(file, _checked_stat(os.fstat(descriptor)), path)
     except IsADirectoryError as exc:
         raise BadMediaError(NOT_A_FILE) from exc
     except FileNotFoundError as exc:

@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 from retrieval.types import MediaKind
 
-__all__ = ["EXTENSIONS", "kind_of"]
+__all__ = ["EXTENSIONS", "RAW_EXTENSIONS", "kind_of"]
 
-_PICTURES = "jpg jpeg jpe jfif png webp gif tif tiff bmp dib"
+_RAWS = "dng cr2 cr3 nef nrw arw raf orf rw2 pef srw"
+_PICTURES = f"jpg jpeg jpe jfif png apng webp gif tif tiff bmp dib heic heif hif avif {_RAWS}"
 _VIDEOS = "mp4 mov m4v mkv webm avi mpg mpeg m2v ts mts m2ts 3gp 3g2 wmv asf flv ogv mxf vob"
 _SOUNDS = "mp3 wav flac ogg oga m4a aac opus wma aif aiff mka amr"
 
@@ -25,6 +26,8 @@ EXTENSIONS = MappingProxyType(
     }
 )
 """Extension, in lower case with its dot, to the kind that its files are expected to hold."""
+RAW_EXTENSIONS = frozenset(f".{extension}" for extension in _RAWS.split())
+"""Cameras' RAW files. Many are TIFFs by their first bytes, so only the name tells them from one."""
 
 
 def kind_of(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> MediaKind | None:

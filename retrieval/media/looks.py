@@ -19,29 +19,18 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from retrieval.media.attention import Attention, Reason
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
-from retrieval.media.shots import ShotDetector, Signature, may_cut, signature
+from retrieval.media.shots import SIGNATURE_SIZE, Signature, may_cut, signature
+from retrieval.media.spans import Look
 from retrieval.media.timeline import Stretch, Timeline
 
-__all__ = ["Look", "Looker", "scaled"]
+__all__ = ["Looker", "scaled"]
 
-SHORTEST_SHOT_SECONDS = 0.3
-"""A cut sooner after the last one (a flash, a transition) is put off to this long after it."""
-SIGNATURE_SIZE = (64, 36)
-"""Width and height of the frames on which cuts are found."""
 DENSE_SHARE = 0.125
 """Frames closer than this share of the interval follow closely."""
 COLORSPACE_UNSPECIFIED = 2
 HIGH_DEFINITION_LINES = 720
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One look at a video: ``[size, size, 3]`` RGB, upright; ``is_cut``: a shot starts here."""
-
-    time_seconds: float
-    pixels: NDArray[np.uint8]
-    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,10 +86,7 @@ class Looker:
         self._interval = interval_seconds
         self._on_progress = on_progress
         self._small, self._full = VideoReformatter(), VideoReformatter()
-        self._shots = ShotDetector()
-        self._last_look = self._last_cut = float("-inf")
-        self._due = float("-inf")
-        self._owes_cut = False
+        self._attention = Attention(interval_seconds)
         self.damage = 0
         """How many packets could not be decoded."""
         self.first: VideoFrame | None = None
@@ -127,32 +113,27 @@ class Looker:
         if self._is_enough(following, next_key):
             return
         for seen in self._frames(part, is_last=following is None or following.starts_at_key):
-            if seen.time_seconds <= self._last_look:
+            if seen.time_seconds <= self._attention.last_look:
                 continue
             near_next = next_key is not None and next_key.time_seconds - seen.time_seconds < self._interval / 2
-            yield from self._considered(seen, is_wanted=not near_next and seen.time_seconds >= self._due)
+            yield from self._considered(seen, is_wanted=not near_next and seen.time_seconds >= self._attention.due)
             if self._is_enough(following, next_key):
                 return
 
     def _is_enough(self, following: Stretch | None, next_key: _Seen | None) -> bool:
         """Whether nothing that is needed lies between the last frame seen and the next key frame."""
-        if following is None or next_key is None or self._shots.last is None or self._owes_cut:
+        last = self._attention.shots.last
+        if following is None or next_key is None or last is None or self._attention.owes_cut:
             return False
-        left = next_key.time_seconds - self._last_look
-        return left <= 1.5 * self._interval and not may_cut(self._shots.last, next_key.signature)
+        left = next_key.time_seconds - self._attention.last_look
+        return left <= 1.5 * self._interval and not may_cut(last, next_key.signature)
 
     def _considered(self, seen: _Seen, is_wanted: bool) -> Iterator[Look]:
-        now = seen.time_seconds
-        if self._shots.starts_shot(now, seen.signature):
-            self._owes_cut = True
-        starts_shot = self._owes_cut and now >= self._last_cut + SHORTEST_SHOT_SECONDS
-        if not (is_wanted or starts_shot):
+        reason = self._attention.judge(seen.time_seconds, seen.signature, is_wanted=is_wanted)
+        if reason is None:
             return
-        if starts_shot:
-            self._last_cut, self._owes_cut = now, False
-        self._last_look, self._due = now, now + self._interval
         pixels = upright(scaled(seen.frame, self._size, self._size, self._full), orientation(seen.frame))
-        yield Look(max(0.0, now), pixels, starts_shot)
+        yield Look(max(0.0, seen.time_seconds), pixels, reason is Reason.CUT)
 
     def _key(self, part: Stretch | None) -> _Seen | None:
         """The key frame that a part starts with, alone."""
@@ -198,5 +179,5 @@ class Looker:
             self.first = frame
         small = _reformatted(frame, *SIGNATURE_SIZE, self._small, Interpolation.FAST_BILINEAR)
         stamp = frame.pts if frame.pts is not None else frame.dts
-        time = self._timeline.seconds(stamp) if stamp is not None else self._last_look + self._interval
+        time = self._timeline.seconds(stamp) if stamp is not None else self._attention.last_look + self._interval
         return _Seen(time, frame, signature(small))

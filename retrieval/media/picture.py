@@ -7,32 +7,30 @@ as fast as in full, and equal to it within a cosine of 0.9995.
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-from PIL import (  # these register themselves; left to find its formats, Pillow would load all that it knows
-    BmpImagePlugin,  # noqa: F401 - see above, as for those that follow
-    GifImagePlugin,  # noqa: F401
-    Image,
-    JpegImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
-    UnidentifiedImageError,
-    WebPImagePlugin,  # noqa: F401
-)
+from PIL import Image
 
-from retrieval.errors import BadMediaError, MediaError, MediaLimitError
-from retrieval.media.exif import Shot, orientation_of, read_shot
-from retrieval.media.files import MediaPath, OpenMedia, open_media
+from retrieval.media.descriptions import picture_words
+from retrieval.media.exif import orientation_of
+from retrieval.media.files import MediaPath, open_media
+from retrieval.media.opening import OpenPicture, open_picture
 from retrieval.settings import MediaLimits
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
-__all__ = ["decode_open_picture", "decode_picture", "encode_thumbnail", "fitted", "thumbnail"]
+__all__ = [
+    "decode",
+    "decode_picture",
+    "encode_thumbnail",
+    "facts_of",
+    "fitted",
+    "probe",
+    "rendered",
+    "thumbnail",
+    "thumbnail_of",
+    "upright_picture",
+]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB")
-"""Only these are tried: Pillow knows formats (EPS, for one) that call other programs."""
 REDUCING_GAP = 2.0
 """Pictures far larger than needed are first shrunk by whole factors, down to twice the size wanted."""
 THUMBNAIL_QUALITY = 85
@@ -57,19 +55,24 @@ def decode_picture(path: MediaPath, size: int, limits: MediaLimits) -> tuple[Med
     Raises:
         BadMediaError: empty, cut short, damaged, or not a picture.
         MediaLimitError: more bytes, pixels or memory than the limits allow.
+        MissingDecoderError: its format needs a package that isn't installed.
         TransientMediaError: vanished, unreadable, or the disk failed.
     """
-    with open_media(path) as media:
-        return decode_open_picture(media, size, limits)
+    with open_media(path) as media, open_picture(media, limits) as picture:
+        return decode(picture, size)
 
 
-def decode_open_picture(media: OpenMedia, size: int, limits: MediaLimits) -> tuple[MediaFacts, Frame]:
-    """As :func:`decode_picture`, for a file that is open already."""
-    with _opened(media, limits) as image:
-        stored_size, codec, shot = image.size, (image.format or "").lower(), read_shot(image.getexif())
-        small, turned = _render(image, (size, size))
-        width, height = stored_size[::-1] if turned else stored_size
-        return _facts(width, height, codec, shot), Frame(np.asarray(small))
+def decode(picture: OpenPicture, size: int) -> tuple[MediaFacts, Frame]:
+    """As :func:`decode_picture`, for a picture that is open already; of several frames, the first."""
+    small, is_turned = _render(picture, (size, size))
+    return facts_of(picture, is_turned=is_turned), Frame(np.asarray(small))
+
+
+def probe(picture: OpenPicture) -> Words:
+    """What people wrote into it. Nothing is decoded, except where words may stand behind the pixels."""
+    if picture.image.format == "PNG":
+        picture.image.load()
+    return picture_words(picture.image)
 
 
 def thumbnail(path: MediaPath, longest_side: int, limits: MediaLimits) -> bytes:
@@ -77,9 +80,14 @@ def thumbnail(path: MediaPath, longest_side: int, limits: MediaLimits) -> bytes:
 
     Raises: as :func:`decode_picture`.
     """
-    with open_media(path) as media, _opened(media, limits) as image:
-        small, _ = _render(image, fitted(*image.size, longest_side))
-        return encode_thumbnail(small)
+    with open_media(path) as media, open_picture(media, limits) as picture:
+        return thumbnail_of(picture, longest_side)
+
+
+def thumbnail_of(picture: OpenPicture, longest_side: int) -> bytes:
+    """As :func:`thumbnail`, for a picture that is open already."""
+    small, _ = _render(picture, fitted(*picture.image.size, longest_side))
+    return encode_thumbnail(small)
 
 
 def encode_thumbnail(image: Image.Image) -> bytes:
@@ -95,53 +103,24 @@ def fitted(width: int, height: int, longest_side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-@contextmanager
-def _opened(media: OpenMedia, limits: MediaLimits) -> Iterator[Image.Image]:
-    if media.stat.size_bytes > limits.picture_bytes:
-        raise MediaLimitError(f"{media.stat.size_bytes} bytes; a picture may have at most {limits.picture_bytes}")
-    with _pillow(), Image.open(media.file, formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > limits.pixels:
-            raise MediaLimitError(
-                f"{width} x {height} pixels ({width * height / 1e6:.0f} million); "
-                f"at most {limits.pixels / 1e6:.0f} million are decoded; make a smaller copy"
-            )
-        yield image
-
-
-@contextmanager
-def _pillow() -> Iterator[None]:
-    """The border to Pillow: its errors become ours, and our pixel limit takes the place of its own."""
-    usual_limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd tags are not worth a word while the pixels are sound
-            yield
-    except MediaError:
-        raise
-    except MemoryError as exc:
-        raise MediaLimitError("decoding needs more memory than the limits allow; make a smaller copy") from exc
-    except UnidentifiedImageError as exc:
-        raise BadMediaError(
-            "the content is not a picture; expected JPEG, PNG, WebP, GIF, TIFF or BMP, whatever the name says"
-        ) from exc
-    except Exception as exc:
-        if isinstance(exc, OSError) and exc.errno is not None:
-            raise  # the disk's fault, not the picture's: `open_media` tells it
-        raise BadMediaError(f"the picture is damaged or cut short ({exc}); copy it again from its source") from exc
-    finally:
-        Image.MAX_IMAGE_PIXELS = usual_limit
-
-
-def _render(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bool]:
+def _render(picture: OpenPicture, size: tuple[int, int]) -> tuple[Image.Image, bool]:
     """The picture upright in RGB at ``size`` (width, height, as stored), and whether its sides changed places."""
+    image = picture.image
     image.draft("RGB", size)
     image.load()
-    orientation = orientation_of(image.getexif())  # after loading: Pillow itself turns a TIFF and then says 1
-    small = _on_white(_shrunk(_eight_bits(image), size))
+    orientation = picture.orientation or orientation_of(image.getexif())  # once loaded: Pillow turns a TIFF itself
+    return upright_picture(rendered(image, size), orientation), orientation >= 5
+
+
+def rendered(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A decoded picture in RGB at ``size``, on white."""
+    return _on_white(_shrunk(_eight_bits(image), size))
+
+
+def upright_picture(image: Image.Image, orientation: int) -> Image.Image:
+    """A picture turned as an EXIF orientation says."""
     turn = UPRIGHT.get(orientation)
-    return (small if turn is None else small.transpose(turn)), orientation >= 5
+    return image if turn is None else image.transpose(turn)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -176,15 +155,18 @@ def _on_white(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _facts(width: int, height: int, codec: str, shot: Shot) -> MediaFacts:
+def facts_of(picture: OpenPicture, *, is_turned: bool) -> MediaFacts:
+    """What a picture says of itself; ``is_turned``: upright, its sides change places."""
+    width, height = picture.width, picture.height
     return MediaFacts(
         kind=MediaKind.PICTURE,
-        width=width,
-        height=height,
-        codec=codec,
-        taken_at=shot.taken_at,
-        latitude=shot.latitude,
-        longitude=shot.longitude,
-        camera=shot.camera,
-        lens=shot.lens,
+        width=height if is_turned else width,
+        height=width if is_turned else height,
+        codec=picture.codec,
+        taken_at=picture.shot.taken_at,
+        latitude=picture.shot.latitude,
+        longitude=picture.shot.longitude,
+        camera=picture.shot.camera,
+        lens=picture.shot.lens,
+        words=picture_words(picture.image),
     )

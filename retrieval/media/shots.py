@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["ShotDetector", "Signature", "difference", "may_cut", "signature"]
+__all__ = ["SIGNATURE_SIZE", "ShotDetector", "Signature", "difference", "may_cut", "signature"]
 
 Signature = NDArray[np.int16]
 """``[height, width, 3]``: hue 0 to 179, saturation and brightness 0 to 255."""
 
+SIGNATURE_SIZE = (64, 36)
+"""Width and height of the frames on which cuts are found."""
 CUT_THRESHOLD = 27.0
 HUES = 180
 STANDS_OUT = 2.0

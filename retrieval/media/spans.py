@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.media.looks import Look
 from retrieval.settings import SamplingSettings
 from retrieval.types import Frame, Span
 
-__all__ = ["kept_frames"]
+__all__ = ["Look", "kept_frames"]
 
 THUMBNAIL_SIDE = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One look at a video: ``[size, size, 3]`` RGB, upright; ``is_cut``: a shot starts here."""
+
+    time_seconds: float
+    pixels: NDArray[np.uint8]
+    is_cut: bool
 
 
 def kept_frames(looks: Iterator[Look], sampling: SamplingSettings, end_seconds: Callable[[], float]) -> Iterator[Frame]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from retrieval.errors import MediaError, TransientMediaError
 from retrieval.media.files import FileStat, Identity, MediaPath
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
 __all__ = [
     "DecodeTask",
@@ -16,6 +16,8 @@ __all__ = [
     "Identified",
     "IdentifyTask",
     "Outcome",
+    "ProbeTask",
+    "Probed",
     "Task",
     "ThumbnailMade",
     "ThumbnailTask",
@@ -37,6 +39,8 @@ class DecodeTask:
     key: int
     path: MediaPath
     kind: MediaKind
+    is_still: bool = False
+    """Of an animated picture, the first frame alone is wanted, as a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,17 @@ class ThumbnailTask:
     path: MediaPath
     longest_side: int
     time_seconds: float | None = None
-    """The moment of a video; None for a picture."""
+    """The moment of a video or an animated picture; None for the first there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTask:
+    """What a file says in words, without decoding its pixels: ends with :class:`Probed`."""
+
+    key: int
+    path: MediaPath
+    kind: MediaKind | None
+    """None for an XMP sidecar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,17 @@ class ThumbnailMade:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """Closes a :class:`ProbeTask`. ``stat`` is the file's state when it was opened for this."""
+
+    key: int
+    words: Words
+    stat: FileStat
+    duration_seconds: float | None = None
+    """What the header of a video or sound promises."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Closes any task: the file can't be used."""
 
@@ -103,5 +128,5 @@ class Failed:
         return not isinstance(self.error, TransientMediaError)
 
 
-Task = IdentifyTask | DecodeTask | ThumbnailTask
-Outcome = Identified | DecodedFrame | Finished | ThumbnailMade | Failed
+Task = IdentifyTask | DecodeTask | ThumbnailTask | ProbeTask
+Outcome = Identified | DecodedFrame | Finished | ThumbnailMade | Probed | Failed

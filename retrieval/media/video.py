@@ -13,15 +13,23 @@ from PIL import Image
 
 from retrieval.errors import BadMediaError
 from retrieval.media.container import DECODE_ERRORS, OpenContainer, open_container, orientation, shot_facts, upright
+from retrieval.media.descriptions import container_words
 from retrieval.media.files import MediaPath, OpenMedia, nothing, open_media
 from retrieval.media.looks import Looker, scaled
 from retrieval.media.picture import encode_thumbnail, fitted
 from retrieval.media.spans import kept_frames
 from retrieval.media.timeline import Timeline, stretches
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import Frame, MediaFacts, MediaKind
+from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
-__all__ = ["VideoSummary", "sample_open_video", "sample_video", "video_thumbnail"]
+__all__ = [
+    "VideoSummary",
+    "open_video_thumbnail",
+    "probe_open_video",
+    "sample_open_video",
+    "sample_video",
+    "video_thumbnail",
+]
 
 MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
@@ -76,12 +84,24 @@ def sample_open_video(
         return _summary(media, facts, timeline, promised, looker.damage)
 
 
+def probe_open_video(media: OpenMedia, limits: MediaLimits) -> tuple[Words, float]:
+    """What people wrote into a video or sound, and the seconds that its header promises. Nothing is decoded."""
+    with open_container(media, limits) as source:
+        return container_words(source.container.metadata), _promised_seconds(source)
+
+
 def video_thumbnail(path: MediaPath, time_seconds: float, longest_side: int, limits: MediaLimits) -> bytes:
     """A JPEG of the frame seen at ``time_seconds``, upright, in the video's own proportions.
 
     Raises: as :func:`sample_video`.
     """
-    with open_media(path) as media, open_container(media, limits) as source:
+    with open_media(path) as media:
+        return open_video_thumbnail(media, time_seconds, longest_side, limits)
+
+
+def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: int, limits: MediaLimits) -> bytes:
+    """As :func:`video_thumbnail`, for a file that is open already."""
+    with open_container(media, limits) as source:
         if source.video is None:
             raise BadMediaError("a sound has no picture; expected a video")
         _prepare(source.video, limits)
@@ -134,6 +154,7 @@ def _facts(source: OpenContainer, frame: VideoFrame | None, duration_seconds: fl
         latitude=shot.latitude,
         longitude=shot.longitude,
         camera=shot.camera,
+        words=container_words(source.container.metadata),
     )
     if source.video is None:
         return replace(facts, codec=source.container.streams.audio[0].codec.canonical_name)
@@ -162,7 +183,7 @@ def _promised_seconds(source: OpenContainer) -> float:
 def _summary(media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, damage: int) -> VideoSummary:
     found = facts.duration_seconds or 0.0
     if timeline.is_cut_short:
-        os.pread(media.file.fileno(), 1, media.stat.size_bytes - 1)  # raises if it is the disk that failed
+        media.check_readable()
     if timeline.is_cut_short or promised > found * HEADER_SLACK + 2:
         return VideoSummary(facts, f"cut short or damaged: {promised:.1f} s promised, {found:.1f} s found and used")
     if damage:

@@ -29,12 +29,14 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    Probed,
+    ProbeTask,
     Task,
     ThumbnailMade,
     ThumbnailTask,
 )
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import Frame, MediaFacts, MediaKind, Span
+from retrieval.types import Frame, MediaFacts, MediaKind, Span, Words
 
 __all__ = [
     "Closed",
@@ -56,7 +58,9 @@ Head = dict[str, Any]
 Message = tuple[Head, Any]
 """A JSON object, and bytes that go with it."""
 
-_TASKS: Mapping[str, type[Task]] = {kind.__name__: kind for kind in (IdentifyTask, DecodeTask, ThumbnailTask)}
+_TASKS: Mapping[str, type[Task]] = {
+    kind.__name__: kind for kind in (IdentifyTask, DecodeTask, ThumbnailTask, ProbeTask)
+}
 
 
 class Closed(Exception):  # noqa: N818 - the end of a conversation, not an error
@@ -121,7 +125,7 @@ def task_from(head: Head) -> Task:
     values = dict(head)
     kind = _TASKS[values.pop("task")]
     values["path"] = base64.b64decode(values["path"])
-    if kind is DecodeTask:
+    if values.get("kind") is not None:
         values["kind"] = MediaKind(values["kind"])
     return kind(**values)
 
@@ -139,6 +143,9 @@ def outcome_message(outcome: Outcome) -> Message:
         case Finished(facts=facts, stat=stat, note=note):
             told = asdict(facts) | {"taken_at": facts.taken_at and facts.taken_at.isoformat()}
             return {"outcome": name, "key": key, "facts": told, "stat": _stat(stat), "note": note}, b""
+        case Probed(words=words, stat=stat, duration_seconds=seconds):
+            told = {"words": asdict(words), "stat": _stat(stat), "duration_seconds": seconds}
+            return {"outcome": name, "key": key, **told}, b""
         case ThumbnailMade(jpeg=jpeg):
             return {"outcome": name, "key": key}, jpeg
         case Failed(error=error):
@@ -162,8 +169,13 @@ def _frame(key: int, head: Head, body: bytearray) -> Outcome:
 def _finished(key: int, head: Head, body: bytearray) -> Outcome:
     told = head["facts"]
     taken_at = datetime.fromisoformat(told["taken_at"]) if told["taken_at"] else None
-    facts = MediaFacts(**told | {"kind": MediaKind(told["kind"]), "taken_at": taken_at})
+    typed = {"kind": MediaKind(told["kind"]), "taken_at": taken_at, "words": _words(told["words"])}
+    facts = MediaFacts(**told | typed)
     return Finished(key, facts, FileStat(*head["stat"]), head["note"])
+
+
+def _words(told: Head) -> Words:
+    return Words(**told | {"keywords": tuple(told["keywords"]), "people": tuple(told["people"])})
 
 
 def _failed(key: int, head: Head, body: bytearray) -> Outcome:
@@ -177,6 +189,9 @@ _READERS: Mapping[str, Callable[[int, Head, bytearray], Outcome]] = {
     "Identified": lambda key, head, body: Identified(key, Identity(bytes(body), *head["stat"])),
     "DecodedFrame": _frame,
     "Finished": _finished,
+    "Probed": lambda key, head, body: Probed(
+        key, _words(head["words"]), FileStat(*head["stat"]), head["duration_seconds"]
+    ),
     "ThumbnailMade": lambda key, head, body: ThumbnailMade(key, bytes(body)),
     "Failed": _failed,
 }

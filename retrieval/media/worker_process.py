@@ -13,13 +13,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar, cast
 
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
 from retrieval.media import wire
+from retrieval.media.descriptions import read_sidecar
 from retrieval.media.files import identify, open_media
-from retrieval.media.picture import decode_open_picture, thumbnail
+from retrieval.media.formats import is_picture
+from retrieval.media.opening import open_picture
+from retrieval.media.picture import decode, probe, thumbnail_of
 from retrieval.media.tasks import (
     DecodedFrame,
     DecodeTask,
@@ -28,15 +32,18 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    Probed,
+    ProbeTask,
     Task,
     ThumbnailMade,
     ThumbnailTask,
 )
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import MediaKind
+from retrieval.types import Frame, MediaKind
 
 __all__ = ["main"]
 
+Summary = TypeVar("Summary")
 HEARTBEAT_SECONDS = 0.5
 PR_SET_PDEATHSIG = 1
 """Linux, prctl(2): a signal to get when the parent dies, even while a decoder hangs."""
@@ -120,23 +127,59 @@ def _outcomes(
         case IdentifyTask():
             yield Identified(task.key, identify(task.path, on_progress))
         case ThumbnailTask():
-            yield ThumbnailMade(task.key, _thumbnail(task, limits))
+            yield ThumbnailMade(task.key, _thumbnail(task, limits, on_progress))
+        case ProbeTask():
+            yield _probed(task, limits)
         case DecodeTask(kind=MediaKind.PICTURE):
-            with open_media(task.path) as media:
-                facts, frame = decode_open_picture(media, sampling.frame_size, limits)
-                media.check_unchanged()
-                yield DecodedFrame(task.key, frame)
-                yield Finished(task.key, facts, media.stat)
+            yield from _picture_outcomes(task, limits, sampling, on_progress)
         case DecodeTask():
             yield from _video_outcomes(task, limits, sampling, on_progress)
 
 
-def _thumbnail(task: ThumbnailTask, limits: MediaLimits) -> bytes:
-    if task.time_seconds is None:
-        return thumbnail(task.path, task.longest_side, limits)
-    from retrieval.media.video import video_thumbnail  # FFmpeg's libraries are loaded only by those that meet a video
+def _probed(task: ProbeTask, limits: MediaLimits) -> Probed:
+    with open_media(task.path) as media:
+        if task.kind is None:
+            return Probed(task.key, read_sidecar(media), media.stat)
+        if task.kind is MediaKind.PICTURE:
+            with open_picture(media, limits) as picture:
+                return Probed(task.key, probe(picture), media.stat)
+        from retrieval.media.video import probe_open_video  # FFmpeg's libraries, as below
 
-    return video_thumbnail(task.path, task.time_seconds, task.longest_side, limits)
+        words, seconds = probe_open_video(media, limits)
+        return Probed(task.key, words, media.stat, seconds)
+
+
+def _thumbnail(task: ThumbnailTask, limits: MediaLimits, on_progress: Callable[[], None]) -> bytes:
+    at = task.time_seconds
+    with open_media(task.path) as media:
+        if at is not None and not is_picture(media):
+            # FFmpeg's libraries are loaded only by those that meet a video.
+            from retrieval.media.video import open_video_thumbnail
+
+            return open_video_thumbnail(media, at, task.longest_side, limits)
+        with open_picture(media, limits) as picture:
+            if at is None or not picture.is_animated:
+                return thumbnail_of(picture, task.longest_side)
+            from retrieval.media.animation import animation_thumbnail  # few meet one
+
+            return animation_thumbnail(picture, at, task.longest_side, limits, on_progress)
+
+
+def _picture_outcomes(
+    task: DecodeTask, limits: MediaLimits, sampling: SamplingSettings, on_progress: Callable[[], None]
+) -> Iterator[Outcome]:
+    with open_media(task.path) as media, open_picture(media, limits) as picture:
+        if picture.is_animated and not task.is_still:
+            from retrieval.media.animation import sample_animation  # few meet one
+
+            summary = yield from _frames(task, sample_animation(picture, sampling, limits, on_progress))
+            media.check_unchanged()
+            yield Finished(task.key, summary.facts, media.stat, summary.note)
+            return
+        facts, frame = decode(picture, sampling.frame_size)
+        media.check_unchanged()
+        yield DecodedFrame(task.key, frame)
+        yield Finished(task.key, facts, media.stat)
 
 
 def _video_outcomes(
@@ -145,11 +188,15 @@ def _video_outcomes(
     from retrieval.media.video import sample_open_video  # as above
 
     with open_media(task.path) as media:
-        frames = sample_open_video(media, sampling, limits, on_progress)
-        while True:
-            try:
-                yield DecodedFrame(task.key, next(frames))
-            except StopIteration as end:
-                media.check_unchanged()
-                yield Finished(task.key, end.value.facts, media.stat, end.value.note)
-                return
+        summary = yield from _frames(task, sample_open_video(media, sampling, limits, on_progress))
+        media.check_unchanged()
+        yield Finished(task.key, summary.facts, media.stat, summary.note)
+
+
+def _frames(task: DecodeTask, frames: Generator[Frame, None, Summary]) -> Generator[Outcome, None, Summary]:
+    """Frames as outcomes; gives what they end with."""
+    while True:
+        try:
+            yield DecodedFrame(task.key, next(frames))
+        except StopIteration as end:
+            return cast(Summary, end.value)

@@ -31,6 +31,7 @@ __all__ = [
     "EfficientNetLiteConfig",
     "Stage",
     "build_graph",
+    "build_map_graph",
     "efficientnet_lite0",
     "fold_batch_norms",
     "timm_names",
@@ -225,11 +226,7 @@ def build_graph(config: EfficientNetLiteConfig) -> ModelProto:
     from retrieval.models.onnx_graph import GraphWriter  # imports onnx, which no run needs: the graph is kept
 
     graph = GraphWriter("efficientnet_lite")
-    x = _normalise(graph, config, "pixels")  # [n, 3, h, w]
-    x = _relu6(graph, _convolve(graph, _stem(config), x))  # [n, stem_channels, h/2, w/2]
-    for block in _blocks(config):
-        x = _inverted_residual(graph, block, x)
-    x = _relu6(graph, _convolve(graph, _head(config), x))  # [n, features, h/32, w/32]
+    x = _feature_map(graph, config)
     x = graph.apply("GlobalAveragePool", x, result="pooled")  # [n, features, 1, 1]
     features = graph.apply("Flatten", x, result="features")  # [n, features]
     weight = graph.weight("fc.weight", config.classes, config.features)
@@ -240,6 +237,26 @@ def build_graph(config: EfficientNetLiteConfig) -> ModelProto:
         inputs={"pixels": (np.uint8, ["n", side, side, 3])},
         outputs={features: ["n", config.features], logits: ["n", config.classes]},
     )
+
+
+def build_map_graph(config: EfficientNetLiteConfig) -> ModelProto:
+    """The model up to what it pools: ``pixels`` [n, h, w, 3] uint8 to ``map`` [n, features, h/32, w/32]."""
+    from retrieval.models.onnx_graph import GraphWriter
+
+    graph = GraphWriter("efficientnet_lite_map")
+    side, cells = config.picture_size, config.picture_size // 32
+    x = _feature_map(graph, config)
+    return graph.model(
+        inputs={"pixels": (np.uint8, ["n", side, side, 3])}, outputs={x: ["n", config.features, cells, cells]}
+    )
+
+
+def _feature_map(graph: GraphWriter, config: EfficientNetLiteConfig) -> str:
+    x = _normalise(graph, config, "pixels")  # [n, 3, h, w]
+    x = _relu6(graph, _convolve(graph, _stem(config), x))  # [n, stem_channels, h/2, w/2]
+    for block in _blocks(config):
+        x = _inverted_residual(graph, block, x)
+    return _relu6(graph, _convolve(graph, _head(config), x))  # [n, features, h/32, w/32]
 
 
 def _normalise(graph: GraphWriter, config: EfficientNetLiteConfig, pixels: str) -> str:

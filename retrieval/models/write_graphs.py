@@ -11,8 +11,10 @@ __all__ = ["built_graphs", "write_graphs"]
 
 def built_graphs() -> dict[str, bytes]:
     """The graphs as their builders make them, by name."""
+    lite0 = efficientnet_lite.efficientnet_lite0()
     models = {
-        "efficientnet_lite0": efficientnet_lite.build_graph(efficientnet_lite.efficientnet_lite0()),
+        "efficientnet_lite0": efficientnet_lite.build_graph(lite0),
+        "efficientnet_lite0_map": efficientnet_lite.build_map_graph(lite0),
         "minilm_l6": bert.build_graph(bert.minilm_l6()),
     }
     return {name: model.SerializeToString(deterministic=True) for name, model in models.items()}

@@ -16,11 +16,12 @@ LETTERS_MOST = 100_000
 
 
 class By(StrEnum):
-    """By which evidence hits are ranked. Today each means the frames, as the space sees them."""
+    """By which evidence hits are ranked: the frames as the space sees them, what people wrote, or both (fused)."""
 
     FUSED = "fused"
     SPACE = "space"
     FRAMES = "frames"
+    TEXT = "text"
 
     @classmethod
     def parse(cls, name: str) -> By:
@@ -58,6 +59,8 @@ class Query:
     def __post_init__(self) -> None:
         if not self.text.strip() and not self.images:
             raise QueryError('the query is empty; describe what to find, such as "a dog on a beach", or give an image')
+        if self.by is By.TEXT and (self.images or not self.text.strip()):
+            raise QueryError("people's words are searched by words alone; leave the image out, or rank by fused")
         if len(self.text) > LETTERS_MOST:
             raise QueryError(f"the query has {len(self.text):,} letters; describe what to find in a sentence")
         if self.top < 1:

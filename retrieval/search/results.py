@@ -56,6 +56,8 @@ class Hit:
     """Best first; none for a picture."""
     tags: tuple[Tag, ...] = ()
     why: tuple[Reason, ...] = ()
+    parts: tuple[Path, ...] = ()
+    """Files that belong to it: the raw beside a JPEG, the clip of a live photograph."""
 
     @property
     def start_seconds(self) -> float | None:
@@ -87,6 +89,7 @@ class Hit:
             "moments": [_moment_json(moment) for moment in self.moments],
             "tags": [tag.to_json() for tag in self.tags],
             "why": [reason.to_json() for reason in self.why],
+            "parts": [path_json(os.fsencode(part)) for part in self.parts],
         }
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from retrieval.experts.appearance import CLASSES_EXPERT
 from retrieval.search.candidates import find_candidates
+from retrieval.search.captions import JOINED_MOST, Captions, Ranked, join
 from retrieval.search.chances import Chances, ImageChances, TextChances
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
-from retrieval.search.query import Query
+from retrieval.search.query import By, Query
 from retrieval.search.ranking import find_moments
-from retrieval.search.results import Hit, Reason, SearchResult, Tag
+from retrieval.search.results import Hit, SearchResult, Tag
 from retrieval.search.tags import ClassTags
 from retrieval.spaces.language import looks_foreign
 from retrieval.spaces.registry import get_space
@@ -23,7 +24,8 @@ from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
-from retrieval.store.tags import ShownTag, Tags
+from retrieval.store.parts import Parts
+from retrieval.store.tags import KnownTags, Tags
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Moment
 
 __all__ = ["EmbedPictures", "Searcher"]
@@ -48,6 +50,8 @@ class Searcher:
         self._embed_pictures = embed_pictures
         self._notice = notice
         self._spaces = OpenSpaces(catalog, spaces, notice)
+        self._captions = Captions(catalog, self._lookup, notice)
+        self._parts = Parts(catalog)
         self._tags = Tags(catalog)
         self._class_tags = ClassTags()
 
@@ -63,20 +67,24 @@ class Searcher:
         self._tags.check(query.wanted.tags)
         vector = self._query_vector(opened.space, query)
         allowed = self._lookup.vector_ids(opened.row, query.wanted) if query.wanted else None
-        found = find_candidates(self._lookup, opened.index, vector, query.wanted, query.offset + query.top, allowed)
+        said = self._captions.find(query)
+        count = max(query.offset + query.top, JOINED_MOST if said else 0)
+        found = find_candidates(self._lookup, opened.index, vector, query.wanted, count, allowed)
 
         chances = ImageChances() if query.images else TextChances(opened.space, vector, found.compared)
         likely = chances.of(found.scores)
-        page = [
-            (asset, float(chance))
-            for asset, chance in zip(found.assets[query.offset :], likely[query.offset :], strict=True)
-            if query.anyway or chance >= chances.fits_from
-        ]
-        there = [(seen, chance) for asset, chance in page if (seen := _on_disk(asset)) is not None]
+        if query.by is By.TEXT:
+            ranked = self._captions.ranked(query, chances.fits_from)
+        else:
+            ranked = join(found.assets, likely, said, chances.fits_from)
+        shown = [each for each in ranked if query.anyway or each.chance >= chances.fits_from]
+        page = shown[query.offset : query.offset + query.top]
+        there = [replace(each, asset=seen) for each in page if (seen := _on_disk(each.asset)) is not None]
+        there = list(self._captions.quoted(query, there))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(likely.max(initial=0.0) >= chances.fits_from),
+            fits=any(each.chance >= chances.fits_from for each in ranked),
             hits=tuple(self._hits(opened, vector, there, chances)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
@@ -94,15 +102,17 @@ class Searcher:
         self,
         opened: OpenSpace,
         vector: Float32Array,
-        page: Sequence[tuple[LiveAsset, float]],
+        page: Sequence[Ranked],
         chances: Chances,
     ) -> Iterator[Hit]:
-        ids = [asset.id for asset, _ in page]
-        videos = [asset.id for asset, _ in page if asset.kind is MediaKind.VIDEO]
+        ids = [each.asset.id for each in page]
+        videos = [each.asset.id for each in page if each.asset.kind is MediaKind.VIDEO]
+        parts = self._parts.of_assets(ids)
         segments = self._lookup.segments(opened.row, videos)
-        tags = self._tags.of(ids)
-        tracks = self._lookup.tracks([each for each in ids if each not in tags], CLASSES_EXPERT, self._notice)
-        for asset, chance in page:
+        tags = self._tags.known(ids)
+        unseen = [each for each in ids if each not in tags or not tags[each].is_seen]
+        tracks = self._lookup.tracks(unseen, CLASSES_EXPERT, self._notice)
+        for asset, chance, why in ((each.asset, each.chance, each.why) for each in page):
             moments = _moments(segments.get(asset.id), vector, chances)
             yield Hit(
                 path=_path_of(asset.paths[0]),
@@ -111,17 +121,19 @@ class Searcher:
                 score=chance,
                 fits=chance >= chances.fits_from,
                 moments=moments,
-                tags=self._tags_of(tags.get(asset.id), tracks.get(asset.id), moments),
-                why=(Reason("frames", 1.0),),
+                tags=self._tags_of(tags.get(asset.id, KnownTags()), tracks.get(asset.id), moments),
+                why=why,
+                parts=tuple(map(_path_of, parts.get(asset.id, ()))),
             )
 
-    def _tags_of(
-        self, known: Sequence[ShownTag] | None, track: FeatureTrack | None, moments: tuple[Moment, ...]
-    ) -> tuple[Tag, ...]:
-        """What the catalog knows; of what was never tagged, what the embedded classifier says of the best moment."""
-        if known is not None:
-            return tuple(Tag(tag.label, tag.score, tag.source) for tag in known)
-        return () if track is None else self._class_tags.of(track, moments[0] if moments else None)
+    def _tags_of(self, known: KnownTags, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
+        """What the catalog knows; of what no machine has tagged yet, also what the classifier says of the best moment."""
+        tags = [Tag(tag.label, tag.score, tag.source) for tag in known.shown]
+        if track is not None:
+            settled = {tag.label.casefold() for tag in tags} | known.refused
+            said = self._class_tags.of(track, moments[0] if moments else None)
+            tags += [tag for tag in said if tag.label.casefold() not in settled]
+        return tuple(tags)
 
 
 def _moments(segments: AssetSegments | None, vector: Float32Array, chances: Chances) -> tuple[Moment, ...]:

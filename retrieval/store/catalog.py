@@ -9,7 +9,7 @@ from types import TracebackType
 
 from sqlalchemy import Engine, insert, select
 
-from retrieval.store.database import WRITE_LOCK_NAME, open_database
+from retrieval.store.database import WRITE_LOCK_NAME, empty_log, open_database
 from retrieval.store.files import hold_lock
 from retrieval.store.schema import Setting, Space
 
@@ -72,6 +72,10 @@ class Catalog:
             LibraryError: the library can't be written.
         """
         return hold_lock(self.library / "index.lock", wait=wait)
+
+    def checkpoint(self) -> bool:
+        """Write the log into the database file and empty it; False while another process still reads the old state."""
+        return empty_log(self.engine)
 
     @property
     def catalog_id(self) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Select, distinct, exists, func, select
+from sqlalchemy import Connection, Select, distinct, func, select
 
 from retrieval.store.catalog import Catalog
-from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Space
+from retrieval.store.looks import FileState, file_state
+from retrieval.store.schema import Asset, Embedding, Failure, File, Look, Result, Root, Space, Trouble
+from retrieval.store.sidecars import FailedSidecar, failed_sidecars
 from retrieval.types import MediaKind
 
-__all__ = ["Census", "FailedFile", "SpaceCount", "take_census"]
+__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "take_census"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,15 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class TroubledPlace:
+    """A place under the roots that could not be looked into or judged at the last look, and why."""
+
+    path: bytes
+    display: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceCount:
     """How much of the library one version of a space covers."""
 
@@ -37,16 +49,26 @@ class SpaceCount:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What the catalog holds at one moment."""
+    """What the catalog holds at one moment. ``files_present`` is the sum of indexed, failed, waiting and parts."""
 
     assets: dict[MediaKind, int]
     """Distinct contents with a present file, by kind."""
     files_present: int
     files_missing: int
+    files_indexed: int
+    """Present, and their content is in the catalog."""
     files_waiting: int
-    """Present, not read yet, and not failed."""
+    """Present, to be read, and not failed."""
+    files_parts: int
+    """Present, and belonging to another file."""
     failures: tuple[FailedFile, ...]
     spaces: tuple[SpaceCount, ...]
+    troubles: tuple[TroubledPlace, ...]
+    others: dict[str, int]
+    """Files that are no media by their name, by suffix, at the last look at each root."""
+    hidden: int
+    """Names that begin with a dot, passed over at the last look at each root."""
+    failed_sidecars: tuple[FailedSidecar, ...]
 
 
 def take_census(catalog: Catalog) -> Census:
@@ -57,26 +79,45 @@ def take_census(catalog: Catalog) -> Census:
         .where(File.present)
         .group_by(Asset.kind)
     )
-    by_presence = select(File.present, func.count()).group_by(File.present)
-    failed = exists().where(Failure.file_id == File.id)
     failures = (
         select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
         .join(Failure, Failure.file_id == File.id)
         .where(File.present)
         .order_by(File.path)
     )
+    troubles = select(Trouble.path, Trouble.display, Trouble.reason).order_by(Trouble.path)
+    state = file_state()
     with catalog.engine.connect() as connection:
         counted = {row[0]: row[1] for row in connection.execute(by_kind)}
-        present = {row[0]: row[1] for row in connection.execute(by_presence)}
-        waiting = select(func.count()).where(File.present, File.asset_id.is_(None), ~failed)
+        states = Counter(dict(connection.execute(select(state, func.count()).select_from(File).group_by(state)).all()))
+        others, hidden = _beside(connection)
         return Census(
             assets={kind: counted.get(kind.value, 0) for kind in MediaKind},
-            files_present=present.get(True, 0),
-            files_missing=present.get(False, 0),
-            files_waiting=connection.execute(waiting).scalar_one(),
+            files_present=states.total() - states[FileState.MISSING],
+            files_missing=states[FileState.MISSING],
+            files_indexed=states[FileState.INDEXED],
+            files_waiting=states[FileState.WAITING],
+            files_parts=states[FileState.PART],
             failures=tuple(FailedFile(*row) for row in connection.execute(failures)),
             spaces=tuple(SpaceCount(*row) for row in connection.execute(_count_spaces())),
+            troubles=tuple(TroubledPlace(*row) for row in connection.execute(troubles)),
+            others=dict(others.most_common()),
+            hidden=hidden,
+            failed_sidecars=tuple(failed_sidecars(connection)),
         )
+
+
+def _beside(connection: Connection) -> tuple[Counter[str], int]:
+    """Other files by suffix, and hidden names; what lies in a root inside another counts for the outer one alone."""
+    looks = connection.execute(select(Root.path, Look.others, Look.hidden).join(Look)).all()
+    others, hidden = Counter[str](), 0
+    folders = [path.rstrip(b"/") + b"/" for path, _, _ in looks]
+    for path, found, passed_over in looks:
+        if any(path.startswith(folder) for folder in folders):
+            continue
+        others.update(found)
+        hidden += passed_over
+    return others, hidden
 
 
 def _count_spaces() -> Select[str, str, int, int]:

@@ -17,13 +17,14 @@ from retrieval.paths import display_of
 from retrieval.store.files import cannot_write, hold_lock, make_folder, replacing, sync_folder
 from retrieval.store.schema import REVISION
 
-__all__ = ["CATALOG_NAME", "WRITE_LOCK_NAME", "open_database"]
+__all__ = ["CATALOG_NAME", "WRITE_LOCK_NAME", "empty_log", "open_database"]
 
 CATALOG_NAME = "catalog.sqlite"
 WRITE_LOCK_NAME = "write.lock"
 _OUR_NAMES = re.compile(r"\.?catalog[.-].*|tracks|vectors|thumbnails|(write|index)\.lock|lost\+found")
 """What may lie in the folder of a library whose catalog was lost, or at the root of an empty disk."""
 _BUSY_SECONDS = 30
+_LOG_BUSY_MILLISECONDS = 2000
 _ADVICE = (
     ("disk is full", "make room on its disk and run the command again: what was finished is kept"),
     ("locked", "another program holds it: wait for it, and run the command again"),
@@ -59,6 +60,20 @@ def open_database(library: Path, *, create: bool) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def empty_log(engine: Engine) -> bool:
+    """Checkpoint and truncate SQLite's log; whether that was done, which open readers may prevent."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_LOG_BUSY_MILLISECONDS}")
+        (busy, *_) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    except sqlite3.OperationalError:  # another holds it, or the disk is full: the log stays, and so does all in it
+        return False
+    finally:
+        connection.invalidate()  # its shorter patience is not for others
 
 
 def _exists(path: Path) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from retrieval.errors import IndexFileError, LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.epochs import covers, epoch_at
 from retrieval.store.flat_index import FlatIndex
 from retrieval.store.index_file import IndexStamp, index_path, open_index_file, read_stamp, write_index_file
 from retrieval.store.schema import Embedding, Setting
@@ -69,13 +70,17 @@ class CatalogIndex:
             self._catch_up(connection)
 
     def save(self, *, wait: bool = True) -> None:
-        """Write the index file, under the library's index lock.
+        """Write the index file, under the library's index lock; unless something was removed from the catalog since
+        it was brought up to it, which must not come back to the disk.
 
         Raises:
             LibraryBusyError: another process is saving one, and ``wait`` is False.
             LibraryError: the disk is full or can't be written.
         """
         with self._lock, self._catalog.index_lock(wait=wait):
+            with self._catalog.engine.connect() as connection:
+                if not _is_current(connection, self._stamp):
+                    return
             write_index_file(self._path, self._stamp, self._index.write)
             self._unsaved = 0
 
@@ -125,7 +130,7 @@ class CatalogIndex:
         ):
             raise IndexFileError("it was made for another library or space")
         if not _is_current(connection, stamp):
-            raise IndexFileError("something was removed from the catalog since it was made")
+            raise IndexFileError("something was removed from the catalog since it was made, or a backup was restored")
 
     def _start_over(self, connection: Connection) -> None:
         settings = _settings(connection)
@@ -140,6 +145,7 @@ class CatalogIndex:
             highest_vector_id=0,
             count=0,
             skipped=0,
+            epoch="",
         )
 
     def _catch_up(self, connection: Connection) -> None:
@@ -149,6 +155,7 @@ class CatalogIndex:
             self._index.add(ids, vectors)
             skipped += len(rows) - len(ids)
             self._advance(int(rows[-1].vector_id), len(rows) - len(ids), len(rows))
+            self._stamp = replace(self._stamp, epoch=epoch_at(connection, self._stamp.highest_vector_id))
         if skipped:
             self._notice(
                 f"{skipped:,} vectors of {self._space.name} in the catalog are damaged and left out; "
@@ -238,8 +245,11 @@ def _settings(connection: Connection) -> dict[str, str]:
 
 
 def _is_current(connection: Connection, stamp: IndexStamp) -> bool:
-    """Whether nothing that ``stamp`` covers was removed: the counter says so, and the rows bear it out."""
+    """Whether nothing that ``stamp`` covers was removed or is another vector by now: the count of deletions and the
+    epoch say so, and the rows bear it out."""
     if int(_settings(connection)["deletions"]) != stamp.deletions:
+        return False
+    if not covers(connection, stamp.epoch, stamp.highest_vector_id):
         return False
     return _count_up_to(connection, stamp.space_id, stamp.highest_vector_id) == stamp.count + stamp.skipped
 

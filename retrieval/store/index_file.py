@@ -49,6 +49,8 @@ class IndexStamp:
     """Vectors in the index."""
     skipped: int
     """Rows up to the highest that were left out, because they are no vector of finite numbers."""
+    epoch: str
+    """In which the highest was written: a catalog that was restored from a backup goes on in another one."""
 
 
 def index_path(library: Path, space_id: int, space_name: str) -> Path:

@@ -6,6 +6,7 @@ Every method is one transaction, so that a kill at any instant leaves each eithe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,7 +16,11 @@ from sqlalchemy.orm import aliased
 from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
+from retrieval.store.descriptions import words_follow
+from retrieval.store.epochs import begin_epoch
+from retrieval.store.parts import is_left_to_main
 from retrieval.store.results import (
+    LOOK_STAGE,
     FailureRecord,
     MediaRecord,
     finish_assets,
@@ -23,7 +28,7 @@ from retrieval.store.results import (
     write_failures,
     write_media,
 )
-from retrieval.store.schema import Asset, Failure, File, Result, Root, Segment, Segmentation, Track
+from retrieval.store.schema import Asset, Failure, File, Part, Result, Root, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
@@ -102,6 +107,7 @@ class Intake:
         self._catalog = catalog
         self._engine = catalog.engine
         self._segmentation = segmentation
+        self._has_epoch = False
 
     # -- what the scan found -------------------------------------------------------------------------------
 
@@ -134,11 +140,13 @@ class Intake:
             for file_id, file in changed:
                 connection.execute(update(File).where(File.id == file_id).values(**_file_values(file)))
                 connection.execute(delete(Failure).where(Failure.file_id == file_id))
+                connection.execute(delete(Part).where(Part.file_id == file_id))  # it may be no such clip any more
             if back:
-                connection.execute(
-                    update(File).where(File.id == bindparam("returned")).values(present=True),
-                    [{"returned": file_id} for file_id in back],
-                )
+                with words_follow(connection, back):
+                    connection.execute(
+                        update(File).where(File.id == bindparam("returned")).values(present=True),
+                        [{"returned": file_id} for file_id in back],
+                    )
         return made
 
     def present_under(self, root: bytes) -> Iterator[tuple[int, bytes]]:
@@ -149,14 +157,20 @@ class Intake:
                 for row in connection.execute(select(File.id, File.path).where(File.present, under(root)))
             )
 
+    def count_present_under(self, root: bytes) -> int:
+        """How many files the catalog believes present at ``root`` or below it."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(File).where(File.present, under(root))) or 0
+
     def mark_missing(self, file_ids: Sequence[int]) -> None:
         """Hide files that are gone. Nothing of theirs is removed."""
         with self._engine.begin() as connection:
             if file_ids:
-                connection.execute(
-                    update(File).where(File.id == bindparam("gone")).values(present=False),
-                    [{"gone": file_id} for file_id in file_ids],
-                )
+                with words_follow(connection, file_ids):
+                    connection.execute(
+                        update(File).where(File.id == bindparam("gone")).values(present=False),
+                        [{"gone": file_id} for file_id in file_ids],
+                    )
 
     # -- work that is missing --------------------------------------------------------------------------------
 
@@ -164,11 +178,15 @@ class Intake:
         """Ids of the files under ``roots`` that have work left, pictures first, then in the order they were found.
 
         Work left: its content is to be read, or its asset has no result in ``space``. A file that failed for good is
-        left out while ``tried_with`` stays the same, unless ``retry``.
+        left out while ``tried_with`` stays the same, unless ``retry``; one that can't be read by its look, always; and
+        a part, while its main file can be used.
         """
         finished = exists().where(Result.asset_id == File.asset_id, Result.space_id == space.id)
         statement = select(File.kind != MediaKind.PICTURE.value, File.id).where(
-            File.present, or_(File.needs_reading, File.asset_id.is_(None), ~finished)
+            File.present,
+            or_(File.needs_reading, File.asset_id.is_(None), ~finished),
+            ~_is_blocked(),
+            ~is_left_to_main(),
         )
         if not retry:
             statement = statement.where(~_failed_for_good(tried_with))
@@ -247,14 +265,30 @@ class Intake:
             .correlate(Asset)
         )
 
-    def twins(self, file_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """(file id, id of another file of the same asset that is believed present), for each of ``file_ids``."""
-        other = aliased(File)
-        statement = select(File.id, other.id).join(other, and_(other.asset_id == File.asset_id, other.id != File.id))
+    def assets_of(self, file_ids: Sequence[int]) -> dict[int, int]:
+        """The asset of each file that has one."""
+        found: dict[int, int] = {}
         with self._engine.connect() as connection:
             for chunk in chunks(file_ids, _PATHS_PER_QUERY):
-                rows = connection.execute(statement.where(other.present, File.id.in_(chunk)))
-                yield from ((row[0], row[1]) for row in rows)
+                columns = select(File.id, File.asset_id).where(File.id.in_(chunk))
+                found.update({row[0]: row[1] for row in connection.execute(columns) if row[1] is not None})
+        return found
+
+    def mains_of(self, file_ids: Sequence[int]) -> dict[int, int]:
+        """For those of these files that are parts, the id of the file that each belongs to."""
+        found: dict[int, int] = {}
+        with self._engine.connect() as connection:
+            for chunk in chunks(file_ids, _PATHS_PER_QUERY):
+                columns = select(Part.file_id, Part.main_file_id).where(Part.file_id.in_(chunk))
+                found.update({row[0]: row[1] for row in connection.execute(columns)})
+        return found
+
+    def present_files_of(self, asset_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """(asset id, file id) of every file of ``asset_ids`` that is believed present."""
+        with self._engine.connect() as connection:
+            for chunk in chunks(asset_ids, _PATHS_PER_QUERY):
+                columns = select(File.asset_id, File.id).where(File.present, File.asset_id.in_(chunk))
+                yield from ((row[0], row[1]) for row in connection.execute(columns) if row[0] is not None)
 
     # -- results ---------------------------------------------------------------------------------------------
 
@@ -269,7 +303,7 @@ class Intake:
         Returns the asset id of each record.
         """
         packed = [self._pack(record) for record in records]  # track files are safe on disk before rows speak of them
-        with self._engine.begin() as connection:
+        with self._writing_vectors() as connection:
             asset_ids = write_media(connection, space, self._segmentation, records, packed)
             write_failures(connection, failures)
         return asset_ids
@@ -295,8 +329,17 @@ class Intake:
 
     def embed(self, space: SpaceRow, vectors: Mapping[int, Float32Array]) -> None:
         """Finish known assets in ``space``, each with a vector ``[n, d]`` for each of its segments, in their order."""
-        with self._engine.begin() as connection:
+        with self._writing_vectors() as connection:
             finish_assets(connection, space, self._segmentation, vectors)
+
+    @contextmanager
+    def _writing_vectors(self) -> Iterator[Connection]:
+        """One transaction; the first of this intake begins an epoch."""
+        with self._engine.begin() as connection:
+            if not self._has_epoch:
+                begin_epoch(connection)
+            yield connection
+        self._has_epoch = True
 
     def _pack(self, record: MediaRecord) -> dict[tuple[str, str], StoredTrack]:
         return {
@@ -329,6 +372,10 @@ def _insert_files(connection: Connection, files: Sequence[FoundFile]) -> list[in
 
 def _failed_for_good(tried_with: str) -> ColumnElement[bool]:
     return exists().where(Failure.file_id == File.id, Failure.permanent, Failure.tried_with == tried_with)
+
+
+def _is_blocked() -> ColumnElement[bool]:
+    return exists().where(Failure.file_id == File.id, Failure.stage == LOOK_STAGE)
 
 
 def chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
+from retrieval.store.parts import is_shown_by_main
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
 from retrieval.store.tags import has_tag
 from retrieval.store.tracks import StoredTrack, read_track
@@ -177,6 +178,7 @@ def _segments(rows: list[Any]) -> AssetSegments:
 def _conditions(wanted: FileFilter) -> Iterator[ColumnElement[bool]]:
     """What a row of ``file`` joined to its ``asset`` must satisfy to be shown."""
     yield File.present.is_(True)
+    yield ~is_shown_by_main()
     if wanted.kind is not None:
         yield Asset.kind == wanted.kind.value
     if wanted.under is not None:

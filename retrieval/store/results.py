@@ -10,19 +10,25 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from retrieval.store.catalog import SpaceRow
+from retrieval.store.descriptions import words_follow, write_descriptions
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
 __all__ = [
+    "LOOK_STAGE",
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
     "finish_assets",
+    "forget_failures",
     "link_files",
     "write_failures",
     "write_media",
 ]
+
+LOOK_STAGE = "look"
+"""The stage of a failure that came of looking at the name alone: such a file is not opened before it looks well."""
 
 _IDS_PER_QUERY = 500
 _REASON_MOST = 1024
@@ -75,8 +81,10 @@ def link_files(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None
     rows = [{"linked_file": file_id, "linked_asset": asset_id} for file_id, asset_id in pairs]
     if rows:
         statement = update(File.__table__).where(File.id == bindparam("linked_file"))  # type: ignore[arg-type]
-        connection.execute(statement.values(asset_id=bindparam("linked_asset"), needs_reading=False), rows)
-        forget_failures(connection, [row["linked_file"] for row in rows])
+        file_ids = [row["linked_file"] for row in rows]
+        with words_follow(connection, file_ids):
+            connection.execute(statement.values(asset_id=bindparam("linked_asset"), needs_reading=False), rows)
+        forget_failures(connection, file_ids)
 
 
 def forget_failures(connection: Connection, file_ids: Sequence[int]) -> None:
@@ -94,7 +102,8 @@ def write_failures(connection: Connection, failures: Sequence[FailureRecord]) ->
     gone = [{"failed_file": failure.file_id} for failure in failures if failure.permanent]
     if gone:
         statement = update(File.__table__).where(File.id == bindparam("failed_file"))  # type: ignore[arg-type]
-        connection.execute(statement.values(asset_id=None), gone)
+        with words_follow(connection, [row["failed_file"] for row in gone]):
+            connection.execute(statement.values(asset_id=None), gone)
 
 
 def write_media(
@@ -129,6 +138,8 @@ def write_media(
         [row for key, (record, _) in unfinished.items() for row in _vectors(space, segments[key], record.embeddings)],
     )
     _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
+    words = {asset_id: record.facts.words for asset_id, record in zip(asset_ids, records, strict=True)}
+    write_descriptions(connection, words)
     return asset_ids
 
 
@@ -175,6 +186,8 @@ def _asset_ids(connection: Connection, records: Sequence[MediaRecord]) -> dict[b
     ids = dict(connection.execute(known).all())
     new = [record for content_hash, record in by_content.items() if content_hash not in ids]
     rows = [_values(record.facts) | {"content_hash": record.content_hash} for record in new]
+    for row in rows:
+        del row["words"]  # a table of their own
     made = _insert_for_ids(connection, Asset, rows)
     return ids | {record.content_hash: asset_id for record, asset_id in zip(new, made, strict=True)}
 

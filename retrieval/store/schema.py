@@ -17,9 +17,11 @@ __all__ = [
     "Base",
     "Description",
     "Embedding",
+    "Epoch",
     "Failure",
     "File",
     "Label",
+    "Look",
     "Part",
     "Result",
     "Root",
@@ -33,9 +35,10 @@ __all__ = [
     "TagResult",
     "Tagger",
     "Track",
+    "Trouble",
 ]
 
-REVISION = "0002"
+REVISION = "0005"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -68,6 +71,31 @@ class Root(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
+
+
+class Look(Base):
+    """What the last look at a root met that is no media file by its name, and so has no row of its own."""
+
+    __tablename__ = "look"
+
+    root_id: Mapped[int] = mapped_column(ForeignKey("root.id", ondelete="CASCADE"), primary_key=True)
+    others: Mapped[dict[str, int]] = mapped_column(JSON)
+    """How many files of each suffix (in lower case, with its dot; empty where there is none)."""
+    hidden: Mapped[int]
+    """Names that begin with a dot, each counted once, whatever lies below it."""
+    looked_at: Mapped[datetime]
+
+
+class Trouble(Base):
+    """A place under the roots that could not be looked into or judged, and why; gone when a later look goes well."""
+
+    __tablename__ = "trouble"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
+    display: Mapped[str] = mapped_column(String(8192))
+    reason: Mapped[str] = mapped_column(String(1024))
+    found_at: Mapped[datetime]
 
 
 class Asset(Base):
@@ -175,7 +203,7 @@ class Failure(Base):
 
     file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"), primary_key=True)
     stage: Mapped[str] = mapped_column(String(64))
-    """``identify``, ``decode``, ``encode`` or ``store``."""
+    """``look``, ``identify``, ``decode``, ``encode`` or ``store``."""
     reason: Mapped[str] = mapped_column(String(1024))
     permanent: Mapped[bool]
     """Of the file (kept until content, limits or decoder change), or of the moment (tried at the next run)."""
@@ -261,6 +289,18 @@ class Embedding(Base):
         Index(None, "space_id", "vector_id"),
         {"sqlite_autoincrement": True},
     )
+
+
+class Epoch(Base):
+    """One stretch of writing vectors, under a random name. A catalog that was restored from a backup goes on under
+    another name, so that an index made before is known to cover vectors that are no longer these."""
+
+    __tablename__ = "epoch"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(32), unique=True)
+    first_vector_id: Mapped[int]
+    """Vectors from this id up to the next epoch's were written in it."""
 
 
 class Result(Base):

@@ -20,7 +20,7 @@ from retrieval.store.conditions import under
 from retrieval.store.labels import KEYWORDS_TAGGER, PEOPLE_TAGGER, label_ids, label_name, tagger_id
 from retrieval.store.schema import Asset, File, Label, Tag, Tagger, TagResult
 
-__all__ = ["ShownTag", "TaggedFile", "Tags", "has_tag"]
+__all__ = ["KnownTags", "ShownTag", "TaggedFile", "Tags", "has_tag"]
 
 _IDS_PER_QUERY = 500
 _BY_PEOPLE = (PEOPLE_TAGGER[0], KEYWORDS_TAGGER[0])
@@ -34,6 +34,18 @@ class ShownTag:
     score: float
     source: str
     """``people``, or the name of a tagger."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTags:
+    """All that is known of the tags of an asset."""
+
+    shown: tuple[ShownTag, ...] = ()
+    """People's first, then the surest first."""
+    refused: frozenset[str] = frozenset()
+    """Names that a person refused, case folded."""
+    is_seen: bool = False
+    """A machine has looked at it, whatever it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,11 @@ class Tags:
                     raise QueryError(f"nothing has the tag {name!r}; {_hint(connection, name)}")
 
     def of(self, asset_ids: Sequence[int]) -> dict[int, list[ShownTag]]:
-        """The tags of each asset, people's first, then the surest first. One that no tagger has seen is left out."""
+        """The tags of each asset, people's first, then the surest first. One that nobody has tagged is left out."""
+        return {asset_id: list(known.shown) for asset_id, known in self.known(asset_ids).items()}
+
+    def known(self, asset_ids: Sequence[int]) -> dict[int, KnownTags]:
+        """What is known of each asset that a tagger has seen, or a person tagged."""
         rows: defaultdict[int, list[Any]] = defaultdict(list)
         columns = select(Tag.asset_id, Label.name, Tagger.name.label("tagger"), Tag.score, Tag.refused)
         statement = columns.join(Label, Label.id == Tag.label_id).join(Tagger, Tagger.id == Tag.tagger_id)
@@ -89,7 +105,7 @@ class Tags:
                 for row in connection.execute(statement.where(Tag.asset_id.in_(chunk))):
                     rows[row.asset_id].append(row)
                 seen.update(connection.scalars(select(TagResult.asset_id).where(TagResult.asset_id.in_(chunk))))
-        return {asset_id: _shown(rows.get(asset_id, [])) for asset_id in seen | rows.keys()}
+        return {asset_id: _known(rows.get(asset_id, []), asset_id in seen) for asset_id in seen | rows.keys()}
 
     def files(self, roots: Sequence[bytes] = ()) -> list[TaggedFile]:
         """The present files whose content is known (under ``roots``, if there are any), in the order of their paths."""
@@ -129,14 +145,14 @@ class Tags:
                     connection.execute(insert(Tag.__table__), rows)  # type: ignore[arg-type]
 
 
-def _shown(rows: Sequence[Any]) -> list[ShownTag]:
-    refused = {row.name.casefold() for row in rows if row.refused}
+def _known(rows: Sequence[Any], is_seen: bool) -> KnownTags:
+    refused = frozenset(row.name.casefold() for row in rows if row.refused)
     best: dict[str, ShownTag] = {}
     for row in sorted(rows, key=_rank):
         key = row.name.casefold()
         if key not in refused and key not in best:
             best[key] = ShownTag(row.name, row.score, "people" if row.tagger in _BY_PEOPLE else row.tagger)
-    return list(best.values())
+    return KnownTags(tuple(best.values()), refused, is_seen)
 
 
 def _rank(row: Any) -> tuple[bool, float, str]:

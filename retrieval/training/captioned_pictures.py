@@ -165,7 +165,8 @@ class TowerReader:
         self, items: Sequence[CaptionedItem], rows: range, workers: MediaWorkers, *, with_views: bool
     ) -> _Chunk:
         chunk = _Chunk([], [], [], {row: why for row in rows if (why := _unfit(items[row]))})
-        tasks = [DecodeTask(row, items[row].path, MediaKind.PICTURE) for row in rows if row not in chunk.left_out]
+        wanted = [row for row in rows if row not in chunk.left_out]
+        tasks = [DecodeTask(row, items[row].path, MediaKind.PICTURE, is_still=True) for row in wanted]
         pixels: dict[int, NDArray[np.uint8]] = {}
         for outcome in workers.map(tasks):
             match outcome:

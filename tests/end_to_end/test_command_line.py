@@ -96,7 +96,14 @@ def test_filters_narrow(vidi: Vidi, tree: Path, indexed: Path) -> None:
 
 def test_status_adds_up_and_names_every_failure(vidi: Vidi, tree: Path, indexed: Path) -> None:
     status = json.loads(vidi("status", "--json", library=indexed).stdout)
-    assert status["files"] == {"present": 16, "missing": 0, "waiting": 0, "failed": 4}
+    assert status["files"] == {
+        "present": 16,
+        "missing": 0,
+        "indexed": 12,
+        "waiting": 0,
+        "failed": 4,
+        "parts": 0,
+    }
     assert {Path(failure["path"]).name for failure in status["failures"]} == {
         "empty.jpg",
         "text.jpg",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from sqlalchemy import func, select
@@ -20,7 +21,7 @@ from retrieval.media.tasks import DecodedFrame, Failed, Finished
 from retrieval.media.worker import MediaWorkers
 from retrieval.store import tracks
 from retrieval.store.catalog import Catalog
-from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Space, Track
+from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Space, Track
 from retrieval.types import Float32Array
 
 
@@ -260,3 +261,97 @@ def test_names_of_any_bytes_are_indexed(run_index: Index, media: Path, library: 
         shutil.copy(media / "0.jpg", os.fsencode(media) + b"/" + name)
     report = run_index()
     assert (report.new, report.indexed, report.copied, report.failed) == (6, 4, 2, 0)
+
+
+def test_what_failed_for_want_of_a_decoder_is_tried_again_once_it_is_there(
+    run_index: Index, media: Path, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pillow_heif.register_heif_opener()
+    Image.new("RGB", (90, 60), "green").save(media / "phone.heic", "HEIF")
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "pillow_heif.py").write_text("raise ImportError('not installed')\n")
+    with monkeypatch.context() as without:
+        without.syspath_prepend(tmp_path / "hidden")
+        real = run.version
+        without.setattr(run, "version", lambda name: real("no-such-package" if name == "pillow-heif" else name))
+        assert run_index().failed == 1
+        again = run_index()
+        assert (again.failed, again.still_failed) == (0, 1)  # not tried in vain at each run
+        with Catalog(library) as catalog, catalog.engine.connect() as connection:
+            reason, tried_with = connection.execute(select(Failure.reason, Failure.tried_with)).one()
+        assert "pip install 'vidi[heif]'" in reason
+        assert "pillow-heif absent" in tried_with
+    found = run_index()
+    assert (found.indexed, found.failed, found.still_failed) == (1, 0, 0)
+    assert _count(library, Failure) == 0
+
+
+def test_a_picture_that_moves_is_a_video_with_its_moments(run_index: Index, media: Path, library: Path) -> None:
+    colours = [(220, 30, 30), (30, 60, 220), (240, 240, 240)]
+    frames = [Image.new("RGB", (96, 64), colour) for colour in colours]
+    frames[0].save(media / "moving.gif", save_all=True, append_images=frames[1:], duration=2000)
+    frames[0].save(media / "still.gif")
+    report = run_index()
+    assert (report.indexed, report.pictures, report.videos, report.failed) == (6, 5, 1, 0)
+    assert report.video_seconds == pytest.approx(6.0)
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        facts = select(Asset.id, Asset.duration_seconds, Asset.codec).where(Asset.kind == "video")
+        asset_id, *told = connection.execute(facts).one()
+        spans = (
+            select(Segment.start_seconds, Segment.end_seconds)
+            .join(Segmentation, Segment.segmentation_id == Segmentation.id)
+            .where(Segmentation.asset_id == asset_id)
+            .order_by(Segment.position)
+        )
+        assert connection.execute(spans).all() == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)]
+        kind = connection.scalar(select(File.kind).where(File.asset_id == asset_id))
+    assert told == [6.0, "gif"]
+    assert kind == "picture"  # what its name promises
+    assert run_index().indexed == 0
+
+
+def test_a_damaged_picture_that_moves_is_used_and_told_of(run_index: Index, media: Path) -> None:
+    generator = np.random.default_rng(5)
+    frames = [Image.fromarray(generator.integers(0, 255, (64, 96, 3), dtype=np.uint8)) for _ in range(4)]
+    frames[0].save(media / "moving.gif", save_all=True, append_images=frames[1:], duration=2000)
+    content = (media / "moving.gif").read_bytes()
+    (media / "moving.gif").write_bytes(content[: len(content) * 4 // 5])
+    report = run_index()
+    assert (report.videos, report.failed) == (1, 0)
+    assert any("moving.gif: damaged or cut short after 6.0 s" in notice for notice in report.notices)
+
+
+def _deep(folder: Path, length: int) -> bytes:
+    """Make folders within ``folder`` until a file in the last has a path of ``length`` bytes; that path."""
+    path, deepest = os.fsencode(folder), os.open(folder, os.O_RDONLY)
+    while (left := length - len(path) - len(b"/x.jpg")) > 1:
+        name = b"d" * min(200, left - 1 if left <= 201 else 200)
+        os.mkdir(name, dir_fd=deepest)
+        below = os.open(name, os.O_RDONLY, dir_fd=deepest)
+        os.close(deepest)
+        path, deepest = path + b"/" + name, below
+    file = os.open(b"x.jpg", os.O_WRONLY | os.O_CREAT, dir_fd=deepest)
+    with os.fdopen(file, "wb") as target:
+        Image.new("RGB", (60, 60 + length % 97), "orange").save(target, "JPEG")
+    os.close(deepest)
+    return path + b"/x.jpg"
+
+
+def test_a_path_of_four_thousand_bytes_is_indexed(run_index: Index, media: Path, library: Path) -> None:
+    path = _deep(media, 4000)
+    assert len(path) in (3999, 4000)
+    report = run_index()
+    assert (report.indexed, report.failed, report.notices) == (5, 0, [])
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        assert connection.scalar(select(File.asset_id).where(File.path == path)) is not None
+
+
+def test_a_path_beyond_what_the_system_opens_is_told_and_the_rest_goes_on(run_index: Index, media: Path) -> None:
+    path = _deep(media, 6000)
+    with pytest.raises(OSError, match="File name too long"):
+        os.stat(path)
+    report = run_index()
+    assert (report.indexed, report.failed) == (4, 0)
+    (notice,) = report.notices
+    assert "can't be listed (File name too long)" in notice or "can't be read (File name too long)" in notice
+    assert run_index().missing == 0

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from indexer.scan import Notice, scan
+from indexer.scan import DANGLING, NOT_REGULAR, Blocked, Notice, scan
 from retrieval.store.intake import FoundFile
 
 
-def _scan(*roots: Path | bytes, library: Path | None = None) -> tuple[list[bytes], list[Notice]]:
+def _scan(*roots: Path | bytes, library: Path | None = None) -> tuple[list[bytes], list[Notice | Blocked]]:
     found = list(scan([os.fsencode(root) for root in roots], library=library))
     files = [item.path for item in found if isinstance(item, FoundFile)]
-    return files, [item for item in found if isinstance(item, Notice)]
+    return files, [item for item in found if not isinstance(item, FoundFile)]
 
 
 def _touch(*paths: Path) -> None:
@@ -68,9 +70,9 @@ def test_what_cannot_be_media_is_told_and_the_rest_goes_on(tmp_path: Path) -> No
     assert files == [os.fsencode(tmp_path / "good.jpg")]
     reasons = {os.path.basename(os.fsdecode(notice.path)): notice.reason for notice in notices}
     assert reasons == {
-        "pipe.jpg": "is not a regular file",
-        "s.png": "is not a regular file",
-        "dangling.jpg": "can't be read (No such file or directory)",
+        "pipe.jpg": NOT_REGULAR,
+        "s.png": NOT_REGULAR,
+        "dangling.jpg": DANGLING,
         "notes.txt": "is not a picture, video or sound by its name",
         "absent": "can't be read (No such file or directory)",
     }
@@ -98,3 +100,23 @@ def test_names_may_be_any_bytes(tmp_path: Path) -> None:
             file.write(b"x")
     files, _ = _scan(folder)
     assert files == [folder + b"/latin-\xe9.jpg", folder + b"/new\nline.jpg"]
+
+
+@pytest.mark.long
+def test_a_folder_of_two_hundred_thousand_files(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for number in range(200_000):
+        os.close(os.open(f"{number:06}.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    began, peak = time.monotonic(), 0
+    tracemalloc.start()
+    count, last = 0, b""
+    for found in scan([os.fsencode(tmp_path)]):
+        assert isinstance(found, FoundFile)
+        assert found.path > last
+        count, last = count + 1, found.path
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 200_000
+    assert peak < 150 << 20
+    assert time.monotonic() - began < 60

@@ -15,6 +15,7 @@ from indexer.report import IndexReport
 from indexer.survey import Survey
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import Intake
+from retrieval.store.looks import Looks
 from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.store.schema import File
 from retrieval.types import MediaFacts, MediaKind
@@ -33,7 +34,7 @@ class _World:
         """One run: survey, finish every pending file, then judge what is missing."""
         report = IndexReport()
         names = [os.fsencode(root) for root in (roots or (self.folder,))]
-        survey = Survey(self.intake, report, report.notices.append)
+        survey = Survey(self.intake, Looks(self.catalog), report, report.notices.append)
         survey.run(names, library=None)
         for file in self.intake.files(self.intake.pending(names, self.space, "x", retry=False)):
             content = Path(os.fsdecode(file.path)).read_bytes().ljust(32, b"\0")[:32]
@@ -101,7 +102,7 @@ def test_more_than_a_fifth_gone_marks_nothing_and_says_so(world: _World) -> None
         (world.folder / f"{number}.jpg").unlink()
     report = world.survey()
     assert report.missing == 0
-    assert "3 of 10 files are gone" in report.notices[0]
+    assert "lacks 3 of its 10 files" in report.notices[0]
     assert len(world.present()) == 10
 
 

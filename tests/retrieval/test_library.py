@@ -96,7 +96,14 @@ def test_status_counts_what_is_there_missing_waiting_and_failed(filled: Any) -> 
         status = library.status()
     written = json.loads(json.dumps(status.to_json()))
     assert written["assets"] == {"picture": 1, "video": 1, "sound": 1}
-    assert written["files"] == {"present": 5, "missing": 1, "waiting": 1, "failed": 1}
+    assert written["files"] == {
+        "present": 5,
+        "missing": 1,
+        "indexed": 3,
+        "waiting": 1,
+        "failed": 1,
+        "parts": 0,
+    }
     assert written["sounds_awaiting_audio_expert"] == status.sounds_awaiting == 1
     assert written["spaces"] == [{"name": "starter", "version": "1", "assets": 2, "vectors": 2}]
     assert written["failures"] == [

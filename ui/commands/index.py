@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from ui.exit_codes import EXIT_INTERRUPTED
 from ui.progress import show_progress
-from ui.wording import plural
+from ui.wording import beside, plural
 
 __all__ = ["add_arguments", "run"]
 
@@ -61,13 +62,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(report: dict[str, object]) -> list[str]:
+def _account_lines(accounts: dict[str, Any]) -> list[str]:
+    """The sum of all that was found, so that a person sees nothing was passed over."""
+    words = {"indexed": "indexed", "failed": "failed", "waiting": "waiting", "parts": "parts of others"}
+    listed = [f"{accounts[name]:,} {word}" for name, word in words.items() if accounts[name]]
+    lines = [f"In all: {plural(accounts['found'], 'media file')}: {', '.join(listed)}."] if listed else []
+    if told := beside(accounts["others"], accounts["hidden"]):
+        lines.append(f"Beside them: {told}.")
+    if accounts["troubled_places"]:
+        told = plural(accounts["troubled_places"], "place")
+        lines.append(f"Could not look into or judge: {told}; see why with `vidi status --failed`.")
+    return lines
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
     def count(name: str) -> int:
         return int(str(report[name]))
 
     found = [f"{count(name):,} {name}" for name in ("new", "changed", "unchanged", "moved", "copied") if count(name)]
     found += [f"{count(name):,} {name}" for name in ("returned", "missing") if count(name)]
     lines = [f"Found: {', '.join(found) or 'no media files'}."]
+    lines += _account_lines(report["accounts"])
     if count("indexed"):
         lines.append(
             f"Indexed: {plural(count('pictures'), 'picture')}, {plural(count('videos'), 'video')}, "
@@ -76,6 +91,13 @@ def _lines(report: dict[str, object]) -> list[str]:
         )
     if count("embedded"):
         lines.append(f"Embedded again from what was kept, without decoding: {plural(count('embedded'), 'file')}.")
+    if count("described"):
+        lines.append(f"Their words read without decoding: {plural(count('described'), 'file')}.")
+    if any(map(count, ("sidecars", "sidecars_refused", "sidecars_gone"))):
+        told = {"sidecars": "read", "sidecars_refused": "refused", "sidecars_gone": "gone"}
+        lines.append(
+            "Sidecars: " + ", ".join(f"{count(key):,} {word}" for key, word in told.items() if count(key)) + "."
+        )
     if count("sounds"):
         lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
     if count("failed"):

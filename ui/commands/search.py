@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tag", action="append", default=[], metavar="LABEL", help="only what bears this tag (repeated: all of them)"
     )
     parser.add_argument("--space", metavar="S", help="the space to search in (default: the one that is indexed)")
-    parser.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks (default: all)")
+    parser.add_argument(
+        "--by",
+        choices=("fused", "space", "frames", "text"),
+        default="fused",
+        help="what ranks: text is what people wrote (default: all)",
+    )
     parser.add_argument(
         "--top", type=whole_number(1), default=20, metavar="N", help="at most so many hits (default: %(default)s)"
     )

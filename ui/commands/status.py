@@ -6,10 +6,11 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from ui.wording import megabytes, plural
+from ui.wording import beside, megabytes, plural
 
 if TYPE_CHECKING:
     from retrieval.library import LibraryStatus
+    from retrieval.store.census import Census
 
 __all__ = ["add_arguments", "run"]
 
@@ -39,9 +40,10 @@ def _summary(status: LibraryStatus) -> list[str]:
     lines = [
         f"Library  {status.library}  ({megabytes(status.size_bytes)})",
         f"Content  {kinds}",
-        f"Files    {census.files_present:,} present, {census.files_missing:,} missing, "
-        f"{census.files_waiting:,} waiting to be indexed, {len(census.failures):,} failed",
+        f"Files    {census.files_present:,} present: {_sum_of(census)}; {census.files_missing:,} missing",
     ]
+    if census.others or census.hidden:
+        lines.append(f"Beside   {beside(census.others, census.hidden)}")
     for space in census.spaces:
         lines.append(
             f"Space    {space.name} ({space.version}): {plural(space.assets, 'asset')}, "
@@ -49,14 +51,29 @@ def _summary(status: LibraryStatus) -> list[str]:
         )
     if status.sounds_awaiting:
         lines.append(f"{plural(status.sounds_awaiting, 'sound')} can't be searched yet: an audio expert is awaited.")
-    if census.failures:
-        lines.append("See why files failed with `vidi status --failed`.")
+    if census.troubles:
+        lines.append(f"{plural(len(census.troubles), 'place')} could not be looked into or judged.")
+    if census.failed_sidecars:
+        lines.append(f"{plural(len(census.failed_sidecars), 'sidecar')} could not be read.")
+    if census.failures or census.troubles or census.failed_sidecars:
+        lines.append("See why with `vidi status --failed`.")
     return lines
 
 
+def _sum_of(census: Census) -> str:
+    parts = f", {census.files_parts:,} parts of others" if census.files_parts else ""
+    return (
+        f"{census.files_indexed:,} indexed, {len(census.failures):,} failed, "
+        f"{census.files_waiting:,} waiting to be indexed{parts}"
+    )
+
+
 def _failures(status: LibraryStatus) -> list[str]:
-    lines = [
+    """Places first, since what lies below them has no line of its own."""
+    lines = [f"{trouble.display}\n    {trouble.reason}" for trouble in status.census.troubles]
+    lines += [
         f"{failure.display}\n    {failure.reason}" + ("" if failure.permanent else " (tried again at the next run)")
         for failure in status.census.failures
     ]
+    lines += [f"{failed.display}\n    {failed.reason}" for failed in status.census.failed_sidecars]
     return lines or ["No file has failed."]

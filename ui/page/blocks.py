@@ -14,7 +14,7 @@ __all__ = ["build_blocks", "theme"]
 
 _PLACEHOLDER = "Describe it, or drop a picture"
 _KINDS = [("Everything", "all"), ("Pictures", "picture"), ("Videos", "video")]
-_PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"]
+_PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 _SECONDS_BETWEEN_COUNTS = 10
 _SEARCHES_AT_ONCE = 4
 _FORGET_UPLOADS_SECONDS = 3600

@@ -29,6 +29,9 @@ _MARKS = (
     (0, b"BM", "image/bmp"),
     (0, b"II*\x00", "image/tiff"),
     (0, b"MM\x00*", "image/tiff"),
+    *((4, b"ftyp" + brand, "image/avif") for brand in (b"avif", b"avis")),
+    *((4, b"ftyp" + brand, "image/heic") for brand in (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")),
+    (4, b"ftypcrx ", _UNKNOWN_TYPE),  # Canon's RAW: no browser shows it
     (4, b"ftypqt", "video/quicktime"),
     (4, b"ftyp", "video/mp4"),
     (4, b"moov", "video/quicktime"),

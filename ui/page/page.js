@@ -91,6 +91,11 @@
     stage.append(image);
   };
 
+  const isPicture = async (item) => {
+    const told = await fetch(`/media/${item.asset}`, { method: "HEAD" }).catch(() => null);
+    return told?.headers.get("content-type")?.startsWith("image/") ?? false;
+  };
+
   // The video at its moment; where the browser can't play its kind, the frame of that moment.
   const showVideo = (stage, item, start) => {
     const video = make("video", { controls: true, playsInline: true, preload: "auto" });
@@ -104,16 +109,20 @@
       if (Math.abs(video.currentTime - start) > 0.05) video.currentTime = start;
       video.play().catch(() => {}); // where the browser doesn't allow it, it waits at the moment
     };
-    const fall = () => {
+    const fall = async () => {
+      video.onerror = null;
       const image = make("img", { alt: item.name });
-      image.onload = () => say(stage, "This browser can't play this kind of video. This is its frame at the moment.");
+      video.replaceWith(image);
+      seek = (seconds) => (image.src = still(item, seconds));
       image.onerror = () => {
         image.remove();
         say(stage, GONE);
       };
-      seek = (seconds) => (image.src = still(item, seconds));
-      video.onerror = null;
-      video.replaceWith(image);
+      if (await isPicture(item)) {
+        image.src = `/media/${item.asset}`; // animated, it plays by itself; its moments are stills
+        return;
+      }
+      image.onload = () => say(stage, "This browser can't play this kind of video. This is its frame at the moment.");
       seek(start);
     };
     video.onerror = fall;

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
+from benchmarks.dng import ASCII, LONG, RATIONAL, make_dng
 from retrieval.media.picture import decode_picture
 from retrieval.settings import MediaLimits
 from retrieval.types import MediaFacts
@@ -51,7 +52,20 @@ def test_a_camera_is_named_once(make: Any, maker: str | None, model: str | None,
 
 
 @pytest.mark.parametrize(
-    "text", ["0000:00:00 00:00:00", "1700:01:01 00:00:00", "2999:01:01 00:00:00", "2020:02:30 10:00:00", "soon", ""]
+    "text",
+    [
+        "0000:00:00 00:00:00",
+        "0000:01:01 00:00:00",
+        "0001:01:01 00:00:00",
+        "1700:01:01 00:00:00",
+        "2999:01:01 00:00:00",
+        "9999:12:31 23:59:59",
+        "2020:02:30 10:00:00",
+        "2020:01:01 24:61:61",
+        "-2020:01:01 10:00:00",
+        "soon",
+        "",
+    ],
 )
 def test_an_absurd_time_is_none(make: Any, text: str) -> None:
     assert facts_with(make, {}, {ExifTags.Base.DateTimeOriginal: text}).taken_at is None
@@ -65,8 +79,18 @@ def test_an_absurd_time_is_none(make: Any, text: str) -> None:
         {1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0)},
         {1: "N", 2: (48.0, 0.0, 0.0)},
         {2: (48.0,), 4: (2.0,)},
+        {1: "N", 2: (4000.0, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)},
+        {1: "N", 2: (4294967295.0, 4294967295.0, 4294967295.0), 3: "E", 4: (2.0, 0.0, 0.0)},
     ],
-    ids=["off the globe north", "off the globe east", "cold receiver", "half", "malformed"],
+    ids=[
+        "off the globe north",
+        "off the globe east",
+        "cold receiver",
+        "half",
+        "malformed",
+        "4000 degrees",
+        "largest",
+    ],
 )
 def test_an_absurd_place_is_none(make: Any, gps: dict[int, Any]) -> None:
     facts = facts_with(make, {}, {}, gps)
@@ -77,3 +101,35 @@ def test_damaged_exif_costs_no_picture(make: Any) -> None:
     path: Path = make.picture("a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xee" * 40)
     facts, frame = decode_picture(path, 32, MediaLimits())
     assert (facts.taken_at, frame.pixels.shape) == (None, (32, 32, 3))
+
+
+EAST = [(3, ASCII, b"E\0"), (4, RATIONAL, [(2, 1), (0, 1), (0, 1)])]
+
+
+@pytest.mark.parametrize(
+    "north",
+    [
+        (2, RATIONAL, [(48, 0), (0, 1), (0, 1)]),
+        (2, RATIONAL, [(48, 1), (0, 0), (0, 1)]),
+        (2, RATIONAL, [(2**32 - 1, 1)] * 3),
+        (2, RATIONAL, [(48, 1)]),
+        (2, RATIONAL, []),
+        (2, ASCII, b"forty-eight degrees\0"),
+        (2, LONG, [2**32 - 1] * 3),
+    ],
+    ids=["over zero", "zero over zero", "largest", "one part", "no parts", "words", "whole numbers"],
+)
+def test_numbers_that_are_none_give_no_place_and_cost_nothing_else(make: Any, north: tuple[int, int, Any]) -> None:
+    """Written byte by byte, for Pillow writes no such thing."""
+    photo = [(ExifTags.Base.DateTimeOriginal, ASCII, b"2021:07:04 18:30:05\0")]
+    tiff = make_dng(None, size=(8, 8), photo=photo, place=[(1, ASCII, b"N\0"), north, *EAST])
+    facts, _ = decode_picture(make.picture("a.jpg", exif=b"Exif\0\0" + tiff), 32, MediaLimits())
+    assert (facts.latitude, facts.longitude) == (None, None)
+    assert (facts.taken_at, facts.camera) == (datetime(2021, 7, 4, 18, 30, 5), "Maker Model X")
+
+
+def test_the_same_bytes_with_a_place_that_is_one_are_believed(make: Any) -> None:
+    place = [(1, ASCII, b"N\0"), (2, RATIONAL, [(48, 1), (30, 1), (0, 1)]), *EAST]
+    exif = b"Exif\0\0" + make_dng(None, size=(8, 8), place=place)
+    facts, _ = decode_picture(make.picture("a.jpg", exif=exif), 32, MediaLimits())
+    assert (facts.latitude, facts.longitude) == (48.5, 2.0)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.media.looks import Look
-from retrieval.media.spans import kept_frames
+from retrieval.media.spans import Look, kept_frames
 from retrieval.settings import SamplingSettings
 from retrieval.types import Frame
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -15,7 +16,8 @@ import pytest
 from PIL import Image
 
 from retrieval.errors import BadMediaError, MediaLimitError, TransientMediaError
-from retrieval.media.container import orientation
+from retrieval.media.container import open_container, orientation
+from retrieval.media.files import open_media
 from retrieval.media.video import VideoSummary, sample_video, video_thumbnail
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import Frame, MediaKind
@@ -321,3 +323,36 @@ def test_a_thumbnail_shows_the_moment(make: Any, limits: MediaLimits) -> None:
 def test_a_thumbnail_of_sound_is_refused(make: Any, limits: MediaLimits) -> None:
     with pytest.raises(BadMediaError, match="a sound has no picture"):
         video_thumbnail(make.sound("a.mp3", "libmp3lame"), 0.0, 80, limits)
+
+
+def test_a_disk_error_that_the_data_made_up_is_the_files_fault(
+    make: Any, limits: MediaLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg answers damage with "permission denied" or "input/output error" now and then."""
+    path = make.video("a.mp4", make.shots(0.4))
+    with (
+        pytest.raises(BadMediaError, match="not a video or sound that can be read"),
+        open_media(path) as media,
+        open_container(media, limits),
+    ):
+        raise av.error.PermissionError(13, "Permission denied")
+
+    def fail(_descriptor: int, _size: int, _at: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fail)
+    with (
+        pytest.raises(TransientMediaError, match=r"reading failed \(Input/output error\)"),
+        open_media(path) as media,
+        open_container(media, limits),
+    ):
+        raise av.error.OSError(5, "Input/output error")
+
+
+def test_a_sound_of_an_unknown_codec_says_so(make: Any, sampling: SamplingSettings, limits: MediaLimits) -> None:
+    path: Path = make.sound("a.wav", "pcm_s16le")
+    content = bytearray(path.read_bytes())
+    content[20:22] = b"\x99\x99"  # wFormatTag
+    path.write_bytes(content)
+    with pytest.raises(BadMediaError, match="its sound codec can't be decoded here; convert it to AAC or FLAC"):
+        list(sample_video(path, sampling, limits))

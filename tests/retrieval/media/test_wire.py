@@ -11,6 +11,7 @@ import pytest
 from retrieval.errors import BadMediaError, MediaLimitError, TransientMediaError
 from retrieval.media import wire
 from retrieval.media.files import FileStat, Identity
+from retrieval.media.plain import make_words
 from retrieval.media.tasks import (
     DecodedFrame,
     DecodeTask,
@@ -19,13 +20,16 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    Probed,
+    ProbeTask,
     Task,
     ThumbnailMade,
     ThumbnailTask,
 )
-from retrieval.types import Frame, MediaFacts, MediaKind, Span
+from retrieval.types import Frame, MediaFacts, MediaKind, Span, Words
 
 FACTS = MediaFacts(MediaKind.VIDEO, 64, 48, 1.5, 25.0, True, "h264", datetime(2020, 1, 2, 3), 48.8, 2.3, "X", None)
+WORDS = Words("Title", "Two\nlines, é", -1, ("dog", "beach"), ("Anna",))
 
 
 @pytest.fixture
@@ -41,6 +45,8 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
         IdentifyTask(1, b"/a/not \xff utf-8\n.jpg"),
         DecodeTask(2, b"/a.mp4", MediaKind.VIDEO),
         ThumbnailTask(3, b"/a.mp4", 300, 1.5),
+        ProbeTask(4, b"/a.jpg", MediaKind.PICTURE),
+        ProbeTask(5, b"/a.jpg.xmp", None),
     ],
     ids=lambda task: type(task).__name__,
 )
@@ -55,6 +61,8 @@ def test_a_task_arrives_as_it_was_sent(ends: tuple[socket.socket, socket.socket]
         Identified(1, Identity(bytes(range(32)), 5, 10**18 + 1, 7)),
         Finished(2, FACTS, FileStat(5, 6, 7), "cut short"),
         Finished(3, MediaFacts(MediaKind.PICTURE), FileStat(5, 6, 7)),
+        Finished(3, MediaFacts(MediaKind.PICTURE, words=WORDS), FileStat(5, 6, 7)),
+        Probed(4, WORDS, FileStat(5, 6, 7), 1.5),
         ThumbnailMade(4, b"jpeg"),
     ],
     ids=lambda outcome: type(outcome).__name__,
@@ -104,3 +112,13 @@ def test_an_absurd_length_is_not_waited_for(ends: tuple[socket.socket, socket.so
     ends[0].sendall(wire.LENGTHS.pack(2**32 - 1, 0))
     with pytest.raises(wire.Closed, match=r"^$"):
         wire.receive(ends[1])
+
+
+def test_the_longest_words_fit_one_message(ends: tuple[socket.socket, socket.socket]) -> None:
+    many = [f"{number:04}" + "\U0001f600" * 200 for number in range(200)]
+    words = make_words("\U0001f600" * 2000, "\U0001f600" * 20_000, 5, many, many)
+    outcome = Probed(1, words, FileStat(1, 1, 1))
+    sender = threading.Thread(target=wire.send, args=(ends[0], *wire.outcome_message(outcome)))
+    sender.start()
+    assert wire.outcome_from(*wire.receive(ends[1])) == outcome
+    sender.join()

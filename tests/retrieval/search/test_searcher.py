@@ -18,6 +18,7 @@ from retrieval.search.query import Query
 from retrieval.search.results import Tag
 from retrieval.search.searcher import Searcher
 from retrieval.store.lookup import FileFilter
+from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
 from retrieval.store.tags import Tags
 from retrieval.types import MediaKind
 
@@ -204,11 +205,19 @@ def test_tags_come_from_the_kept_track(filled: Any, make_searcher: MakeSearcher)
     assert hits[1].tags == ()
 
 
-def test_tags_that_were_given_stand_in_the_place_of_the_track(filled: Any, make_searcher: MakeSearcher) -> None:
+def test_peoples_tags_stand_before_the_tracks_and_refusals_hide_it(filled: Any, make_searcher: MakeSearcher) -> None:
     filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
     Tags(filled.catalog).add(["Anna"], [1])
+    Tags(filled.catalog).remove(["Goldfish"], [1])
     (hit, *_) = make_searcher().search(Query("1 0 0 0")).hits
-    assert hit.tags == (Tag("Anna", 1.0, "people"),)
+    assert [tag.label for tag in hit.tags] == ["Anna", "fish"]
+
+
+def test_tags_of_a_run_take_the_place_of_the_track(filled: Any, make_searcher: MakeSearcher) -> None:
+    filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
+    TagWork(filled.catalog, "test", "1", TrackSource("x", 1)).write([AssetTags(1, {"pond": 0.8})])
+    (hit, *_) = make_searcher().search(Query("1 0 0 0")).hits
+    assert hit.tags == (Tag("pond", 0.8, "test"),)
 
 
 def test_only_what_bears_the_tags_is_found(filled: Any, make_searcher: MakeSearcher) -> None:

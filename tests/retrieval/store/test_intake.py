@@ -180,12 +180,14 @@ def test_a_root_holds_what_is_below_it_and_nothing_beside_it(intake: Intake) -> 
     assert len(list(intake.present_under(b"/"))) == 3
 
 
-def test_twins_are_other_present_files_of_one_content(intake: Intake, space: SpaceRow) -> None:
-    first, second, other = _take_in(intake, b"a.jpg", b"b.jpg", b"c.jpg")
+def test_present_files_of_a_content_are_found_by_its_files(intake: Intake, space: SpaceRow) -> None:
+    first, second, other, unread = _take_in(intake, b"a.jpg", b"b.jpg", b"c.jpg", b"d.jpg")
     intake.write(space, [_record(first, b"A"), _record(second, b"A"), _record(other, b"C")], [])
-    assert list(intake.twins([first, other])) == [(first, second)]
+    assets = intake.assets_of([first, other, unread])
+    assert assets.keys() == {first, other}
+    assert set(intake.present_files_of([assets[first]])) == {(assets[first], first), (assets[first], second)}
     intake.mark_missing([second])
-    assert list(intake.twins([first, other])) == []
+    assert set(intake.present_files_of([assets[first]])) == {(assets[first], first)}
 
 
 @pytest.mark.parametrize(

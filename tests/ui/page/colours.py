@@ -80,6 +80,13 @@ def write_video(path: Path, codec: str = "libvpx") -> Path:
     return path
 
 
+def write_animation(path: Path) -> Path:
+    """As :func:`write_video`, a picture that moves."""
+    frames = [Image.new("RGB", (160, 120), colour) for colour in COLOURS.values()]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=1000 * VIDEO_SECONDS_A_COLOUR, loop=0)
+    return path
+
+
 class ColourLibrary:
     """Fills a library as an index run would, with vectors that the test chooses."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.store.catalog import Catalog
-from tests.ui.page.colours import ColourLibrary, write_picture, write_video
+from tests.ui.page.colours import ColourLibrary, write_animation, write_picture, write_video
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 120  # of a machine that is busy with other tests; three of an idle one
@@ -102,4 +102,13 @@ def running(command: list[str], **environment: str) -> Iterator[tuple[subprocess
 def page(collection: Collection) -> Iterator[str]:
     """The address of the page over ``collection``."""
     with running(["-m", "tests.ui.page.serve_colours", str(collection.library), "0"]) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def moving_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
+    """The address of a page over pictures, one of which moves."""
+    with pictures_in(tmp_path, empty_library) as (library, _):
+        library.add_video(write_animation(tmp_path / "media" / "three.gif"))
+    with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
         yield address

@@ -100,6 +100,24 @@ def test_pictures_open_even_where_the_browser_cant_show_their_kind(visit: Visit,
     expect(visit.tab.locator("dialog .vidi-where")).to_have_text(str(collection.media / "leaf.tif"))
 
 
+def test_an_animated_picture_plays_and_its_moments_are_stills(browser: BrowserContext, moving_page: str) -> None:
+    visit = Visit(browser, moving_page)
+    visit.ask("red or blue")
+    visit.card("three.gif")
+    visit.tab.wait_for_function("document.querySelector('dialog img')?.naturalWidth > 0")
+    source = "new URL(document.querySelector('dialog img').src)"
+    assert visit.tab.evaluate(f"{source}.pathname").startswith("/media/")
+    expect(visit.tab.locator("dialog video")).to_have_count(0)
+    expect(visit.tab.get_by_text("This browser can't play this kind of video.")).to_have_count(0)
+    times = visit.tab.locator(".vidi-times button")
+    expect(times).to_have_text(["0:00–0:04", "0:08–0:12"])
+    times.nth(1).click()
+    visit.tab.wait_for_function(f"{source}.searchParams.get('at') === '8.000'")
+    visit.tab.wait_for_function("document.querySelector('dialog img').complete")
+    assert visit.tab.evaluate("document.querySelector('dialog img').naturalWidth") > 0
+    assert visit.complaints == []
+
+
 def test_a_video_that_the_browser_cant_play_shows_its_moment(visit: Visit) -> None:
     visit.ask("blue")
     visit.card("three.avi")

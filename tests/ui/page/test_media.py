@@ -112,6 +112,21 @@ def test_types_are_told_by_content(collection: Collection, ask: Ask, name: str) 
     assert ask(media(collection, name)[0]).headers["content-type"] == expected[Path(name).suffix]
 
 
+@pytest.mark.parametrize(
+    ("head", "content_type"),
+    [
+        (b"\0\0\0\x18ftypheic", "image/heic"),
+        (b"\0\0\0\x18ftypmif1", "image/heic"),
+        (b"\0\0\0\x1cftypavis", "image/avif"),
+        (b"\0\0\0\x18ftypcrx ", "application/octet-stream"),
+        (b"\0\0\0\x18ftypisom", "video/mp4"),
+        (b"\0\0\0\x14ftypqt  ", "video/quicktime"),
+    ],
+)
+def test_boxes_are_told_apart_by_their_brand(head: bytes, content_type: str) -> None:
+    assert content_type_of(head) == content_type
+
+
 @pytest.mark.parametrize("head", [b"<html><script>", b"<svg xmlns=", b"%PDF-1.7", b""])
 def test_nothing_that_a_browser_would_run_has_a_type(head: bytes) -> None:
     assert content_type_of(head) == "application/octet-stream"

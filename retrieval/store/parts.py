@@ -1,0 +1,127 @@
+"""Files that are parts of others: which are left to their main file, and what is shown with it.
+
+The caller of what writes holds the write lock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
+from sqlalchemy.orm import aliased
+
+from retrieval.store.catalog import Catalog
+from retrieval.store.results import forget_failures
+from retrieval.store.schema import Asset, Failure, File, Part
+
+__all__ = ["KnownPart", "Parts", "is_left_to_main", "is_shown_by_main"]
+
+
+def is_left_to_main() -> ColumnElement[bool]:
+    """A file is no work for itself: it is part of one that is present and has not failed."""
+    main = aliased(File)
+    failed = exists().where(Failure.file_id == main.id)
+    return exists().where(Part.file_id == File.id, main.id == Part.main_file_id, main.present, ~failed).correlate(File)
+
+
+def is_shown_by_main() -> ColumnElement[bool]:
+    """A file is no hit for itself, even if it was indexed once: it is part of one that can be found."""
+    main = aliased(File)
+    return (
+        exists()
+        .where(Part.file_id == File.id, main.id == Part.main_file_id, main.present, main.asset_id.is_not(None))
+        .correlate(File)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPart:
+    """A part as the catalog remembers it."""
+
+    main_file_id: int
+    main_path: bytes
+    role: str
+
+
+class Parts:
+    """Reads and writes the table."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._engine = catalog.engine
+
+    def known(self, file_ids: Sequence[int]) -> dict[int, KnownPart]:
+        """Those of these files that are parts."""
+        columns = (Part.file_id, Part.main_file_id, File.path, Part.role)
+        statement = select(*columns).join(File, File.id == Part.main_file_id)
+        found: dict[int, KnownPart] = {}
+        with self._engine.connect() as connection:
+            for chunk in _chunks(file_ids):
+                rows = connection.execute(statement.where(Part.file_id.in_(chunk)))
+                found.update({row[0]: KnownPart(*row[1:]) for row in rows})
+        return found
+
+    def left_to_main(self, file_ids: Sequence[int]) -> set[int]:
+        """Those of these files that are no work for themselves."""
+        found: set[int] = set()
+        with self._engine.connect() as connection:
+            for chunk in _chunks(file_ids):
+                found.update(connection.scalars(select(File.id).where(File.id.in_(chunk), is_left_to_main())))
+        return found
+
+    def forgive(self, file_ids: Sequence[int]) -> None:
+        """What these files failed at for themselves is past where they are left to their main file again."""
+        left = sorted(self.left_to_main(file_ids))
+        with self._engine.begin() as connection:
+            forget_failures(connection, left)
+
+    def durations(self, file_ids: Sequence[int]) -> dict[int, float | None]:
+        """The seconds of those of these files whose present content was read; None of what has none."""
+        statement = select(File.id, Asset.duration_seconds).join(Asset, Asset.id == File.asset_id)
+        found: dict[int, float | None] = {}
+        with self._engine.connect() as connection:
+            for chunk in _chunks(file_ids):
+                rows = connection.execute(statement.where(~File.needs_reading, File.id.in_(chunk)))
+                found.update({row[0]: row[1] for row in rows})
+        return found
+
+    def write(self, parts: Sequence[tuple[int, int, str]]) -> None:
+        """These files, by (id, id of the main file, role), are parts; what they failed at for themselves is past."""
+        ids = [file_id for file_id, _, _ in parts]
+        with self._engine.begin() as connection:
+            for chunk in _chunks(ids):
+                connection.execute(delete(Part).where(Part.file_id.in_(chunk)))
+            forget_failures(connection, ids)
+            if parts:
+                rows = [{"file_id": part, "main_file_id": main, "role": role} for part, main, role in parts]
+                connection.execute(insert(Part), rows)
+
+    def remove(self, file_ids: Sequence[int]) -> None:
+        """These files stand for themselves again."""
+        with self._engine.begin() as connection:
+            for chunk in _chunks(file_ids):
+                connection.execute(delete(Part).where(Part.file_id.in_(chunk)))
+
+    def of_assets(self, asset_ids: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
+        """The present parts of each asset's present files, in the order of their paths."""
+        main = aliased(File)
+        statement = (
+            select(Asset.id, File.path)
+            .join(Part, Part.file_id == File.id)
+            .join(main, and_(main.id == Part.main_file_id, main.present))
+            .join(Asset, Asset.id == main.asset_id)
+            .where(File.present)
+            .order_by(File.path)
+        )
+        found: defaultdict[int, list[bytes]] = defaultdict(list)
+        with self._engine.connect() as connection:
+            for chunk in _chunks(asset_ids):
+                for asset_id, path in connection.execute(statement.where(Asset.id.in_(chunk))):
+                    found[asset_id].append(path)
+        return {asset_id: tuple(paths) for asset_id, paths in found.items()}
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), 500):
+        yield ids[start : start + 500]

@@ -1,0 +1,118 @@
+"""The words of assets, for full-text search: a table that is derived from the catalog, and lies in its database.
+
+It is SQLite's FTS5, so it is none of the schema's tables: it is made when it is missing, by whoever writes, and other
+engines have none (then nothing is found by words). What is derived from an asset's rows goes in by the same transaction
+as these, and a trigger removes the words of an asset that is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, column, delete, insert, literal_column, select, table, text
+
+from retrieval.types import Words
+
+__all__ = ["drop_text_index", "find_assets", "has_text_index", "make_text_index", "quotes", "share_held", "write_texts"]
+
+_NAME = "text_index_1"
+"""Raise the number where columns or letters change: the old table is then another, and the new one is filled."""
+_TEXTS = table(_NAME, column("rowid"), column("title"), column("caption"), column("keywords"), column("people"))
+_MADE = (
+    # Endings are cut as in English, so that "dogs" finds "dog"; accents don't count.
+    f"CREATE VIRTUAL TABLE {_NAME} USING fts5("
+    "title, caption, keywords, people, tokenize = 'porter unicode61 remove_diacritics 2')",
+    f"CREATE TRIGGER {_NAME}_forget AFTER DELETE ON asset BEGIN DELETE FROM {_NAME} WHERE rowid = old.id; END",
+)
+_IDS_PER_QUERY = 500
+_QUOTE_TOKENS = 32
+
+
+def has_text_index(connection: Connection) -> bool:
+    """Whether there are words to search."""
+    if connection.dialect.name != "sqlite":
+        return False
+    wanted = "SELECT count(*) FROM sqlite_master WHERE name IN (:table, :trigger)"
+    return bool(connection.scalar(text(wanted), {"table": _NAME, "trigger": f"{_NAME}_forget"}) == len(_MADE))
+
+
+def make_text_index(connection: Connection) -> bool:
+    """Make it empty, if this database can hold one and has none. Whether it was made, and is to be filled."""
+    if connection.dialect.name != "sqlite" or has_text_index(connection):
+        return False
+    if not connection.scalar(text("SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'")):
+        return False
+    drop_text_index(connection)
+    for statement in _MADE:
+        connection.execute(text(statement))
+    return True
+
+
+def drop_text_index(connection: Connection) -> None:
+    """Remove it, whole or not."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"DROP TRIGGER IF EXISTS {_NAME}_forget"))
+        connection.execute(text(f"DROP TABLE IF EXISTS {_NAME}"))
+
+
+def write_texts(connection: Connection, words: Mapping[int, Words]) -> None:
+    """The words of assets take the place of what was there; those without any have no row."""
+    if not has_text_index(connection):
+        return
+    for chunk in _chunks(list(words)):
+        connection.execute(delete(_TEXTS).where(_TEXTS.c.rowid.in_(chunk)))
+    rows = [_row(asset_id, said) for asset_id, said in words.items() if _is_text(said)]
+    if rows:
+        connection.execute(insert(_TEXTS), rows)
+
+
+def _is_text(words: Words) -> bool:
+    return bool(words.title or words.caption or words.keywords or words.people)
+
+
+def _row(asset_id: int, words: Words) -> dict[str, object]:
+    # Names are kept apart by a sign that is no letter, so that a phrase never runs from one into the next.
+    lists = {"keywords": " · ".join(words.keywords), "people": " · ".join(words.people)}
+    return {"rowid": asset_id, "title": words.title or "", "caption": words.caption or "", **lists}
+
+
+def find_assets(connection: Connection, words: Sequence[str], *, all_of_them: bool) -> list[int]:
+    """The assets whose words hold all of ``words``, or any; best first by BM25. Each word is plain, never syntax."""
+    if not words or not has_text_index(connection):
+        return []
+    wanted = _matches(words, " AND " if all_of_them else " OR ")
+    rank: ColumnElement[float] = literal_column("rank")
+    return list(connection.scalars(select(_TEXTS.c.rowid).where(wanted).order_by(rank, _TEXTS.c.rowid)))
+
+
+def share_held(connection: Connection, words: Sequence[str]) -> dict[int, float]:
+    """For assets that hold any of ``words``, which share of them they hold."""
+    held: Counter[int] = Counter()
+    for word in words:
+        held.update(find_assets(connection, [word], all_of_them=True))
+    return {asset_id: count / len(words) for asset_id, count in held.items()}
+
+
+def quotes(connection: Connection, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, str]:
+    """Of each asset the part of its words, on one line, that ``words`` are best found in."""
+    if not words or not has_text_index(connection):
+        return {}
+    snippet: ColumnElement[str] = literal_column(f"snippet({_NAME}, -1, '', '', '…', {_QUOTE_TOKENS})")
+    statement = select(_TEXTS.c.rowid, snippet).where(_matches(words, " OR "))
+    found: dict[int, str] = {}
+    for chunk in _chunks(asset_ids):
+        for asset_id, quote in connection.execute(statement.where(_TEXTS.c.rowid.in_(chunk))):
+            found[asset_id] = " ".join(quote.split())
+    return found
+
+
+def _matches(words: Sequence[str], operator: str) -> ColumnElement[bool]:
+    """In quotes a word is a phrase to FTS5, whatever signs are in it."""
+    phrases = ('"' + word.replace('"', '""').replace("\0", " ") + '"' for word in words)
+    return literal_column(_NAME).op("MATCH")(operator.join(phrases))
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        yield ids[start : start + _IDS_PER_QUERY]

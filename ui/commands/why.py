@@ -1,0 +1,95 @@
+"""`vidi why`: a picture of where in a picture an answer or a tag comes from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ui.wording import clock
+
+__all__ = ["add_arguments", "run"]
+
+_LONGEST_SIDE = 1600
+_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vidi why`."""
+    parser.add_argument("path", metavar="PATH", type=Path, help="a picture or a video")
+    parser.add_argument("asked", metavar="QUERY OR TAG", help="what was searched for, or a tag")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the picture to write (default: NAME.why.png, here)")
+    parser.add_argument("--space", metavar="S", help="the space that reads a query (default: starter)")
+    parser.add_argument("--at", metavar="SECONDS", type=float, help="the time in a video (default: where it fits best)")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain, draw, and say what was drawn."""
+    # Here, not above: help must not wait for them.
+    from retrieval.search.why import explain
+    from retrieval.spaces.registry import DEFAULT_SPACE, get_space
+
+    out = _out(arguments.path, arguments.out)
+    space = get_space(arguments.space or DEFAULT_SPACE)
+    found = explain(arguments.path, arguments.asked, space, at_seconds=arguments.at)
+    _write(out, _picture(arguments.path, found.time_seconds), found.heat)
+    across, down = found.peak
+    if arguments.json:
+        facts = {
+            "path": str(arguments.path),
+            "asked": arguments.asked,
+            "source": found.source,
+            "score": round(found.score, 4),
+            "time_seconds": found.time_seconds,
+            "peak": {"x": round(across, 3), "y": round(down, 3)} if found.heat.any() else None,
+            "out": str(out),
+        }
+        print(json.dumps(facts, indent=2))
+        return 0
+    when = "" if found.time_seconds is None else f" at {clock(found.time_seconds)}"
+    print(f"{out}: what speaks for {arguments.asked!r}{when}, as {found.source} sees it, is bright.")
+    if found.heat.any():
+        print(f"Most of all: {across:.0%} from the left, {down:.0%} from the top.")
+    else:
+        print("Nothing in the picture speaks for it.", file=sys.stderr)
+    return 0
+
+
+def _out(path: Path, out: Path | None) -> Path:
+    from retrieval.errors import UsageError
+
+    out = out or Path(f"{path.stem}.why.png")
+    if out.suffix.lower() not in _FORMATS:
+        raise UsageError(f"--out {out} names no kind of picture that can be written; expected {', '.join(_FORMATS)}")
+    if out.exists() and path.exists() and out.samefile(path):
+        raise UsageError(f"--out {out} is the picture itself, which is never written; choose another name")
+    return out
+
+
+def _picture(path: Path, time_seconds: float | None) -> bytes:
+    """The picture, or the video's frame at that time, as a JPEG."""
+    from retrieval.errors import QueryError
+    from retrieval.media.tasks import Failed, ThumbnailMade, ThumbnailTask
+    from retrieval.media.worker import MediaWorkers
+    from retrieval.settings import MediaLimits
+
+    with MediaWorkers(MediaLimits(), processes=1) as workers:
+        outcome = workers.run(ThumbnailTask(0, path, _LONGEST_SIDE, time_seconds))[-1]
+    if isinstance(outcome, Failed):
+        raise QueryError(f"{path} can't be drawn: {outcome.reason}")
+    assert isinstance(outcome, ThumbnailMade), outcome
+    return outcome.jpeg
+
+
+def _write(out: Path, jpeg: bytes, heat: object) -> None:
+    import numpy as np
+
+    from retrieval.store.files import replacing
+    from ui.heat_picture import draw_heat
+
+    picture = draw_heat(jpeg, np.asarray(heat))
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(out.suffix.lower(), "PNG")
+    with replacing(out) as temporary:
+        picture.save(temporary, kind)
