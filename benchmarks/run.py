@@ -18,6 +18,7 @@ from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
+from benchmarks.tags import measure_tags
 from benchmarks.video import measure_video
 
 __all__ = ["RESULTS", "main"]
@@ -50,6 +51,7 @@ def main() -> None:
     if arguments.captions and not arguments.only:
         _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
+        _write("tags", measure_tags(arguments.captions))
 
 
 def _write(name: str, figures: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """What `vidi tag` shows of photographs that it was not fitted on: python -m benchmarks.tags FOLDER (with dev.csv).
 
 The taggers were fitted, and their threshold and the labels that are on were chosen, on train.csv
-(retrieval/training/photo_tags.py); here they are measured on dev.csv. A tag is right when it, a synonym of it, or a word
-for what lies above it stands in one of the captions ("precision"); by sense, where a word for what lies below does.
+(retrieval/training/photo_tags.py); here they are measured on dev.csv. A tag is right when it, a synonym of it, or a
+word for what lies above it stands in one of the captions ("precision"); by sense, where a word for what lies below does.
 """
 
 from __future__ import annotations

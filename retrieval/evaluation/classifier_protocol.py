@@ -1,4 +1,4 @@
-"""`vidi eval tags --classifier C`: how often a classifier's likeliest classes bear an item's label. No library is touched."""
+"""`vidi eval tags --classifier C`: how often a classifier's likeliest classes bear an item's label."""
 
 from __future__ import annotations
 

@@ -90,9 +90,8 @@ class ImageNetTagger:
         chances: Float32Array = np.asarray(1 / (1 + np.exp(-(odds(of_names) * slope + offset))), np.float32)
         chances[of_names < LEAST_SHARE] = 0
         of_details = self._details(shares, of_names, chances)
-        for scores in (chances, of_details):
-            scores[np.less(scores, threshold)] = 0
-        return np.concatenate([chances, of_details], axis=1)
+        said = np.concatenate([chances, of_details], axis=1)
+        return np.asarray(np.where(said >= threshold, said, 0), np.float32)
 
     def _details(self, shares: Float32Array, of_names: Float32Array, chances: Float32Array) -> Float32Array:
         """A detail is as sure as the name above it, times its own share of that."""

@@ -179,8 +179,8 @@ def _written(node: Any) -> Iterator[str]:
     """The text of a node. minidom's own writer would turn line breaks in attributes into spaces."""
     match node:
         case minidom.Document():
-            for child in node.childNodes:
-                yield from _written(child)
+            for part in node.childNodes:
+                yield from _written(part)
                 yield "\n"
         case minidom.Element():
             attributes = "".join(f" {name}={_quoted(value)}" for name, value in node.attributes.items())

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import DatasetError
+from retrieval.media.xmp import parse_xmp
 from retrieval.tagging.xmp import SidecarTags, tagged_sidecar
 
 DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -69,6 +70,11 @@ def test_a_tag_that_a_person_took_out_stays_out() -> None:
     made = changed(None, "dog", "beach")
     edited = re.sub(rb"<rdf:li>dog</rdf:li>", b"", made, count=1)
     assert subjects(changed(edited, "dog", "beach", "snow")) == ["beach", "snow"]
+
+
+def test_what_vidi_wrote_is_not_read_back_as_what_people_said() -> None:
+    made = changed(DARKTABLE.encode(), "dog", "beach", hierarchy=("nature|beach",))
+    assert parse_xmp(made).keywords == parse_xmp(DARKTABLE.encode()).keywords == ("Anna", "Dog")
 
 
 def test_nothing_to_change_changes_nothing() -> None:
