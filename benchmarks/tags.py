@@ -2,7 +2,8 @@
 
 The taggers were fitted, and their threshold and the labels that are on were chosen, on train.csv
 (retrieval/training/photo_tags.py); here they are measured on dev.csv. A tag is right when it, a synonym of it, or a
-word for what lies above it stands in one of the captions ("precision"); by sense, where a word for what lies below does.
+word for what lies above it stands in one of the captions ("precision"); by sense, where a word for what lies below it
+does.
 """
 
 from __future__ import annotations

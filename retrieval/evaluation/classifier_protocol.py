@@ -40,8 +40,9 @@ class _Logits:
 def evaluate_classifier(table: Path, classifier: str, *, settings: Settings | None = None) -> TagFigures:
     """Rank all the classifier's classes for every item; a label is right where it is a name of a class.
 
-    Names are compared in lower case, with spaces for ``_`` and ``-``; a label of several classes accepts any of them. An
-    item scores for a class as its best frame does. One that can't be used, or has no label that a class bears, is wrong.
+    Names are compared in lower case, with spaces for ``_`` and ``-``; a label of several classes accepts any of them.
+    An item scores for a class as its best frame does. One that can't be used, or has no label that a class bears, is
+    wrong.
 
     Raises:
         DatasetError: the table can't be read, or not one item can be used.

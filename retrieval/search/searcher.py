@@ -127,7 +127,7 @@ class Searcher:
             )
 
     def _tags_of(self, known: KnownTags, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
-        """What the catalog knows; of what no machine has tagged yet, also what the classifier says of the best moment."""
+        """What the catalog knows; of what no machine has tagged yet, also what the classifier says of the moment."""
         tags = [Tag(tag.label, tag.score, tag.source) for tag in known.shown]
         if track is not None:
             settled = {tag.label.casefold() for tag in tags} | known.refused

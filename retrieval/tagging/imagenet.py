@@ -87,8 +87,8 @@ class ImageNetTagger:
         shares = class_shares(rows)
         table, slope, offset, threshold = self._table, *self._curves
         of_names = shares @ table.covers
-        chances: Float32Array = np.asarray(1 / (1 + np.exp(-(odds(of_names) * slope + offset))), np.float32)
-        chances[of_names < LEAST_SHARE] = 0
+        certain = 1 / (1 + np.exp(-(odds(of_names) * slope + offset)))
+        chances = np.asarray(np.where(of_names >= LEAST_SHARE, certain, 0), np.float32)
         of_details = self._details(shares, of_names, chances)
         said = np.concatenate([chances, of_details], axis=1)
         return np.asarray(np.where(said >= threshold, said, 0), np.float32)

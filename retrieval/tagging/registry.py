@@ -19,7 +19,7 @@ DEFAULT_TAGGERS: Final = (PHOTO, ImageNetTagger.name)
 
 
 def tagger_names() -> tuple[str, ...]:
-    """The names that :func:`get_tagger` knows, besides folders of trained classifiers."""
+    """The names that :func:`get_tagger` knows."""
     return (PHOTO, ALL_LABELS, ImageNetTagger.name)
 
 

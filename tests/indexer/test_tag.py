@@ -19,11 +19,13 @@ from retrieval.store.tag_work import Source, SpaceSource, TrackSource
 from retrieval.store.tags import Tags
 from retrieval.types import Float32Array
 
+CLASSES = TrackSource("classes", 2)
+
 
 class Thresholds:
     """Says each of its labels where its column is over a half."""
 
-    def __init__(self, version: str = "1", name: str = "test", source: Source = TrackSource("classes", 2)) -> None:
+    def __init__(self, version: str = "1", name: str = "test", source: Source = CLASSES) -> None:
         self.name, self.version, self.source = name, version, source
         self.labels = ("dog", "cat")
         self.seen = 0

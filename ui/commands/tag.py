@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classifier",
         action="append",
         metavar="C",
-        help="photo, photo-all, imagenet, or the folder of a trained classifier; may be repeated "
-        "(default: photo and imagenet)",
+        help="photo, photo-all or imagenet; may be repeated (default: photo and imagenet)",
     )
     chosen.add_argument("--labels", metavar="FILE", help="tag with your own words: a text file, a label a line")
     parser.add_argument(

@@ -224,7 +224,7 @@ def test_only_what_bears_the_tags_is_found(filled: Any, make_searcher: MakeSearc
     Tags(filled.catalog).add(["Anna"], [1])
     hits = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("anna",)), anyway=True)).hits
     assert [tag.label for hit in hits for tag in hit.tags] == ["Anna"]
-    with pytest.raises(QueryError, match="nothing has the tag 'Ann'; did you mean Anna?"):
+    with pytest.raises(QueryError, match=r"nothing has the tag 'Ann'; did you mean Anna\?"):
         make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("Ann",))))
 
 

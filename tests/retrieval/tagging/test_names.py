@@ -29,9 +29,10 @@ def test_classes_lie_below_what_people_call_them(number: int, path: tuple[str, .
 def test_what_people_would_be_called_by_is_never_shown() -> None:
     shown = {name for entry in class_names() if not entry.hidden for name in entry.path}
     embarrassing = (
-        "Windsor tie, bow tie, suit, bra, miniskirt, diaper, sunglasses, neck brace, hair wig, lipstick, jeans, mask, "
-        "bikini, revolver, assault rifle, syringe, prison, guillotine, toilet seat, military uniform, Band-Aid, abaya"
-    ).split(", ")
+        *("Windsor tie", "bow tie", "suit", "bra", "miniskirt", "diaper", "sunglasses", "neck brace", "hair wig"),
+        *("lipstick", "jeans", "mask", "bikini", "revolver", "assault rifle", "syringe", "prison", "guillotine"),
+        *("toilet seat", "military uniform", "Band-Aid", "abaya"),
+    )
     assert {name for entry in class_names() for name in entry.path} >= set(embarrassing)
     assert shown.isdisjoint(embarrassing)
 

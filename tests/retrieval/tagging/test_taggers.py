@@ -117,7 +117,7 @@ def test_taggers_are_found_by_name(name: str) -> None:
 
 
 def test_a_tagger_that_there_is_not() -> None:
-    with pytest.raises(ModelError, match="there is no classifier 'imagnet': .*; did you mean imagenet?"):
+    with pytest.raises(ModelError, match=r"there is no classifier 'imagnet': .*; did you mean imagenet\?"):
         get_tagger("imagnet")
 
 

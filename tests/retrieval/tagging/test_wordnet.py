@@ -55,5 +55,5 @@ def test_senses_and_forms(net: WordNet) -> None:
 
 
 def test_another_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="can't be read as WordNet .*wordnet-base"):
+    with pytest.raises(DatasetError, match=r"can't be read as WordNet .*wordnet-base"):
         WordNet(tmp_path / "nowhere")

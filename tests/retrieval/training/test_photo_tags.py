@@ -61,5 +61,5 @@ def test_a_name_that_is_often_wrong_is_less_sure() -> None:
 
 def test_the_table_of_words_is_needed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["photo_tags"])
-    with pytest.raises(SystemExit, match="usage: python -m retrieval.training.photo_tags TABLE CACHE"):
+    with pytest.raises(SystemExit, match=r"usage: python -m retrieval\.training\.photo_tags TABLE CACHE"):
         photo_tags.main()
