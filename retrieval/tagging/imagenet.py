@@ -114,7 +114,8 @@ class ImageNetTagger:
 def class_shares(rows: Float32Array) -> Float32Array:
     """Probabilities ``[n, 1000]`` from rows ``[n, 20]`` of class tracks; all 0 where a row is damaged."""
     classes, chances = rows[:, :CLASSES_KEPT], rows[:, CLASSES_KEPT:]
-    whole = ((classes >= 0) & (classes < 1000) & (chances >= 0) & (chances <= 1.01)).all(axis=1)
+    sound = (classes >= 0) & (classes < 1000) & (chances >= 0) & (chances <= 1.01)
+    whole = np.asarray(sound.all(axis=1), np.bool_)
     shares = np.zeros((len(rows), 1000), np.float32)
     places: NDArray[np.intp] = np.where(whole[:, None], classes, 0).astype(np.intp)
     np.put_along_axis(shares, places, np.where(whole[:, None], chances, 0), axis=1)
