@@ -23,11 +23,14 @@ from indexer.tag import tag
 from retrieval.evaluation.tag_judgement import BY_SENSE, BY_THE_RULE, TagJudge
 from retrieval.experts.appearance import Appearance, top_classes
 from retrieval.settings import Settings
+from retrieval.spaces.starter import StarterSpace
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.tagging.imagenet import ImageNetTagger
 from retrieval.tagging.photo import PhotoTagger
+from retrieval.tagging.registry import get_label_tagger
+from retrieval.tagging.zero_shot import VOCABULARY
 from retrieval.training.captioned_pictures import TowerReader
 from retrieval.training.stage_cache import StageCache
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts, MediaKind
@@ -61,10 +64,17 @@ def measure_tags(folder: Path) -> dict[str, Any]:
             "classifier_alone": _figures(by_classes, read.texts),
             "vocabulary_alone": _figures(by_photo, read.texts),
             "vocabulary_with_all_labels": _figures(_said(everything.chances(features), everything.labels), read.texts),
+            "zero_shot_vocabulary": _figures(_zero_shot(features, logits), read.texts),
             "by_label": _by_label(both, read.texts),
             "calibration": _calibration(both, read.texts),
             "speed": _speed(Path(temporary) / "library", features, classes),
         }
+
+
+def _zero_shot(features: Float32Array, logits: Float32Array) -> Said:
+    tagger = get_label_tagger(VOCABULARY)
+    vectors = StarterSpace().embed_segments(features, logits).astype(np.float16).astype(np.float32)
+    return _said(tagger.chances(vectors), tagger.labels)
 
 
 def _said(chances: Float32Array, labels: Sequence[str]) -> Said:

@@ -23,7 +23,9 @@ __all__ = ["VOCABULARY", "ZeroShotTagger", "read_labels_named"]
 VOCABULARY: Final = "photo"
 """In the place of a label file: the vocabulary that comes with vidi, whole."""
 _EVEN: Final = 0.5
-_LOGIC: Final = "1"
+_LIBRARY: Final = 20_000
+"""Items that a hit is said to be the best of."""
+_LOGIC: Final = "2"
 
 
 def read_labels_named(name: str) -> tuple[str, LabelSet]:
@@ -41,7 +43,10 @@ def read_labels_named(name: str) -> tuple[str, LabelSet]:
 
 
 class ZeroShotTagger:
-    """A label's chance is the one that a search for it would show, in a library of the one picture."""
+    """A label's chance is the one that a search for it would show of a hit in a large library.
+
+    Asked of one picture alone, nine of ten answers would be wrong: most labels fit no picture.
+    """
 
     def __init__(self, name: str, labels: LabelSet, space: Space) -> None:
         self.name = f"labels/{name}/{space.name}"
@@ -70,7 +75,7 @@ class ZeroShotTagger:
         scores = rows @ self._vectors.T
         chances = np.empty_like(scores)
         for column, vector in enumerate(self._vectors):
-            chances[:, column] = self._space.chance(scores[:, column], vector, 1)
+            chances[:, column] = self._space.chance(scores[:, column], vector, _LIBRARY)
         chances[~(chances >= least)] = 0
         return chances
 
