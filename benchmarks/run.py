@@ -21,6 +21,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.open_clip import measure_open_clip
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
+from benchmarks.tags import measure_tags
 from benchmarks.video import measure_video
 
 __all__ = ["RESULTS", "main"]
@@ -56,6 +57,7 @@ def main() -> None:
     if arguments.captions and not arguments.only:
         _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
+        _write("tags", measure_tags(arguments.captions))
     if arguments.images and not arguments.only:
         _write("classifier", measure_classifier(arguments.images))
 

@@ -142,6 +142,7 @@ class Library:
         under: PathLike | None = None,
         after: str | datetime | None = None,
         before: str | datetime | None = None,
+        tags: Sequence[str] = (),
         space: str | None = None,
         by: str = By.FUSED,
         top: int = 20,
@@ -157,6 +158,7 @@ class Library:
             under: only files in this folder and below, or this file.
             after: only what was taken at this time or later: 2024, 2024-06, 2024-06-01, 2024-06-01T18:30.
             before: only what was taken before this time.
+            tags: only what bears all of these tags, in any case.
             space: the space to search in; by default the one that :meth:`use` chose, else the starter.
             by: the evidence to rank by: ``fused``, ``space`` or ``frames``, or ``text``, what people wrote.
             top: at most so many hits.
@@ -168,7 +170,7 @@ class Library:
             UnknownSpaceError: no space is called ``space``.
             LibraryError: nothing is indexed, or the catalog can't be read.
         """
-        wanted = make_filter(kind, under, after, before)
+        wanted = make_filter(kind, under, after, before, tags)
         images = tuple(map(Path, [image] if isinstance(image, str | os.PathLike) else image or ()))
         return self._searcher.search(Query(query, images, wanted, space, By.parse(by), top, offset, anyway))
 

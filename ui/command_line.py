@@ -34,6 +34,7 @@ COMMANDS = {
     "demo": CommandEntry("demo", "index the sample media that came with the install, and ask a few questions"),
     "index": CommandEntry("index", "index pictures, videos and sounds under folders; run again to continue"),
     "search": CommandEntry("search", "find pictures and moments in video by describing them"),
+    "tag": CommandEntry("tag", "tag the library, show its tags, tag by hand, write tags out"),
     "ui": CommandEntry("page", "open the search page on this machine"),
     "why": CommandEntry("why", "show where in a picture an answer or a tag comes from"),
     "status": CommandEntry("status", "what is indexed, by which space, what failed and why"),

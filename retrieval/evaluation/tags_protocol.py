@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,18 @@ import numpy as np
 from retrieval.evaluation.embedded_items import UnreadableItem, embed_items
 from retrieval.evaluation.labels import read_labels
 from retrieval.evaluation.metrics import rank_rows
-from retrieval.evaluation.templates import TEMPLATES
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
-from retrieval.types import Float32Array
+from retrieval.tagging.prompts import class_vectors
 
-__all__ = ["TagFigures", "class_vectors", "evaluate_tags"]
-
-_LABELS_PER_BATCH = 8
+__all__ = ["TagFigures", "evaluate_tags"]
 
 
 @dataclass(frozen=True, slots=True)
 class TagFigures:
     """What a space, or a classifier, does on a table of labels; in percent."""
 
-    space: str
+    space: str | None
     items: int
     classes: int
     top1: float
@@ -34,11 +30,13 @@ class TagFigures:
     unmatched: tuple[str, ...]
     """Labels that no class bears. A space takes every label as a class, so there are none."""
     unreadable: tuple[UnreadableItem, ...]
+    classifier: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi eval tags --json` prints it."""
         return {
             "space": self.space,
+            "classifier": self.classifier,
             "items": self.items,
             "classes": self.classes,
             "top1": round(self.top1, 2),
@@ -73,18 +71,3 @@ def evaluate_tags(table: Path, space: Space, *, settings: Settings | None = None
         unmatched=(),
         unreadable=embedded.unreadable,
     )
-
-
-def class_vectors(space: Space, labels: Sequence[str]) -> Float32Array:
-    """``[labels, d]``: for each label the mean of its prompts' vectors, each of length 1, brought to length 1 again."""
-    parts = []
-    for start in range(0, len(labels), _LABELS_PER_BATCH):
-        batch = labels[start : start + _LABELS_PER_BATCH]
-        prompts = space.embed_text([template.format(label) for label in batch for template in TEMPLATES])
-        parts.append(_unit(_unit(prompts).reshape(len(batch), len(TEMPLATES), -1).mean(axis=1)))
-    return np.concatenate(parts)
-
-
-def _unit(vectors: Float32Array) -> Float32Array:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)

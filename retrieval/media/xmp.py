@@ -35,7 +35,9 @@ _RATING = "{http://ns.adobe.com/xap/1.0/}Rating"
 _HIERARCHY = "{http://ns.adobe.com/lightroom/1.0/}hierarchicalSubject"
 _PERSON = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}PersonInImage"
 _REGIONS = (f"{_MWG}Regions", f"{_MP}RegionInfo")
-_WANTED = frozenset({_TITLE, _CAPTION, _SUBJECT, _RATING, _HIERARCHY, _PERSON})
+_OURS = {_SUBJECT: "{urn:vidi:xmp:1}tags", _HIERARCHY: "{urn:vidi:xmp:1}hierarchy"}
+"""What `vidi tag --xmp` wrote itself is nothing that people said (retrieval/tagging/xmp.py)."""
+_WANTED = frozenset({_TITLE, _CAPTION, _SUBJECT, _RATING, _HIERARCHY, _PERSON, *_OURS.values()})
 _FACES = frozenset({"", "face"})
 """Types of a region that show a person: others are pets, barcodes, and points of focus."""
 
@@ -76,7 +78,7 @@ def parse_xmp(data: bytes) -> Words:
         title=_first(found, _TITLE),
         caption=_first(found, _CAPTION),
         rating=_first(found, _RATING),
-        keywords=[*found.get(_SUBJECT, ()), *_levels(found.get(_HIERARCHY, ()))],
+        keywords=[*_theirs(found, _SUBJECT), *_levels(_theirs(found, _HIERARCHY))],
         people=[*people, *found.get(_PERSON, ())],
     )
 
@@ -117,6 +119,12 @@ def _values(element: Element) -> list[str]:
 
 def _first(found: dict[str, list[str]], name: str) -> str | None:
     return next((value for value in found.get(name, ()) if value.strip()), None)
+
+
+def _theirs(found: dict[str, list[str]], name: str) -> list[str]:
+    """A list without what vidi wrote into it."""
+    ours = frozenset(found.get(_OURS[name], ()))
+    return [value for value in found.get(name, ()) if value not in ours]
 
 
 def _levels(subjects: Iterable[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def make_filter(
     under: str | os.PathLike[str] | None = None,
     after: str | datetime | None = None,
     before: str | datetime | None = None,
+    tags: Sequence[str] = (),
 ) -> FileFilter:
     """The filter that these words mean; ``after <= time < before``.
 
@@ -30,7 +32,7 @@ def make_filter(
     start, end = parse_time(after, "after"), parse_time(before, "before")
     if start is not None and end is not None and start >= end:
         raise QueryError(f"nothing lies after {after} and before {before}; give an earlier time to `after`")
-    return FileFilter(_parse_kind(kind), _parse_folder(under), start, end)
+    return FileFilter(_parse_kind(kind), _parse_folder(under), start, end, tuple(tags))
 
 
 def _parse_kind(kind: str | None) -> MediaKind | None:

@@ -15,6 +15,7 @@ from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import Lookup
 from retrieval.store.parts import Parts
+from retrieval.store.tags import KnownTags, Tags
 from retrieval.types import FeatureTrack, Moment
 
 __all__ = ["HitMaker"]
@@ -28,14 +29,17 @@ class HitMaker:
         self._lookup = lookup
         self._notice = notice
         self._parts = Parts(catalog)
-        self._tags = ClassTags()
+        self._tags = Tags(catalog)
+        self._class_tags = ClassTags()
 
     def make(self, page: Sequence[Ranked], judge: Judge, fits_from: float) -> Iterator[Hit]:
         """The hits of ``page``, in its order."""
         ids = [each.asset.id for each in page]
         judged = judge.of(each.asset for each in page)
         parts = self._parts.of_assets(ids)
-        tracks = self._lookup.tracks(ids, CLASSES_EXPERT, self._notice)
+        tags = self._tags.known(ids)
+        untagged = [asset_id for asset_id in ids if asset_id not in tags or not tags[asset_id].is_seen]
+        tracks = self._lookup.tracks(untagged, CLASSES_EXPERT, self._notice)
         for each in page:
             asset = each.asset
             moments = judged[asset.id].moments if asset.id in judged else ()
@@ -46,13 +50,19 @@ class HitMaker:
                 score=each.chance,
                 fits=each.chance >= fits_from,
                 moments=moments,
-                tags=self._tags_of(tracks.get(asset.id), moments),
+                tags=self._tags_of(tags.get(asset.id, KnownTags()), tracks.get(asset.id), moments),
                 why=each.why,
                 parts=tuple(map(_path_of, parts.get(asset.id, ()))),
             )
 
-    def _tags_of(self, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
-        return () if track is None else self._tags.of(track, moments[0] if moments else None)
+    def _tags_of(self, known: KnownTags, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
+        """What the catalog knows; of what no machine has tagged yet, also what the classifier says of the moment."""
+        tags = [Tag(tag.label, tag.score, tag.source) for tag in known.shown]
+        if track is not None:
+            settled = {tag.label.casefold() for tag in tags} | known.refused
+            said = self._class_tags.of(track, moments[0] if moments else None)
+            tags += [tag for tag in said if tag.label.casefold() not in settled]
+        return tuple(tags)
 
 
 def _path_of(raw: bytes) -> Path:

@@ -26,6 +26,7 @@ from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.selection import Selection
+from retrieval.store.tags import Tags
 from retrieval.types import Float32Array, MediaKind
 
 __all__ = ["EmbedPictures", "Searcher"]
@@ -52,17 +53,19 @@ class Searcher:
         self._spaces = OpenSpaces(catalog, spaces, notice)
         self._captions = Captions(catalog, self._lookup, notice)
         self._judges = LibraryJudges(catalog)
+        self._tags = Tags(catalog)
         self._hits = HitMaker(catalog, self._lookup, notice)
 
     def search(self, query: Query) -> SearchResult:
         """The answer.
 
         Raises:
-            QueryError: an image can't be used, or nothing is indexed in the space.
+            QueryError: an image can't be used, nothing is indexed in the space, or nothing has a tag that is asked for.
             UnknownSpaceError: no space is called ``query.space``.
             LibraryError: the library is empty, or can't be read.
         """
         opened = self._spaces.open(query.space)
+        self._tags.check(query.wanted.tags)
         vector = self._query_vector(opened.space, query)
         allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
         said = self._captions.find(query)

@@ -1,4 +1,4 @@
-"""What the embedded classifier calls the frames of a hit, from the track that indexing kept."""
+"""What the embedded classifier calls the frames of a hit that was never tagged, from the track that indexing kept."""
 
 from __future__ import annotations
 
@@ -7,37 +7,32 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.experts.appearance import imagenet_classes
 from retrieval.search.results import Tag
+from retrieval.tagging.imagenet import ImageNetTagger
 from retrieval.types import FeatureTrack, Moment
 
 __all__ = ["ClassTags"]
 
-_LEAST_PROBABILITY = 0.3
-_CLASSES_KEPT = 10
-
 
 class ClassTags:
-    """Turns class tracks into tags. The names are read when they are first needed."""
+    """Turns class tracks into tags, as `vidi tag` would. The names are read when they are first needed."""
 
     @cached_property
-    def _names(self) -> list[str]:
-        return [entry.names[0].lower() for entry in imagenet_classes()]
+    def _tagger(self) -> ImageNetTagger:
+        return ImageNetTagger()
 
     def of(self, track: FeatureTrack, moment: Moment | None) -> tuple[Tag, ...]:
-        """Tags of the frames that lie in ``moment`` (of all, when it is None), likeliest first."""
+        """Tags of the frames that lie in ``moment`` (of all, when it is None): of each the best, the surest first."""
         rows = track.features[_rows_in(track, moment)].astype(np.float32)
-        if not len(rows) or rows.shape[1] != 2 * _CLASSES_KEPT:
+        if not len(rows) or rows.shape[1] != self._tagger.source.dim:
             return ()
-        if not ((rows >= 0) & (rows < len(self._names))).all():
-            return ()  # a damaged track names no classes
-        classes = rows[:, :_CLASSES_KEPT].astype(np.intp).ravel()
-        # A class that isn't among a frame's ten likeliest counts as 0 there.
-        sums = np.bincount(classes, weights=rows[:, _CLASSES_KEPT:].ravel(), minlength=len(self._names))
-        means = sums / len(rows)
-        likely = np.flatnonzero(means >= _LEAST_PROBABILITY)
-        best_first = likely[np.argsort(-means[likely], kind="stable")]
-        return tuple(Tag(self._names[index], float(means[index]), "classifier") for index in best_first)
+        best = self._tagger.chances(rows).max(axis=0)
+        said = np.flatnonzero(best)
+        labels = self._tagger.labels
+        return tuple(
+            Tag(labels[place], float(best[place]), self._tagger.name)
+            for place in said[np.argsort(-best[said], kind="stable")]
+        )
 
 
 def _rows_in(track: FeatureTrack, moment: Moment | None) -> NDArray[np.bool_]:

@@ -22,9 +22,9 @@ _BYTES_MOST = 64 << 20
 class Bitmaps:
     """Selections by filter. Safe to share between threads.
 
-    What concerns the content (its kind) and what concerns a file (folder and time) are asked for and kept apart, and
-    joined: a content is allowed that is of the kind and has a file that meets the rest. Folder and time stay together,
-    since one file has to meet both.
+    What concerns the content (its kind, each of its tags) and what concerns a file (folder and time) are asked for and
+    kept apart, and joined: a content is allowed that is of the kind, bears the tags and has a file that meets the rest.
+    Folder and time stay together, since one file has to meet both.
     """
 
     def __init__(self, catalog: Catalog, lookup: Lookup) -> None:
@@ -63,8 +63,10 @@ class Bitmaps:
 
 
 def _parts(wanted: FileFilter) -> Iterator[FileFilter]:
-    rest = replace(wanted, kind=None)
     if wanted.kind is not None:
         yield FileFilter(kind=wanted.kind)
-    if rest or wanted.kind is None:
+    for tag in wanted.tags:
+        yield FileFilter(tags=(tag.casefold(),))
+    rest = replace(wanted, kind=None, tags=())
+    if rest or not wanted:
         yield rest

@@ -16,6 +16,7 @@ from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
 from retrieval.store.parts import is_shown_by_main
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
+from retrieval.store.tags import has_tag
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
@@ -37,9 +38,11 @@ class FileFilter:
     before: datetime | None = None
     """Local time without a zone: ``after <= time < before``. The time is the one at which a picture or video was
     taken, or, where it doesn't say, the one at which the file was last modified."""
+    tags: tuple[str, ...] = ()
+    """The asset bears all of these, in any case."""
 
     def __bool__(self) -> bool:
-        return any(value is not None for value in (self.kind, self.under, self.after, self.before))
+        return bool(self.tags) or any(value is not None for value in (self.kind, self.under, self.after, self.before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,7 @@ def _conditions(wanted: FileFilter) -> Iterator[ColumnElement[bool]]:
         yield _time_is(Asset.taken_at >= wanted.after, File.modified_ns >= _nanoseconds(wanted.after))
     if wanted.before is not None:
         yield _time_is(Asset.taken_at < wanted.before, File.modified_ns < _nanoseconds(wanted.before))
+    yield from map(has_tag, wanted.tags)
 
 
 def _time_is(taken: ColumnElement[bool], modified: ColumnElement[bool]) -> ColumnElement[bool]:

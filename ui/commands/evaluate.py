@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     retrieval.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks")
     tags = kinds.add_parser("tags", help="zero-shot tagging, on labels")
     tags.add_argument("--labels", required=True, type=Path, metavar="CSV", help="header: path,label")
+    tags.add_argument("--classifier", metavar="C", help="measure a classifier, imagenet, in the place of a space")
     for kind in (retrieval, tags):
         kind.add_argument("--space", default="starter", help="the space to measure (default: %(default)s)")
         kind.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -26,16 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     # Here, not above: help must not wait for these.
+    from retrieval.evaluation.classifier_protocol import evaluate_classifier
     from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
     from retrieval.evaluation.tags_protocol import evaluate_tags
     from retrieval.search.query import By
     from retrieval.spaces.registry import get_space
 
-    space = get_space(arguments.space)
-    if arguments.kind == "retrieval":
-        figures = evaluate_retrieval(arguments.captions, space, by=By.parse(arguments.by)).to_json()
+    if arguments.kind == "tags" and arguments.classifier:
+        figures = evaluate_classifier(arguments.labels, arguments.classifier).to_json()
+    elif arguments.kind == "retrieval":
+        figures = evaluate_retrieval(
+            arguments.captions, get_space(arguments.space), by=By.parse(arguments.by)
+        ).to_json()
     else:
-        figures = evaluate_tags(arguments.labels, space).to_json()
+        figures = evaluate_tags(arguments.labels, get_space(arguments.space)).to_json()
     print(json.dumps(figures, indent=2) if arguments.json else "\n".join(_lines(figures)))
     return 0
 

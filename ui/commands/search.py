@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--under", metavar="DIR", help="only files below this folder")
     parser.add_argument("--after", metavar="D", help="taken at or after: 2024, 2024-06, 2024-06-01, 2024-06-01T12:30")
     parser.add_argument("--before", metavar="D", help="taken before")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="LABEL", help="only what bears this tag (repeated: all of them)"
+    )
     parser.add_argument("--space", metavar="S", help="the space to search in (default: see `vidi models --use`)")
     parser.add_argument(
         "--by",
@@ -49,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             under=arguments.under,
             after=arguments.after,
             before=arguments.before,
+            tags=arguments.tag,
             space=arguments.space,
             by=arguments.by,
             top=arguments.top,

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DatasetError
 from retrieval.evaluation import embedded_items
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval, rank_both_ways
-from retrieval.evaluation.tags_protocol import class_vectors, evaluate_tags
-from retrieval.evaluation.templates import TEMPLATES
+from retrieval.evaluation.tags_protocol import evaluate_tags
 from retrieval.search.media_vectors import MediaVectors, UnreadableMedia
 from retrieval.types import Float32Array
 
@@ -145,15 +144,3 @@ def test_zero_shot_chooses_among_the_labels_as_written(tmp_path: Path) -> None:
 def test_any_of_an_items_labels_is_right(tmp_path: Path) -> None:
     table = labels(tmp_path, "red.jpg,green", "red.jpg,red", "green.jpg,green")
     assert evaluate_tags(table, ColourSpace()).top1 == 100
-
-
-def test_classes_are_means_over_the_template_ensemble() -> None:
-    vectors = class_vectors(ColourSpace(), ["red", "green", "{odd}"] + ["blue"] * 10)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 1, 0] + [1] * 10, atol=1e-6)
-    np.testing.assert_allclose(vectors[1], [0, 1, 0], atol=1e-6)
-
-
-def test_the_ensemble_is_clips() -> None:
-    assert len(set(TEMPLATES)) == 80
-    assert all(template.count("{}") == 1 for template in TEMPLATES)
-    assert {"a photo of a {}.", "itap of the {}.", "a {} in a video game."} <= set(TEMPLATES)

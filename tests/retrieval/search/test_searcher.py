@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from retrieval.errors import LibraryError, QueryError, UnknownSpaceError
 from retrieval.search import searcher
 from retrieval.search.query import Query
+from retrieval.search.results import Tag
 from retrieval.search.searcher import Searcher
 from retrieval.store.lookup import FileFilter
+from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
+from retrieval.store.tags import Tags
 from retrieval.types import MediaKind
 
 MakeSearcher = Callable[..., Searcher]
@@ -226,8 +229,31 @@ def test_the_chance_knows_how_much_was_compared(filled: Any, make_searcher: Make
 def test_tags_come_from_the_kept_track(filled: Any, make_searcher: MakeSearcher) -> None:
     filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
     hits = make_searcher().search(Query("1 0 0 0")).hits
-    assert [(tag.label, tag.score) for tag in hits[0].tags] == [("goldfish", 0.875)]
+    assert [(tag.label, tag.source) for tag in hits[0].tags] == [("fish", "imagenet"), ("goldfish", "imagenet")]
     assert hits[1].tags == ()
+
+
+def test_peoples_tags_stand_before_the_tracks_and_refusals_hide_it(filled: Any, make_searcher: MakeSearcher) -> None:
+    filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
+    Tags(filled.catalog).add(["Anna"], [1])
+    Tags(filled.catalog).remove(["Goldfish"], [1])
+    (hit, *_) = make_searcher().search(Query("1 0 0 0")).hits
+    assert [tag.label for tag in hit.tags] == ["Anna", "fish"]
+
+
+def test_tags_of_a_run_take_the_place_of_the_track(filled: Any, make_searcher: MakeSearcher) -> None:
+    filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
+    TagWork(filled.catalog, "test", "1", TrackSource("x", 1)).write([AssetTags(1, {"pond": 0.8})])
+    (hit, *_) = make_searcher().search(Query("1 0 0 0")).hits
+    assert hit.tags == (Tag("pond", 0.8, "test"),)
+
+
+def test_only_what_bears_the_tags_is_found(filled: Any, make_searcher: MakeSearcher) -> None:
+    Tags(filled.catalog).add(["Anna"], [1])
+    hits = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("anna",)), anyway=True)).hits
+    assert [tag.label for hit in hits for tag in hit.tags] == ["Anna"]
+    with pytest.raises(QueryError, match=r"nothing has the tag 'Ann'; did you mean Anna\?"):
+        make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("Ann",))))
 
 
 def test_an_empty_library_says_how_to_fill_it(library: Any, make_searcher: MakeSearcher) -> None:

@@ -1,0 +1,178 @@
+"""Tags as people see them, and tags by hand. What people say outranks what machines say.
+
+A tag that a person refused is hidden, whoever says it. Names are compared without regard to case.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select
+from sqlalchemy.orm import aliased
+
+from retrieval.errors import QueryError
+from retrieval.store.catalog import Catalog
+from retrieval.store.conditions import under
+from retrieval.store.labels import KEYWORDS_TAGGER, PEOPLE_TAGGER, label_ids, label_name, tagger_id
+from retrieval.store.schema import Asset, File, Label, Tag, Tagger, TagResult
+
+__all__ = ["KnownTags", "ShownTag", "TaggedFile", "Tags", "has_tag"]
+
+_IDS_PER_QUERY = 500
+_BY_PEOPLE = (PEOPLE_TAGGER[0], KEYWORDS_TAGGER[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTag:
+    """A tag of an asset: of several who say it, people first, then the surest."""
+
+    label: str
+    score: float
+    source: str
+    """``people``, or the name of a tagger."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTags:
+    """All that is known of the tags of an asset."""
+
+    shown: tuple[ShownTag, ...] = ()
+    """People's first, then the surest first."""
+    refused: frozenset[str] = frozenset()
+    """Names that a person refused, case folded."""
+    is_seen: bool = False
+    """A machine has looked at it, whatever it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedFile:
+    """A present file, and the asset that it holds."""
+
+    path: bytes
+    asset_id: int
+
+
+def has_tag(name: str) -> ColumnElement[bool]:
+    """A condition on rows of ``asset``: somebody says ``name`` of it, and nobody refused it."""
+    said = exists().where(Tag.asset_id == Asset.id, Tag.label_id.in_(_label_ids(name)), Tag.refused.is_(False))
+    refusing = aliased(Tag)
+    refused = exists().where(refusing.asset_id == Asset.id, refusing.label_id.in_(_label_ids(name)), refusing.refused)
+    return said & ~refused
+
+
+def _label_ids(name: str) -> Any:
+    """The labels that are ``name`` in any case. SQLite lowers ASCII alone: of others the usual cases are tried."""
+    wanted = label_name(name)
+    cases = {wanted, wanted.lower(), wanted.upper(), wanted.capitalize(), wanted.title()}
+    return select(Label.id).where(or_(func.lower(Label.name) == wanted.lower(), Label.name.in_(cases)))
+
+
+class Tags:
+    """Reads tags from a catalog, and writes those that people give. Safe to share between threads."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._engine = catalog.engine
+
+    def check(self, names: Iterable[str]) -> None:
+        """See that each of ``names`` is the tag of something.
+
+        Raises:
+            QueryError: one is not; the message names the nearest that there is.
+        """
+        with self._engine.connect() as connection:
+            for name in names:
+                if not label_name(name):
+                    raise QueryError("the tag is empty; give a name such as dog")
+                if connection.scalar(select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name))).limit(1)) is None:
+                    raise QueryError(f"nothing has the tag {name!r}; {_hint(connection, name)}")
+
+    def of(self, asset_ids: Sequence[int]) -> dict[int, list[ShownTag]]:
+        """The tags of each asset, people's first, then the surest first. One that nobody has tagged is left out."""
+        return {asset_id: list(known.shown) for asset_id, known in self.known(asset_ids).items()}
+
+    def known(self, asset_ids: Sequence[int]) -> dict[int, KnownTags]:
+        """What is known of each asset that a tagger has seen, or a person tagged."""
+        rows: defaultdict[int, list[Any]] = defaultdict(list)
+        columns = select(Tag.asset_id, Label.name, Tagger.name.label("tagger"), Tag.score, Tag.refused)
+        statement = columns.join(Label, Label.id == Tag.label_id).join(Tagger, Tagger.id == Tag.tagger_id)
+        seen: set[int] = set()
+        with self._engine.connect() as connection:
+            for chunk in _chunks(asset_ids):
+                for row in connection.execute(statement.where(Tag.asset_id.in_(chunk))):
+                    rows[row.asset_id].append(row)
+                seen.update(connection.scalars(select(TagResult.asset_id).where(TagResult.asset_id.in_(chunk))))
+        return {asset_id: _known(rows.get(asset_id, []), asset_id in seen) for asset_id in seen | rows.keys()}
+
+    def files(self, roots: Sequence[bytes] = ()) -> list[TaggedFile]:
+        """The present files whose content is known (under ``roots``, if there are any), in the order of their paths."""
+        statement = select(File.path, File.asset_id).where(File.present, File.asset_id.is_not(None))
+        if roots:
+            statement = statement.where(or_(*map(under, roots)))
+        with self._engine.connect() as connection:
+            rows = connection.execute(statement.order_by(File.path))
+            return [TaggedFile(row.path, row.asset_id) for row in rows]
+
+    def counts(self, asset_ids: Sequence[int]) -> list[tuple[str, int]]:
+        """How many of the assets bear each tag, the most frequent first."""
+        counted = Counter(tag.label for tags in self.of(asset_ids).values() for tag in tags)
+        return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0].casefold()))
+
+    # -- by hand; the caller holds the write lock ----------------------------------------------------------------
+
+    def add(self, labels: Sequence[str], asset_ids: Sequence[int]) -> None:
+        """People say that the assets bear these tags."""
+        self._say(labels, asset_ids, refused=False)
+
+    def remove(self, labels: Sequence[str], asset_ids: Sequence[int]) -> None:
+        """People say that the assets don't bear these tags: no one's tag of such a name is shown any more."""
+        self._say(labels, asset_ids, refused=True)
+
+    def _say(self, labels: Sequence[str], asset_ids: Sequence[int], *, refused: bool) -> None:
+        with self._engine.begin() as connection:
+            people = tagger_id(connection, *PEOPLE_TAGGER)
+            for label in labels:
+                known = list(connection.scalars(_label_ids(label)))
+                label_id = known[0] if known else label_ids(connection, [label])[label]
+                for chunk in _chunks(asset_ids):
+                    same = Tag.label_id.in_([label_id, *known])
+                    connection.execute(delete(Tag).where(Tag.tagger_id == people, same, Tag.asset_id.in_(chunk)))
+                    said = {"tagger_id": people, "label_id": label_id, "score": 1.0, "refused": refused}
+                    rows = [{"asset_id": asset_id} | said for asset_id in chunk]
+                    connection.execute(insert(Tag.__table__), rows)  # type: ignore[arg-type]
+
+
+def _known(rows: Sequence[Any], is_seen: bool) -> KnownTags:
+    refused = frozenset(row.name.casefold() for row in rows if row.refused)
+    best: dict[str, ShownTag] = {}
+    for row in sorted(rows, key=_rank):
+        key = row.name.casefold()
+        if key not in refused and key not in best:
+            best[key] = ShownTag(row.name, row.score, "people" if row.tagger in _BY_PEOPLE else row.tagger)
+    return KnownTags(tuple(best.values()), refused, is_seen)
+
+
+def _rank(row: Any) -> tuple[bool, float, str]:
+    return (row.tagger not in _BY_PEOPLE, -row.score, row.name)
+
+
+def _hint(connection: Connection, name: str) -> str:
+    known = {
+        label.casefold(): label
+        for label in connection.scalars(select(Label.name).where(Label.id.in_(select(Tag.label_id))))
+    }
+    if not known:
+        return "nothing has been tagged yet: run `vidi tag`"
+    near = get_close_matches(name.casefold(), known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(known[each] for each in near)}?"
+    return "`vidi tag` shows the tags that there are"
+
+
+def _chunks(values: Sequence[int]) -> Iterable[list[int]]:
+    listed = list(dict.fromkeys(values))
+    for start in range(0, len(listed), _IDS_PER_QUERY):
+        yield listed[start : start + _IDS_PER_QUERY]

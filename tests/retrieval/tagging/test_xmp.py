@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.errors import DatasetError
+from retrieval.media.xmp import parse_xmp
+from retrieval.tagging.xmp import SidecarTags, tagged_sidecar
+
+DARKTABLE = """<?xml version="1.0" encoding="UTF-8"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <!-- by hand -->
+  <rdf:Description rdf:about=""
+    xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+    xmlns:darktable="http://darktable.sf.net/"
+    xmlns:dc="http://purl.org/dc/elements/1.1/"
+   xmp:Rating="4"
+   darktable:note="two&#10;lines &amp; &lt;more&gt;">
+   <dc:subject>
+    <rdf:Bag>
+     <rdf:li>Anna</rdf:li>
+     <rdf:li>Dog</rdf:li>
+    </rdf:Bag>
+   </dc:subject>
+   <dc:title><rdf:Alt><rdf:li xml:lang="x-default">Ours &amp; yours</rdf:li></rdf:Alt></dc:title>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+"""
+
+
+def subjects(content: bytes, name: str = "dc:subject") -> list[str]:
+    found = re.search(rf"<{name}\b.*?</{name}>", content.decode(), re.DOTALL)
+    return re.findall(r"<rdf:li[^>]*>(.*?)</rdf:li>", found[0]) if found else []
+
+
+def changed(content: bytes | None, *labels: str, hierarchy: tuple[str, ...] = ()) -> bytes:
+    made = tagged_sidecar(content, SidecarTags(labels, hierarchy))
+    assert made is not None
+    return made
+
+
+def test_a_new_sidecar_holds_the_tags_and_what_lies_above_them() -> None:
+    made = changed(None, "dog", "beach", hierarchy=("animal|dog",))
+    assert subjects(made) == subjects(made, "vidi:tags") == ["dog", "beach"]
+    assert subjects(made, "lr:hierarchicalSubject") == ["animal|dog"]
+    assert made.decode().startswith('<?xpacket begin="\ufeff"')
+
+
+def test_whatever_else_is_in_it_stays() -> None:
+    made = changed(DARKTABLE.encode(), "beach").decode()
+    for part in re.findall(r'\S+="[^"]*"|<!--.*?-->|<rdf:li.*?</rdf:li>', DARKTABLE.split("?>")[1]):
+        assert part in made, part
+
+
+def test_a_persons_keyword_is_neither_doubled_nor_removed() -> None:
+    made = changed(DARKTABLE.encode(), "dog", "beach")
+    assert subjects(made) == ["Anna", "Dog", "beach"]
+    assert subjects(made, "vidi:tags") == ["beach"]
+    again = changed(made, "dog")
+    assert subjects(again) == ["Anna", "Dog"]
+    assert subjects(again, "vidi:tags") == []
+
+
+def test_a_tag_that_a_person_took_out_stays_out() -> None:
+    made = changed(None, "dog", "beach")
+    edited = re.sub(rb"<rdf:li>dog</rdf:li>", b"", made, count=1)
+    assert subjects(changed(edited, "dog", "beach", "snow")) == ["beach", "snow"]
+
+
+def test_what_vidi_wrote_is_not_read_back_as_what_people_said() -> None:
+    made = changed(DARKTABLE.encode(), "dog", "beach", hierarchy=("nature|beach",))
+    assert parse_xmp(made).keywords == parse_xmp(DARKTABLE.encode()).keywords == ("Anna", "Dog")
+
+
+def test_nothing_to_change_changes_nothing() -> None:
+    made = changed(DARKTABLE.encode(), "beach", hierarchy=("nature|beach",))
+    assert tagged_sidecar(made, SidecarTags(("beach",), ("nature|beach",))) is None
+    assert tagged_sidecar(DARKTABLE.encode(), SidecarTags(("anna",))) is None
+
+
+def test_a_sidecar_with_another_prefix_for_rdf() -> None:
+    other = DARKTABLE.replace("rdf:", "r:").replace("xmlns:rdf", "xmlns:r")
+    made = changed(other.encode(), "beach").decode()
+    assert "<r:li>beach</r:li>" in made
+    assert "rdf:" not in made
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_other_encodings_are_read(encoding: str) -> None:
+    text = DARKTABLE.replace(' encoding="UTF-8"', "")
+    assert subjects(changed(text.encode(encoding), "beach")) == ["Anna", "Dog", "beach"]
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "it is no XML that can be read"),
+        ("<x:xmpmeta", "it is no XML that can be read"),
+        ("<html/>", "it is XML, but no XMP"),
+        (BOMB, "it is no XML that can be read"),
+        (OUTSIDE, "it is no XML that can be read"),
+        (DARKTABLE.replace("UTF-8", "klingon"), "it is no XML that can be read"),
+    ],
+    ids=["empty", "cut", "html", "bomb", "outside", "encoding"],
+)
+def test_what_is_no_xmp_is_told(content: str, told: str) -> None:
+    with pytest.raises(DatasetError, match=told):
+        tagged_sidecar(content.encode(), SidecarTags(("dog",)))
+
+
+words = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cn"), max_codepoint=0xFFFD), min_size=1
+)
+
+
+@given(st.lists(words, unique_by=str.casefold), st.lists(words, unique_by=str.casefold))
+def test_any_tags_go_in_and_out_again(first: list[str], second: list[str]) -> None:
+    made = tagged_sidecar(DARKTABLE.encode(), SidecarTags(tuple(first)))
+    made = tagged_sidecar(made or DARKTABLE.encode(), SidecarTags(tuple(second))) or made
+    emptied = tagged_sidecar(made or DARKTABLE.encode(), SidecarTags(())) or made or DARKTABLE.encode()
+    assert subjects(emptied) == ["Anna", "Dog"]

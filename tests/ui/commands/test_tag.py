@@ -1,0 +1,166 @@
+"""`vidi tag` as a person types it, over a library that is filled straight through the schema."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.experts.appearance import Appearance
+from retrieval.store.catalog import Catalog
+from retrieval.store.intake import FoundFile, Intake
+from retrieval.store.results import MediaRecord, SegmentRecord
+from retrieval.tagging.imagenet import ImageNetTagger
+from retrieval.types import FeatureTrack, MediaFacts, MediaKind
+from ui.command_line import main
+from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
+
+Captured = pytest.CaptureFixture[str]
+GOLDEN, ZEBRA, WINDSOR_TIE = 207, 340, 906
+
+
+def fill(library: Path, media: Path) -> None:
+    """Three pictures: a golden retriever, a zebra, and a person who is taken for a tie."""
+    times = np.zeros((1, 2), np.float32)
+    with Catalog(library, create=True) as catalog:
+        intake = Intake(catalog, ("frames", "test"))
+        space = catalog.space("plain", "1", 2, normalized=True)
+        names = {"dog.jpg": GOLDEN, "zebra.jpg": ZEBRA, "aunt.jpg": WINDSOR_TIE}
+        found = [FoundFile(bytes(media / name), "picture", 1, 1, place) for place, name in enumerate(names)]
+        ids = intake.take_in(found, [], [])
+        records = []
+        for place, (file_id, number) in enumerate(zip(ids, names.values(), strict=True)):
+            classes = [number, *range(100, 109), 0.98, *[0.0] * 9]
+            tracks = {
+                (ImageNetTagger.source.expert, "1"): FeatureTrack(times, np.array([classes], np.float16)),
+                (Appearance.name, "1"): FeatureTrack(times, np.zeros((1, 1280), np.float16)),
+            }
+            facts, hashed = MediaFacts(MediaKind.PICTURE), bytes([place] * 32)
+            vectors = np.zeros((1, 2), np.float32)
+            records.append(MediaRecord(file_id, hashed, facts, [SegmentRecord()], vectors, tracks))
+        intake.write(space, records, [])
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for name in ("dog.jpg", "zebra.jpg", "aunt.jpg"):
+        (folder / name).touch()
+    return folder
+
+
+@pytest.fixture
+def vidi(tmp_path: Path, media: Path) -> Callable[..., int]:
+    library = tmp_path / "library"
+    fill(library, media)
+    return lambda *arguments: main(["--library", str(library), *map(str, arguments)])
+
+
+def test_the_most_frequent_tags_and_how_many_bear_them(vidi: Callable[..., int], capsys: Captured) -> None:
+    assert vidi("tag", "--classifier", "imagenet") == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == ["1  dog", "1  Golden Retriever", "1  zebra"]
+    assert "imagenet: 3 tags for 2 of 3 pictures and videos" in shown.err
+    assert vidi("tag", "--classifier", "imagenet", "--top", "1") == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == ["1  dog", "   and 2 other tags; --top shows more"]
+    assert shown.err == "imagenet: nothing new\n"
+
+
+def test_both_taggers_are_used_when_nothing_is_asked_for(vidi: Callable[..., int], capsys: Captured) -> None:
+    assert vidi("tag") == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["photo", "imagenet"]
+
+
+def test_named_files_are_shown_one_by_one(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    assert vidi("tag", "--classifier", "imagenet", media / "aunt.jpg", media / "dog.jpg") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{media}/aunt.jpg: no tag"
+    assert lines[1].startswith(f"{media}/dog.jpg: dog (")
+
+
+def test_by_hand_and_hidden(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    assert vidi("tag", "--add", "Anna", "--remove", "dog", media / "dog.jpg") == 0
+    assert vidi("tag", "--json", "--classifier", "imagenet", media / "dog.jpg") == 0
+    printed = json.loads("{" + capsys.readouterr().out.split("{", 1)[1])
+    (file,) = printed["files"]
+    assert [(tag["label"], tag["source"]) for tag in file["tags"]] == [
+        ("Anna", "people"),
+        ("Golden Retriever", "imagenet"),
+    ]
+    assert printed["taggers"][0]["assets"] == 0
+
+
+def test_csv_has_a_row_a_tag(vidi: Callable[..., int], media: Path, tmp_path: Path) -> None:
+    assert vidi("tag", "--classifier", "imagenet", "--csv", tmp_path / "tags.csv") == 0
+    with (tmp_path / "tags.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["path", "label", "score", "source"]
+    assert [row[:2] for row in rows[1:]] == [
+        [f"{media}/dog.jpg", "dog"],
+        [f"{media}/dog.jpg", "Golden Retriever"],
+        [f"{media}/zebra.jpg", "zebra"],
+    ]
+
+
+def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    command = ("tag", "--classifier", "imagenet", "--xmp")
+    assert vidi(*command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 sidecars would be made, 0 would be changed.",
+        f"  in {media}",
+        "Nothing is written yet: add --write.",
+    ]
+    assert not list(media.glob("*.xmp"))
+    assert vidi(*command, "--write", "--xmp-name", "replaced") == 0
+    assert capsys.readouterr().out.splitlines()[0] == "2 sidecars made, 0 changed."
+    assert sorted(path.name for path in media.glob("*.xmp")) == ["dog.xmp", "zebra.xmp"]
+    assert "animal|dog|Golden Retriever" in (media / "dog.xmp").read_text()
+
+
+def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, media: Path) -> None:
+    assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", "--xmp-to", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dog.jpg.xmp", "zebra.jpg.xmp"]
+    assert not list(media.glob("*.xmp"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--add", "x"), "--add and --remove need the files to tag"),
+        (("--add", "x", "--labels", "f", "p"), "by hand; leave out --classifier"),
+        (("--add", " ", "MEDIA"), "the label is empty; give a name such as dog"),
+        (("--add", "x", "--remove", "X", "MEDIA"), "'x' is both to be added and to be removed"),
+        (("--add", "x", "--json", "MEDIA"), "run `vidi tag --json PATH...`"),
+        (("--space", "starter"), "--space chooses what compares the labels"),
+        (("--write",), "--write and --xmp-to are about sidecars; add --xmp"),
+        (("--csv", "MEDIA"), "is a folder; give --csv the name of a file"),
+    ],
+)
+def test_wrong_usage(
+    vidi: Callable[..., int], media: Path, capsys: Captured, arguments: tuple[str, ...], told: str
+) -> None:
+    assert vidi("tag", *(str(media) if each == "MEDIA" else each for each in arguments)) == EXIT_USAGE
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--classifier", "phot"), "there is no classifier 'phot'"),
+        (("--labels", "/nowhere.txt"), "/nowhere.txt can't be read"),
+        (("/nowhere",), "nothing that is indexed lies at /nowhere"),
+    ],
+)
+def test_expected_failures(vidi: Callable[..., int], capsys: Captured, arguments: tuple[str, ...], told: str) -> None:
+    assert vidi("tag", *arguments) == EXIT_FAILURE
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""

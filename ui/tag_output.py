@@ -1,0 +1,163 @@
+"""Tags by hand, and tags as lines, CSV, JSON and sidecars."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.tag import roots_of
+from retrieval.errors import UsageError
+from retrieval.search.results import path_json
+from retrieval.settings import library_path
+from retrieval.store.catalog import Catalog
+from retrieval.store.files import replacing
+from retrieval.store.labels import label_name
+from retrieval.store.tags import ShownTag, Tags
+from retrieval.tagging.hierarchy import path_of
+from retrieval.tagging.sidecars import SidecarNaming, SidecarReport, sidecar_paths, update_sidecars
+from retrieval.tagging.xmp import SidecarTags
+from ui.presentation import chance, readable
+from ui.wording import plural
+
+__all__ = [
+    "FileTags",
+    "file_lines",
+    "library_lines",
+    "tag_by_hand",
+    "tagged_files",
+    "write_csv",
+    "write_xmp",
+]
+
+_SCORE_DIGITS = 4
+_NAMED_MOST = 20
+
+Library = str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileTags:
+    """A present file and its tags."""
+
+    path: bytes
+    tags: tuple[ShownTag, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `vidi tag --json` prints it."""
+        tags = [{"label": t.label, "score": round(t.score, _SCORE_DIGITS), "source": t.source} for t in self.tags]
+        return {**path_json(self.path), "tags": tags}
+
+
+def tagged_files(library: Library, paths: Sequence[str]) -> list[FileTags]:
+    """The files of the library, or those under ``paths``, with their tags."""
+    with Catalog(library_path(library)) as catalog:
+        tags = Tags(catalog)
+        files = tags.files(roots_of(catalog, paths))
+        known = tags.of([file.asset_id for file in files])
+    return [FileTags(file.path, tuple(known.get(file.asset_id, ()))) for file in files]
+
+
+def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
+    """Give the files under ``paths`` the tags ``add``, and refuse them the tags ``remove``.
+
+    Raises:
+        UsageError: a label is empty, or stands on both sides.
+        LibraryError: nothing indexed lies at one of the paths, or the library can't be written.
+    """
+    if not all(map(label_name, (*add, *remove))):
+        raise UsageError("the label is empty; give a name such as dog")
+    if both := {label_name(label).casefold() for label in add} & {label_name(label).casefold() for label in remove}:
+        raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
+    with Catalog(library_path(library)) as catalog:
+        tags = Tags(catalog)
+        assets = [file.asset_id for file in tags.files(roots_of(catalog, paths))]
+        with catalog.lock():
+            tags.add(add, assets)
+            tags.remove(remove, assets)
+
+
+def library_lines(library: Library, top: int) -> list[str]:
+    """The most frequent tags of the library, with how many pictures and videos bear each."""
+    with Catalog(library_path(library)) as catalog:
+        tags = Tags(catalog)
+        assets = {file.asset_id for file in tags.files()}
+        counts = tags.counts(sorted(assets))
+    if not counts:
+        return ["Nothing has a tag."]
+    width = len(f"{counts[0][1]:,}")
+    lines = [f"{count:>{width},}  {label}" for label, count in counts[:top]]
+    if len(counts) > top:
+        lines.append(f"{'':{width}}  and {plural(len(counts) - top, 'other tag')}; --top shows more")
+    return lines
+
+
+def file_lines(library: Library, paths: Sequence[str], top: int) -> list[str]:
+    """The tags of each file, people's first, each with the chance that it is right."""
+    lines = []
+    for file in tagged_files(library, paths):
+        said = ", ".join(_said(tag) for tag in file.tags[:top])
+        lines.append(f"{readable(os.fsdecode(file.path))}: {said or 'no tag'}")
+    return lines
+
+
+def _said(tag: ShownTag) -> str:
+    return tag.label if tag.source == "people" else f"{tag.label} ({chance(tag.score)})"
+
+
+def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
+    """Write ``path,label,score,source``, whole or not at all; how many rows."""
+    rows = [
+        (file.path.decode("utf-8", "backslashreplace"), tag.label, f"{tag.score:.{_SCORE_DIGITS}f}", tag.source)
+        for file in tagged_files(library, paths)
+        for tag in file.tags
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "label", "score", "source"))
+    writer.writerows(rows)
+    path = Path(target).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{target} is a folder; give --csv the name of a file")
+    with replacing(path.absolute()) as temporary:
+        temporary.write_text(text.getvalue(), "utf-8", newline="")
+        temporary.chmod(0o644)
+    return len(rows)
+
+
+def write_xmp(library: Library, paths: Sequence[str], naming: str, folder: str | None, *, write: bool) -> list[str]:
+    """Write the tags into sidecars, or say what would be written; lines for a person."""
+    tagged = {Path(os.fsdecode(file.path)): file.tags for file in tagged_files(library, paths)}
+    there = [path for path in tagged if os.path.lexists(path)]
+    to = Path(folder).expanduser().absolute() if folder else None
+    places = sidecar_paths(there, SidecarNaming(naming), to)
+    wanted = {
+        place: _sidecar_tags([tag for own in pictures for tag in tagged[own]]) for place, pictures in places.items()
+    }
+    return list(_told(update_sidecars(wanted, write=write), write=write))
+
+
+def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
+    labels = list(dict.fromkeys(tag.label for tag in tags))
+    # Every tag stands in the tree, too: darktable and Immich read tags from there.
+    return SidecarTags(tuple(labels), tuple("|".join(path_of(label)) for label in labels))
+
+
+def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:
+    made, changed = ("made", "changed") if write else ("would be made", "would be changed")
+    yield f"{plural(len(report.created), 'sidecar')} {made}, {len(report.changed):,} {changed}."
+    if report.unchanged:
+        yield f"{plural(len(report.unchanged), 'sidecar')} already hold what they should."
+    folders = sorted({path.parent for path in (*report.created, *report.changed)})
+    for folder in folders[:_NAMED_MOST]:
+        yield f"  in {readable(folder)}"
+    if len(folders) > _NAMED_MOST:
+        yield f"  and in {plural(len(folders) - _NAMED_MOST, 'other folder')}"
+    for path, reason in report.left_alone:
+        yield f"Left alone: {readable(path)}: {reason}."
+    if not write and (report.created or report.changed):
+        yield "Nothing is written yet: add --write."
