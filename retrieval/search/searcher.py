@@ -131,7 +131,8 @@ def _on_disk(asset: LiveAsset) -> LiveAsset | None:
 
 
 def _exists(path: bytes) -> bool:
-    return os.path.lexists(path)
+    """A link that leads nowhere just now is left out until its drive is back."""
+    return os.path.exists(path)
 
 
 def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
