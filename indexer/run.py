@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from indexer.companions import FoundPair, is_sidecar, owners_of
+from indexer.companions import FoundPair, sidecars_at
 from indexer.describe import describe_silent_assets
 from indexer.job import Job
 from indexer.meter import Meter
@@ -196,9 +196,12 @@ class Session:
         self, job: Job, survey: Survey, report: IndexReport, roots: Sequence[bytes], places: Sequence[bytes]
     ) -> None:
         """The same, where only some places below the roots have changed."""
-        beside = owners_of(place for place in places if is_sidecar(place))
+        # What happened to a main file may make work of its parts, at which nothing changed.
+        sidecars = list(sidecars_at(places))
+        beside = {owner for sidecar in sidecars for owner in sidecar.owners} | Parts(job.catalog).paths_beside(places)
         there = [place for place in dict.fromkeys([*places, *sorted(beside)]) if _is_to_be_scanned(place)]
         survey.run(there, library=job.library, territory=self.territory, whole=False)
+        survey.companions += [sidecar for sidecar in sidecars if os.path.lexists(sidecar.path)]
         self._take_companions(job, survey, report, retry=False)
         pending = self._pending(job, survey, there, retry=False)
         self._work(job, report, pending)

@@ -10,7 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from retrieval.paths import display_of
@@ -137,10 +150,8 @@ class Intake:
         """
         with self._engine.begin() as connection:
             made = _insert_files(connection, new)
-            for file_id, file in changed:
-                connection.execute(update(File).where(File.id == file_id).values(**_file_values(file)))
-                connection.execute(delete(Failure).where(Failure.file_id == file_id))
-                connection.execute(delete(Part).where(Part.file_id == file_id))  # it may be no such clip any more
+            if changed:
+                _update_files(connection, changed)
             if back:
                 with words_follow(connection, back):
                     connection.execute(
@@ -368,6 +379,19 @@ def _insert_files(connection: Connection, files: Sequence[FoundFile]) -> list[in
     table = File.metadata.tables[File.__tablename__]
     rows = [_file_values(file) | {"display": display_of(file.path)[:_DISPLAY_MOST]} for file in files]
     return list(connection.scalars(insert(table).returning(table.c.id), rows))
+
+
+def _update_files(connection: Connection, files: Sequence[tuple[int, FoundFile]]) -> None:
+    """All at once: a drive that gives its files other inodes each time that it is mounted changes every one."""
+    rows = [{f"new_{name}": value for name, value in _file_values(file).items()} for _, file in files]
+    values: dict[str, BindParameter[object]] = {name.removeprefix("new_"): bindparam(name) for name in rows[0]}
+    statement = update(File.__table__).where(File.id == bindparam("changed"))  # type: ignore[arg-type]
+    connection.execute(
+        statement.values(**values), [row | {"changed": id_} for row, (id_, _) in zip(rows, files, strict=True)]
+    )
+    for chunk in chunks([file_id for file_id, _ in files], _PATHS_PER_QUERY):
+        connection.execute(delete(Failure).where(Failure.file_id.in_(chunk)))
+        connection.execute(delete(Part).where(Part.file_id.in_(chunk)))  # it may be no such clip any more
 
 
 def _failed_for_good(tried_with: str) -> ColumnElement[bool]:

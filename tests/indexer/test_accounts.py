@@ -66,7 +66,15 @@ def troubled(tmp_path: Path, write_file: WriteFile) -> Iterator[tuple[Path, int]
     (tree / "drive").symlink_to(tmp_path / "unplugged")
     (tree / "self").symlink_to(tree / "self")
     write_file(tree / "album.jpg" / "inside.jpg")  # a folder with a media name
-    for name in ("notes.txt", "more.TXT", "good.xmp", "no suffix", ".hidden.jpg", ".cache/thumbnail.jpg"):
+    for name in (
+        "notes.txt",
+        "more.TXT",
+        "good.xmp",
+        "of nothing.xmp",
+        "no suffix",
+        ".hidden.jpg",
+        ".cache/thumbnail.jpg",
+    ):
         write_file(tree / name)
     write_file(tree / "locked" / "unseen.jpg")
     with socket.socket(socket.AF_UNIX) as server:
