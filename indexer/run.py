@@ -37,6 +37,7 @@ from retrieval.store.descriptions import fill_text_index
 from retrieval.store.index_updates import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.looks import Looks
+from retrieval.store.lost_tracks import damaged_tracks, lost_tracks
 from retrieval.store.parts import Parts
 from retrieval.store.sweep import sweep_orphans
 
@@ -179,6 +180,8 @@ class Session:
         """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
         job.intake.add_roots(root for root in roots if os.path.lexists(root))
         survey.run(roots, library=job.library, territory=self.territory)
+        look_for = damaged_tracks if rehash else lost_tracks
+        job.intake.forget_tracks(list(look_for(job.catalog, job.expert[1], job.notice)))
         self._take_companions(job, survey, report, retry=retry)
         describe_silent_assets(job, roots, report)
         embed_from_tracks(job, self._expert, report)

@@ -31,6 +31,7 @@ from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
 from retrieval.store.descriptions import words_follow
 from retrieval.store.epochs import begin_epoch
+from retrieval.store.lost_tracks import LostTrack, forget_tracks
 from retrieval.store.parts import is_left_to_main
 from retrieval.store.results import (
     LOOK_STAGE,
@@ -109,7 +110,7 @@ class KnownAsset:
 
     id: int
     needs_decoding: bool
-    """It has no result in the space, and no track that the space could be computed from."""
+    """It has no track that the space could be computed from, though it was cut this way or has no result there."""
 
 
 class Intake:
@@ -226,9 +227,8 @@ class Intake:
     def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow, expert: Expert) -> dict[bytes, KnownAsset]:
         """The assets of contents that were seen before."""
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
-        statement = select(Asset.content_hash, Asset.id, ~finished & ~self._has_track(expert)).where(
-            Asset.content_hash.in_(hashes)
-        )
+        needs_decoding = (~finished | self._is_cut()) & ~self._has_track(expert)
+        statement = select(Asset.content_hash, Asset.id, needs_decoding).where(Asset.content_hash.in_(hashes))
         with self._engine.connect() as connection:
             return {row[0]: KnownAsset(row[1], row[2]) for row in connection.execute(statement)}
 
@@ -252,9 +252,12 @@ class Intake:
 
     def forget_track(self, asset_id: int, expert: Expert) -> None:
         """A track can't be read any more: its row goes, so that the asset is decoded again."""
-        key = (Track.asset_id == asset_id, Track.expert == expert[0], Track.version == expert[1])
+        self.forget_tracks([LostTrack(asset_id, expert[1])])
+
+    def forget_tracks(self, lost: Sequence[LostTrack]) -> None:
+        """The same of many; their assets stay finished where they are."""
         with self._engine.begin() as connection:
-            connection.execute(delete(Track).where(*key))
+            forget_tracks(connection, lost)
 
     def _has_track(self, expert: Expert) -> ColumnElement[bool]:
         """The asset was cut this way, and its track has a row for each segment."""
@@ -273,6 +276,16 @@ class Intake:
             exists()
             .where(kept.asset_id == Asset.id, kept.expert == expert[0], kept.version == expert[1])
             .where(kept.count == segments)
+            .correlate(Asset)
+        )
+
+    def _is_cut(self) -> ColumnElement[bool]:
+        """The asset has segments of this cut: there was a track."""
+        method, version = self._segmentation
+        return (
+            exists()
+            .where(Segmentation.asset_id == Asset.id, Segment.segmentation_id == Segmentation.id)
+            .where(Segmentation.method == method, Segmentation.version == version)
             .correlate(Asset)
         )
 

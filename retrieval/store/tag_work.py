@@ -18,6 +18,7 @@ from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import under
 from retrieval.store.labels import label_ids, tagger_id
+from retrieval.store.lost_tracks import LostTrack, forget_tracks
 from retrieval.store.schema import (
     Asset,
     Embedding,
@@ -108,9 +109,10 @@ class TagWork:
     def next(self, after: int, limit: int, notice: Callable[[str], None]) -> tuple[list[AssetRows], int | None]:
         """The next assets above id ``after``, and the id to go on from; None when there are no more.
 
-        A track that can't be read is left out, and ``notice`` is told in one line.
+        A track that can't be read is left out, ``notice`` is told in one line, and the next run makes it again.
         """
         statement = self._unseen(Asset.id, Asset.kind).where(Asset.id > after).order_by(Asset.id).limit(limit)
+        lost: list[LostTrack] = []
         with self._engine.connect() as connection:
             kinds = {row.id: row.kind for row in connection.execute(statement)}
             if not kinds:
@@ -118,7 +120,10 @@ class TagWork:
             if isinstance(self._source, SpaceSource):
                 found = self._vectors(connection, kinds)
             else:
-                found = self._tracks(connection, kinds, notice)
+                found, lost = self._tracks(connection, kinds, notice)
+        if lost:
+            with self._engine.begin() as connection:
+                forget_tracks(connection, lost)
         return found, max(kinds)
 
     def write(self, results: Sequence[AssetTags]) -> None:
@@ -190,27 +195,30 @@ class TagWork:
 
     # -- what is looked at -----------------------------------------------------------------------------------
 
-    def _tracks(self, connection: Connection, kinds: dict[int, str], notice: Callable[[str], None]) -> list[AssetRows]:
+    def _tracks(
+        self, connection: Connection, kinds: dict[int, str], notice: Callable[[str], None]
+    ) -> tuple[list[AssetRows], list[LostTrack]]:
         assert isinstance(self._source, TrackSource)
-        columns = (Track.asset_id, Track.count, Track.dim, Track.times, Track.features, Track.path)
+        columns = (Track.asset_id, Track.version, Track.count, Track.dim, Track.times, Track.features, Track.path)
         statement = (
             select(*columns)
             .where(Track.asset_id.in_(list(kinds)), Track.expert == self._source.expert, Track.dim == self._source.dim)
             .order_by(Track.id)  # of several versions, the newest is read
         )
-        stored = {row.asset_id: StoredTrack(*row[1:]) for row in connection.execute(statement)}
+        stored = {row.asset_id: (row.version, StoredTrack(*row[2:])) for row in connection.execute(statement)}
         videos = [asset_id for asset_id in stored if kinds[asset_id] == MediaKind.VIDEO.value]
         segments = _segments(connection, videos)
-        found = []
-        for asset_id, track in stored.items():
+        found, lost = [], []
+        for asset_id, (version, track) in stored.items():
             try:
                 features = np.asarray(read_track(track, self._catalog.library).features, np.float32)
             except LibraryError as error:
-                notice(str(error))
+                notice(f"{error}; so does the next `vidi index`")
+                lost.append(LostTrack(asset_id, version))
                 continue
             cut = next((ids for ids in segments.get(asset_id, []) if len(ids) == len(features)), ())
             found.append(AssetRows(asset_id, features, cut))
-        return found
+        return found, lost
 
     def _vectors(self, connection: Connection, kinds: dict[int, str]) -> list[AssetRows]:
         assert isinstance(self._source, SpaceSource)
