@@ -36,7 +36,7 @@ def lost_tracks(catalog: Catalog, version: str, notice: Callable[[str], None]) -
         rows = connection.execute(statement).all()
     lost = []
     for asset_id, path, count, dim in rows:
-        file = catalog.library / path
+        file = catalog.library / str(path)
         if not has_whole_size(file, count, dim):
             notice(f"the feature file {file} is gone or cut; what it came of is decoded again")
             lost.append(LostTrack(asset_id, version))
