@@ -12,8 +12,9 @@ from sqlalchemy import Connection, delete, select, update
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog
-from retrieval.store.schema import File, Track
+from retrieval.store.schema import Asset, File, Track
 from retrieval.store.tracks import StoredTrack, has_whole_size, read_track
+from retrieval.types import MediaKind
 
 __all__ = ["LostTrack", "damaged_tracks", "forget_tracks", "lost_tracks"]
 
@@ -31,7 +32,9 @@ class LostTrack:
 def lost_tracks(catalog: Catalog, version: str, notice: Callable[[str], None]) -> list[LostTrack]:
     """Those of ``version`` whose file is gone or cut, which its size tells; ``notice`` is told of each."""
     columns = (Track.asset_id, Track.path, Track.count, Track.dim)
-    statement = select(*columns).where(Track.path.is_not(None), Track.version == version)
+    # A picture's track is a row. To be read only to learn that, the rows of all pictures are too many.
+    long = select(Asset.id).where(Asset.kind != MediaKind.PICTURE.value)
+    statement = select(*columns).where(Track.asset_id.in_(long), Track.path.is_not(None), Track.version == version)
     with catalog.engine.connect() as connection:
         rows = connection.execute(statement).all()
     lost = []
