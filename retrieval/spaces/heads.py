@@ -36,6 +36,7 @@ from retrieval.types import Float32Array
 __all__ = [
     "CLASSES",
     "FEATURES",
+    "KERNEL_TENSORS",
     "SENTENCE",
     "Head",
     "KernelPart",
@@ -125,6 +126,10 @@ class MlpPart:
         return unit(x @ self.linear + _gelu(x @ self.hidden + self.hidden_bias) @ self.out + self.linear_bias)
 
 
+KERNEL_TENSORS: Final = ("step", "gamma", "out", "bias")
+"""Of a :class:`KernelPart`, beside its landmarks."""
+
+
 @dataclass(frozen=True)  # without slots: it keeps what it made of its landmarks
 class KernelPart:
     """Nearness to landmarks, mapped linearly. The landmarks are kept as whole numbers of ``step``, in int8.
@@ -150,7 +155,7 @@ class KernelPart:
 
     @cached_property
     def _places(self) -> tuple[Float32Array, Float32Array]:
-        """The landmarks [l, i] and their squared lengths [l]: to make them anew for every batch took half of its time."""
+        """The landmarks [l, i] and their squared lengths [l]: made anew for every batch, they took half of its time."""
         places = np.asarray(self.landmarks * self.step, np.float32)
         return places, (places * places).sum(1)
 
@@ -185,7 +190,7 @@ class Head:
             WeightsError: a tensor is missing, or the tensors do not fit together.
         """
         mlp = {part: _tensor(tensors, f"{name}.mlp.{part}") for part in MlpPart.__slots__}
-        kernel = {part: _tensor(tensors, f"{name}.kernel.{part}") for part in ("step", "gamma", "out", "bias")}
+        kernel = {part: _tensor(tensors, f"{name}.kernel.{part}") for part in KERNEL_TENSORS}
         landmarks = _tensor(tensors, f"{name}.kernel.landmarks").astype(np.int8)
         gate = (_tensor(tensors, f"{name}.{part}") for part in cls.__slots__[2:])
         return cls(MlpPart(**mlp), KernelPart(landmarks, **kernel), *gate)
