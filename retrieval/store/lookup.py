@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -21,7 +21,7 @@ from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
-__all__ = ["AssetSegments", "FileFilter", "LiveAsset", "Lookup", "SpaceUse"]
+__all__ = ["AssetSegments", "FileFilter", "LiveAsset", "Lookup"]
 
 _VALUES_PER_QUERY = 1000
 _BIGGEST = 2**63 - 1
@@ -64,14 +64,6 @@ class AssetSegments:
     times: Float32Array | None
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceUse:
-    """A space, and how many assets are finished in it."""
-
-    space: SpaceRow
-    assets: int
-
-
 class Lookup:
     """Reads from a catalog. Safe to share between threads."""
 
@@ -79,15 +71,15 @@ class Lookup:
         self._catalog = catalog
         self._engine = catalog.engine
 
-    def spaces(self, name: str | None = None) -> list[SpaceUse]:
-        """The spaces (of ``name``) that have results, newest version first."""
-        finished = select(func.count()).where(Result.space_id == Space.id).scalar_subquery()
-        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized, finished)
-        statement = select(*columns).where(finished > 0).order_by(Space.id.desc())
+    def spaces(self, name: str | None = None) -> list[SpaceRow]:
+        """The spaces (of ``name``) that have vectors or results, newest version first. Nothing is counted."""
+        used = or_(exists().where(Embedding.space_id == Space.id), exists().where(Result.space_id == Space.id))
+        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized)
+        statement = select(*columns).where(used).order_by(Space.id.desc())
         if name is not None:
             statement = statement.where(Space.name == name)
         with self._engine.connect() as connection:
-            return [SpaceUse(SpaceRow(*row[:-1]), row[-1]) for row in connection.execute(statement)]
+            return [SpaceRow(*row) for row in connection.execute(statement)]
 
     def vector_ids(self, space: SpaceRow, wanted: FileFilter) -> Int64Array:
         """``[n]`` ids of the vectors whose asset has a present file that meets ``wanted``."""
@@ -170,7 +162,8 @@ class Lookup:
                 first_ones = select(Embedding.vector).where(own).order_by(Embedding.vector_id).limit(count)
                 rows = list(connection.scalars(first_ones))
         whole = [np.frombuffer(row, "<f2") for row in rows if len(row) == 2 * space.dim]
-        return np.array(whole, np.float32).reshape(-1, space.dim)
+        vectors = np.array(whole, np.float32).reshape(-1, space.dim)
+        return vectors[np.isfinite(vectors).all(axis=1)]
 
     def tracks(
         self, asset_ids: Sequence[int], expert: str, notice: Callable[[str], None] = lambda line: None

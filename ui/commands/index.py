@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="S",
         help="the space to embed into: starter, or open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path "
-        "(default: what `vidi models --use` chose, else starter; may be repeated)",
+        "(default: the one that a search of the library takes, in a new one starter; may be repeated)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
