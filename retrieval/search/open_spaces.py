@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from subprocess import Popen
 from threading import RLock
 
 from retrieval.errors import LibraryError, QueryError
+from retrieval.search.background_training import BackgroundTraining
 from retrieval.search.default_space import default_space
-from retrieval.search.tuning import tuning_queries
 from retrieval.spaces.space import Space
-from retrieval.store.background_training import start_training
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, Notice, open_index
 from retrieval.store.lookup import Lookup
@@ -41,7 +39,7 @@ class OpenSpaces:
         self._indexes: dict[int, CatalogIndex] = {}
         self._version: int | None = None
         self._found: dict[str | None, tuple[Space, SpaceRow]] = {}
-        self._training: dict[int, tuple[Popen[bytes], int]] = {}
+        self._training = BackgroundTraining(catalog)
 
     def open(self, name: str | None) -> OpenSpace:
         """The space called ``name``, with every vector that is committed now.
@@ -94,13 +92,5 @@ class OpenSpaces:
         else:
             self._indexes[row.id].refresh()
             # Not at the first search: a process that asks once is gone before it could have the good of it.
-            self._train(space, row, self._indexes[row.id])
+            self._training.offer(space, row, self._indexes[row.id])
         return self._indexes[row.id]
-
-    def _train(self, space: Space, row: SpaceRow, index: CatalogIndex) -> None:
-        """Have an index that was outgrown trained beside us; once for each doubling, whatever comes of it."""
-        process, tried_at = self._training.get(row.id, (None, 0))
-        if process is not None and process.poll() is None:
-            return
-        if index.outgrown and len(index) >= 2 * tried_at:
-            self._training[row.id] = (start_training(self._catalog, row, tuning_queries(space)), len(index))
