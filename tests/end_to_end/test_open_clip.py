@@ -129,6 +129,30 @@ def test_status_says_which_of_several_spaces_a_search_takes(
     assert json.loads(vidi("status", "--json", library=library).stdout)["default_space"] == "starter"
 
 
+def test_two_spaces_are_filled_by_one_command_with_a_report_a_line(
+    space: str, tmp_path: Path, vidi: Callable[..., Any], draw_pictures: Callable[..., None]
+) -> None:
+    draw_pictures(tmp_path / "media", count=2, first=5000)
+    done = vidi("index", tmp_path / "media", "--space", space, "--space", "starter", "--space", space, "--json")
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [report["indexed"] for report in reports] == [2, 2]
+    with Library(tmp_path / "library") as opened:
+        assert {use.name: use.assets for use in opened.status().census.spaces} == {space: 2, "starter": 2}
+
+
+def test_a_second_space_that_can_not_be_had_is_told_before_the_first_is_filled(
+    tmp_path: Path, vidi: Callable[..., Any], draw_pictures: Callable[..., None]
+) -> None:
+    draw_pictures(tmp_path / "media", count=1)
+    absent = "open_clip/ViT-B-32/laion2b_s34b_b79k"
+    done = vidi("index", tmp_path / "media", "--space", "starter", "--space", absent)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert line.startswith(f"vidi: the model {absent} is not on this machine, and the hub that has it can't be reached")
+    assert "connect and try again, or copy its file here and name it: --space open_clip/ViT-B-32/PATH" in line
+    assert not (tmp_path / "library").exists()
+
+
 def test_what_is_not_indexed_is_not_chosen(library: Path) -> None:
     with (
         Library(library) as opened,
