@@ -63,8 +63,10 @@ class GpuCopy:
             return None
         try:
             _, places = self._on_gpu.search(queries, wanted)
+            if not ((places >= 0) & (places < len(self._ids))).all():  # FAISS itself would read beyond its memory
+                raise ValueError(f"it gave places outside of {len(self._ids):,}")
             vectors = self._codes.reconstruct_batch(places.reshape(-1)).reshape(*places.shape, -1)
-        except Exception as error:  # noqa: BLE001 as above; a place that is none is an error, too
+        except Exception as error:  # noqa: BLE001 as above
             logger.info("vidi: searches leave the GPU alone: %s", error)
             self._on_gpu = None
             return None

@@ -110,6 +110,18 @@ def test_one_that_fails_is_left_alone(index: FlatIndex, made: list[StandIn], mon
     assert [copy.asked for copy in made] == [[]]
 
 
+@pytest.mark.parametrize("place", [-1, COUNT])
+def test_one_that_finds_what_there_is_not_is_left_alone(
+    index: FlatIndex, made: list[StandIn], monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    expected = index.search(QUERIES, 4)[1]
+    nowhere = np.full((len(QUERIES), 36), place)
+    monkeypatch.setattr(StandIn, "search", lambda self, queries, k: (nowhere.astype(np.float32), nowhere))
+    for _ in range(3):
+        np.testing.assert_array_equal(index.search(QUERIES, 4)[1], expected)
+    assert len(made) == 1
+
+
 def test_one_without_room_is_left_alone(index: FlatIndex, made: list[StandIn], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> Any:
         raise RuntimeError("out of memory")
