@@ -26,6 +26,7 @@ from retrieval.errors import LibraryError
 from retrieval.experts.expert import FrameExpert
 from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
+from retrieval.search.default_space import default_space
 from retrieval.search.tuning import tuning_queries
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
@@ -66,9 +67,9 @@ def index(
 ) -> IndexReport:
     """Index pictures, videos and sounds under ``paths`` into ``library`` (default: the platform's).
 
-    ``space`` is the one to embed into: by default the one chosen for the library, else the starter.
-    Only what is missing is done: running again continues. A file that can't be used is recorded with its reason,
-    and the run goes on. ``notice`` receives plain lines about what was passed over; ``progress`` at most ten
+    ``space`` is the one to embed into: by default the one that a search of the library takes; in a new one that is the
+    starter. Only what is missing is done: running again continues. A file that can't be used is recorded with its
+    reason, and the run goes on. ``notice`` receives plain lines about what was passed over; ``progress`` at most ten
     states a second. Stopped by Ctrl-C, the run commits what is finished and reports ``interrupted``.
 
     Raises:
@@ -93,7 +94,7 @@ class Session:
         progress: ProgressCallback | None = None,
         notice: Callable[[str], None] = _ignore,
     ) -> None:
-        """Opens nothing yet. ``space``: by default the one chosen for the library, else the starter.
+        """Opens nothing yet. ``space``: by default the one that a search of the library takes, else the starter.
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
@@ -281,7 +282,7 @@ def _default_space(library: Path) -> str:
     if not (library / CATALOG_NAME).exists():
         return DEFAULT_SPACE
     with Catalog(library) as catalog:
-        return catalog.default_space or DEFAULT_SPACE
+        return default_space(catalog)
 
 
 def _job(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from retrieval.search.chances import Chances
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.ranking import find_moments
-from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, Moment
 
 __all__ = ["Judge", "Judged"]
@@ -44,13 +46,20 @@ class Judge:
         asked = [asset.id for asset in assets]
         new = [asset_id for asset_id in dict.fromkeys(asked) if asset_id not in self._judged]
         segments = self._lookup.segments(self._opened.row, new)
-        for asset_id in new:
-            own = segments.get(asset_id)
-            self._judged[asset_id] = None if own is None else self._judge(own.vectors, own.times)
+        self._judged |= dict.fromkeys(new) | dict(self._judge(segments))
         return {asset_id: judged for asset_id in asked if (judged := self._judged[asset_id]) is not None}
 
-    def _judge(self, vectors: Float32Array, times: Float32Array | None) -> Judged:
-        scores = vectors @ self._query
-        best = vectors[[scores.argmax()]]  # its looks stand for those of the whole video
-        likely = self._chances.of(scores, best)
-        return Judged(float(likely.max()), times, likely)
+    def _judge(self, segments: Mapping[int, AssetSegments]) -> Iterator[tuple[int, Judged]]:
+        """What has one vector is judged together: comparing each alone with all that a calibration knows takes long."""
+        single = [asset_id for asset_id, own in segments.items() if len(own.vectors) == 1]
+        if single:
+            vectors = np.concatenate([segments[asset_id].vectors for asset_id in single])
+            likely = self._chances.of(vectors @ self._query, vectors)
+            for asset_id, chance in zip(single, likely, strict=True):
+                yield asset_id, Judged(float(chance), segments[asset_id].times, chance[None])
+        for asset_id, own in segments.items():
+            if len(own.vectors) > 1:
+                scores = own.vectors @ self._query
+                best = own.vectors[[scores.argmax()]]  # its looks stand for those of the whole video
+                likely = self._chances.of(scores, best)
+                yield asset_id, Judged(float(likely.max()), own.times, likely)

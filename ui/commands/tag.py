@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     chosen.add_argument("--labels", metavar="FILE", help="tag with your own words: a text file, a label a line")
     parser.add_argument(
-        "--space", metavar="S", help="the space that compares --labels with pictures (default: starter)"
+        "--space", metavar="S", help="the space that compares --labels with pictures (default: the library's)"
     )
     parser.add_argument("--top", type=whole_number(1), default=30, metavar="N", help="show at most so many tags")
     hand = parser.add_argument_group("by hand")
@@ -120,8 +120,15 @@ def _taggers(arguments: argparse.Namespace) -> list[Tagger]:
     from retrieval.tagging.registry import DEFAULT_TAGGERS, get_label_tagger, get_tagger
 
     if arguments.labels:
-        return [get_label_tagger(arguments.labels, arguments.space)]
+        return [get_label_tagger(arguments.labels, arguments.space or _space_of(arguments.library))]
     return [get_tagger(name) for name in dict.fromkeys(arguments.classifier or DEFAULT_TAGGERS)]
+
+
+def _space_of(library: str | None) -> str:
+    from retrieval.library import Library
+
+    with Library(library) as opened:
+        return opened.default_space
 
 
 def _summary(report: TagReport) -> list[str]:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", type=Path, help="a picture or a video")
     parser.add_argument("asked", metavar="QUERY OR TAG", help="what was searched for, or a tag")
     parser.add_argument("--out", metavar="FILE", type=Path, help="the picture to write (default: NAME.why.png, here)")
-    parser.add_argument("--space", metavar="S", help="the space that reads a query (default: starter)")
+    parser.add_argument("--space", metavar="S", help="the space that reads a query (default: the library's)")
     parser.add_argument("--at", metavar="SECONDS", type=float, help="the time in a video (default: where it fits best)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
@@ -29,10 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain, draw, and say what was drawn."""
     # Here, not above: help must not wait for them.
     from retrieval.search.why import explain
-    from retrieval.spaces.registry import DEFAULT_SPACE, get_space
+    from retrieval.spaces.registry import get_space
 
     out = _out(arguments.path, arguments.out)
-    space = get_space(arguments.space or DEFAULT_SPACE)
+    space = get_space(arguments.space or _space_of(arguments.library))
     found = explain(arguments.path, arguments.asked, space, at_seconds=arguments.at)
     _write(out, _picture(arguments.path, found.time_seconds), found.heat)
     across, down = found.peak
@@ -55,6 +55,19 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("Nothing in the picture speaks for it.", file=sys.stderr)
     return 0
+
+
+def _space_of(library: str | None) -> str:
+    """The space in which an answer was found that named none; the starter where nothing is indexed."""
+    from retrieval.errors import LibraryError
+    from retrieval.library import Library
+    from retrieval.spaces.registry import DEFAULT_SPACE
+
+    try:
+        with Library(library) as opened:
+            return opened.default_space
+    except LibraryError:
+        return DEFAULT_SPACE
 
 
 def _out(path: Path, out: Path | None) -> Path:
