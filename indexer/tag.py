@@ -37,8 +37,9 @@ def tag(
 ) -> TagReport:
     """Tag what of the library (under ``paths``, if there are any) the taggers have not seen at their version.
 
-    ``settings`` are for taggers that read pixels: files are decoded for them. A batch is one transaction: stopped at any instant, what is committed stays, and the next run goes on. What an
-    older version of a tagger said of an asset goes when the newer has seen it.
+    A batch is one transaction: stopped at any instant, what is committed stays, and the next run goes on. What an
+    older version of a tagger said of an asset goes when the newer has seen it. ``settings`` are for taggers that read
+    pixels, for which files are decoded; one that can't be is told, and the run goes on.
 
     Raises:
         LibraryError: there is no library, no indexed file lies at one of ``paths``, or it can't be written.

@@ -65,8 +65,9 @@ def open_published(name: str) -> PublishedClassifier:
     """The classifier of published weights.
 
     ``name`` is one of :data:`~retrieval.models.published.PUBLISHED`, or the one by which timm or the hub know the same
-    weights: their file is in the hub's cache on this machine, or comes from the hub. Or it is ``MODEL=FILE``, such as ``cpvt_s=weights.pth``, for a file that is here already: then MODEL
-    is such a name too, or a size of :mod:`retrieval.models.named`.
+    weights: their file is in the hub's cache on this machine, or comes from the hub. Or it is ``MODEL=FILE``, such as
+    ``cpvt_s=weights.pth``, for a file that is here already: then MODEL is such a name too, or a size of
+    :mod:`retrieval.models.named`.
 
     Raises:
         ModelError: no weights and no model have that name.

@@ -21,7 +21,7 @@ from retrieval.tagging.tagger import Tagger
 from retrieval.tagging.trained import sure_classes, tagger_name
 from retrieval.types import Float32Array, PictureForm
 
-__all__ = ["OwnClassesTagger", "PixelTagger", "PublishedTagger"]
+__all__ = ["OwnClassesTagger", "PixelLogits", "PixelTagger", "PublishedTagger"]
 
 _AT_ONCE: Final = 64
 _USUAL_SIDE: Final = 224
@@ -46,10 +46,8 @@ class PixelTagger(Tagger, Protocol):
         """Rows ``[n, d]`` of ``pixels`` ``[n, s, s, 3]``; n is 1 or more."""
 
 
-class _Looking:
-    """Pixels to calibrated logits, a bounded number of pictures at once."""
-
-    source: Final = PixelSource()
+class PixelLogits:
+    """Pixels to calibrated logits, on a GPU where there is one, a bounded number of pictures at once."""
 
     def __init__(self, classifier: ReadsPixels) -> None:
         if classifier.picture_input is None:
@@ -59,12 +57,19 @@ class _Looking:
 
     @property
     def form(self) -> PictureForm:
+        """The whole picture, squashed."""
         return PictureForm(self._size, self._size)
 
     def load(self) -> None:
+        """Load the model now, where the first call would.
+
+        Raises:
+            WeightsError: the weights can't be read, or are of another model.
+        """
         _ = self._on_pixels
 
-    def _logits(self, pixels: NDArray[np.uint8]) -> Float32Array:
+    def __call__(self, pixels: NDArray[np.uint8]) -> Float32Array:
+        """``pixels`` ``[n, s, s, 3]`` to ``[n, classes]``; n is 1 or more."""
         step = max(1, _AT_ONCE * _USUAL_SIDE**2 // max(_USUAL_SIDE, self._size) ** 2)
         parts = [self._on_pixels(pixels[start : start + step]) for start in range(0, len(pixels), step)]
         return np.concatenate(parts)
@@ -74,6 +79,22 @@ class _Looking:
         import torch
 
         return self._classifier.on_pixels(device="cuda" if torch.cuda.is_available() else "cpu")
+
+
+class _Looking:
+    """What taggers from pixels have in common."""
+
+    source: Final = PixelSource()
+
+    def __init__(self, classifier: ReadsPixels) -> None:
+        self._classifier = classifier
+        self._logits = PixelLogits(classifier)
+        self.load = self._logits.load
+
+    @property
+    def form(self) -> PictureForm:
+        """How it wants its pictures."""
+        return self._logits.form
 
     def _digest(self, *parts: str) -> str:
         """Of the weights, of how they are read, and of ``parts``."""
@@ -125,7 +146,7 @@ class PublishedTagger(_Looking):
         return self._names.labels
 
     def look(self, pixels: NDArray[np.uint8]) -> Float32Array:
-        """``[n, 20]``: the ten likeliest classes and their probabilities, as indexing keeps them of the embedded one."""
+        """``[n, 20]``: the ten likeliest classes, then their probabilities, as indexing keeps them."""
         return np.concatenate(top_classes(self._logits(pixels), CLASSES_KEPT), axis=1, dtype=np.float32)
 
     def chances(self, rows: Float32Array) -> Float32Array:
