@@ -197,10 +197,10 @@ def colour_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def write_head(tmp_path: Path) -> Callable[..., Path]:
-    """Writes the folder of a linear head that takes its first features for its logits; ``card`` is as of
-    :func:`write_classifier`."""
+    """Writes the folder of a linear head, of ``weights`` and no bias; by default it takes its first features for its
+    logits. ``card`` is as of :func:`write_classifier`."""
 
-    def write(name: str = "head", **card: Any) -> Path:
+    def write(name: str = "head", weights: Any = None, **card: Any) -> Path:
         import numpy as np
         from safetensors.numpy import save
 
@@ -208,7 +208,8 @@ def write_head(tmp_path: Path) -> Callable[..., Path]:
         from retrieval.models.classifier_files import HeadWeights
 
         classes = len(card.get("classes", ("red", "blue")))
-        head = HeadWeights((np.eye(classes, Appearance.dim, dtype=np.float32),), (np.zeros(classes, np.float32),))
+        own = np.eye(classes, Appearance.dim, dtype=np.float32) if weights is None else weights
+        head = HeadWeights((own,), (np.zeros(classes, np.float32),))
         features = {"expert": Appearance.name, "version": Appearance.version}
         return write_classifier(tmp_path / name, save(dict(head.tensors())), **({"features": features} | card))
 

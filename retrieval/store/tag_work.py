@@ -46,6 +46,7 @@ class TrackSource:
     expert: str
     dim: int
     version: str | None = None
+    """The expert's own; tracks have behind it, after a ``+``, how the asset was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +201,10 @@ class TagWork:
 
     def _own_tracks(self) -> list[ColumnElement[bool]]:
         assert isinstance(self._source, TrackSource)
-        version = [] if self._source.version is None else [Track.version == self._source.version]
-        return [Track.expert == self._source.expert, Track.dim == self._source.dim, *version]
+        own = [Track.expert == self._source.expert, Track.dim == self._source.dim]
+        if (version := self._source.version) is not None:
+            own.append(or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True)))
+        return own
 
     def _space(self) -> Select[Any]:
         assert isinstance(self._source, SpaceSource)

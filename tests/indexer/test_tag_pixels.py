@@ -68,7 +68,9 @@ def said(library: Path) -> dict[str, list[str]]:
         tags = Tags(catalog)
         files = tags.files()
         known = tags.of([file.asset_id for file in files])
-        return {Path(os.fsdecode(file.path)).name: [tag.label for tag in known.get(file.asset_id, [])] for file in files}
+        return {
+            Path(os.fsdecode(file.path)).name: [tag.label for tag in known.get(file.asset_id, [])] for file in files
+        }
 
 
 def rows(library: Path, statement: Any) -> list[tuple[Any, ...]]:

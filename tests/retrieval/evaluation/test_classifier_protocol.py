@@ -17,7 +17,7 @@ from retrieval.search.media_vectors import MediaVectors, UnreadableMedia
 
 @pytest.fixture
 def _media(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No picture is opened: ``207-208.jpg`` is likeliest class 207, then 208; of a name without a number there is no picture."""
+    """No file is opened: ``207-208.jpg`` is likeliest class 207, then 208; a name without a number has no picture."""
 
     def embed(paths: Iterable[Path], space: Any, _settings: object) -> Iterator[Any]:
         for key, path in enumerate(paths):
@@ -78,7 +78,7 @@ def test_a_trained_head_is_measured_by_its_own_classes(tmp_path: Path, write_hea
 @pytest.mark.usefixtures("_media")
 def test_a_head_on_other_features_is_refused(tmp_path: Path, write_head: Callable[..., Path]) -> None:
     head = write_head(features={"expert": "appearance", "version": "older"})
-    with pytest.raises(ModelError, match="reads features of appearance older, this vidi has .*; train it again"):
+    with pytest.raises(ModelError, match=r"reads features of appearance older, this vidi has .*; train it again"):
         evaluate_classifier(table(tmp_path, "1.jpg,red"), str(head))
 
 
