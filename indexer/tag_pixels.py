@@ -135,11 +135,11 @@ class PixelRun:
                     self._encode()
             case Finished(stat=stat):
                 copy = look.files.copies[look.copy]
-                if (stat.size_bytes, stat.mtime_ns) != (copy.size_bytes, copy.modified_ns):
-                    self._fail(look, _CHANGED)
-                else:
+                if copy.is_same(stat.size_bytes, stat.mtime_ns, stat.inode):
                     look.is_finished = True
                     self._gather()
+                else:
+                    self._fail(look, _CHANGED)
             case Failed():
                 self._fail(look, outcome.reason)
 

@@ -25,6 +25,11 @@ class KnownCopy:
     """What its name promises."""
     size_bytes: int
     modified_ns: int
+    inode: str
+
+    def is_same(self, size_bytes: int, modified_ns: int, inode: int) -> bool:
+        """Nothing about the file says that its content may differ."""
+        return (self.size_bytes, self.modified_ns, self.inode) == (size_bytes, modified_ns, str(inode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ def files_of(catalog: Catalog, asset_ids: Sequence[int]) -> list[AssetFiles]:
 
 
 def _copies(connection: Connection, asset_ids: Sequence[int]) -> Iterator[tuple[int, tuple[KnownCopy, ...]]]:
-    columns = (File.asset_id, File.path, File.kind, File.size_bytes, File.modified_ns)
+    columns = (File.asset_id, File.path, File.kind, File.size_bytes, File.modified_ns, File.inode)
     statement = (
         select(*columns)
         .where(File.asset_id.in_(asset_ids), File.present, File.needs_reading.is_(False))

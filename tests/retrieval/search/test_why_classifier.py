@@ -10,9 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
 from retrieval.errors import ModelError, QueryError
 from retrieval.models.classifier_files import read_classifier as read_trained
+from retrieval.models.named import build_model, config_of
 from retrieval.models.picture_tower import read_classifier
 from retrieval.models.rollout import class_heat
 from retrieval.search.why import explain_class
@@ -70,6 +72,15 @@ def test_of_a_transformer_it_is_the_heat_of_its_attention(tmp_path: Path, colour
     assert classifier.picture_input is not None
     wanted = class_heat(classifier.model(), classifier.picture_input.normalise(pixels[None])[0], [0])  # type: ignore[arg-type]
     np.testing.assert_allclose(found.heat, wanted, atol=1e-5)
+
+
+def test_weights_in_a_file_have_imagenets_names(both: Path, tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        save_file(dict(build_model(config_of("vit_mini", classes=1000)).state_dict()), tmp_path / "w.safetensors")
+    name = f"vit_mini={tmp_path / 'w.safetensors'}"
+    dog, retriever = (explain_class(both, label, name) for label in ("dog", "golden_retriever"))
+    assert (dog.source, dog.heat.shape) == ("vit_mini", (8, 8))
+    assert 0 < retriever.score < dog.score < 1
 
 
 def test_the_command_draws_it_over_the_whole_picture(
