@@ -68,7 +68,7 @@ def find_classifier(name: str, known: Sequence[str] = ()) -> TrainedClassifier |
     from retrieval.models.published import PUBLISHED
 
     near = get_close_matches(name.lower(), [*known, *PUBLISHED], n=1)
-    hint = f"did you mean {near[0]}?" if near else "docs/train_classifier.md lists the names"
+    hint = f"did you mean {near[0]}?" if near else "docs/picture_models.md lists the names"
     expected = ", ".join([*known, "a folder that `vidi train classifier` wrote"])
     raise ModelError(f"there is no classifier {name!r}: expected {expected}, or the name of published weights; {hint}")
 

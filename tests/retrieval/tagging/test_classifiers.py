@@ -79,7 +79,7 @@ def test_a_file_is_read_as_its_kind_of_weights_is(name: str, retriever: Path) ->
     ("name", "told"),
     [
         ("deit_s_in1", "there is no classifier 'deit_s_in1': expected photo, .*; did you mean deit_s_in1k?"),
-        ("resnet50", "or the name of published weights; docs/train_classifier.md lists the names"),
+        ("resnet50", "or the name of published weights; docs/picture_models.md lists the names"),
         ("resnet50=w.pth", "no model is called 'resnet50', as resnet50=w.pth would have it; expected one of vit_mini"),
         ("deit_tt=w.pth", "no model is called 'deit_tt', as deit_tt=w.pth would have it; did you mean deit_ti=w.pth?"),
         ("deit_ti=w.pth", "w.pth can't be read: No such file or directory; give a file of weights"),
