@@ -12,7 +12,7 @@ from ui.exit_codes import EXIT_INTERRUPTED
 from ui.wording import plural
 
 if TYPE_CHECKING:
-    from indexer.tag import TagReport
+    from indexer.tag_report import TagReport
     from retrieval.tagging.tagger import Tagger
 
 __all__ = ["add_arguments", "run"]
@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classifier",
         action="append",
         metavar="C",
-        help="photo, photo-all or imagenet; may be repeated (default: photo and imagenet)",
+        help="photo, photo-all, imagenet, a folder that `vidi train classifier` wrote, the name of published weights "
+        "such as deit_s_in1k, or MODEL=FILE; may be repeated (default: photo and imagenet)",
     )
     chosen.add_argument("--labels", metavar="FILE", help="tag with your own words: a text file, a label a line")
     parser.add_argument(
@@ -134,13 +135,15 @@ def _space_of(library: str | None) -> str:
 def _summary(report: TagReport) -> list[str]:
     lines = []
     for each in report.taggers:
-        if each.assets:
+        if each.assets or each.failed:
             lines.append(
                 f"{each.name}: {plural(each.tags, 'tag')} for {each.tagged:,} of {plural(each.assets, 'picture')} "
                 f"and videos ({each.assets_per_second:,.0f} a second)"
             )
         else:
             lines.append(f"{each.name}: nothing new")
+        if each.failed:
+            lines.append(f"{each.name} could not look at {plural(each.failed, 'file')}; the next run tries again")
         if each.lacking:
             lines.append(f"{each.name} can't see {plural(each.lacking, 'file')}; run `vidi index` on them again")
     return lines
