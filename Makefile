@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Measured on Linux x86-64 by `make measure-setup`; the README repeats them.
 DOWNLOAD_GB := 4.3
-DISK_GB := 8.1
+DISK_GB := 8.3
 FREE_GB := 12
 DEMO_LIBRARY := demo-library
 # What the set-up installs beyond the core (see pyproject.toml).
