@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from retrieval.errors import QueryError
-from retrieval.store.lookup import FileFilter
+from retrieval.store.file_filter import EVERYTHING, FileFilter
 
 __all__ = ["LETTERS_MOST", "By", "Query"]
 
@@ -47,7 +47,7 @@ class Query:
     text: str = ""
     images: tuple[Path, ...] = ()
     """Pictures to find more like; with a text, both count alike."""
-    wanted: FileFilter = field(default_factory=FileFilter)
+    wanted: FileFilter = EVERYTHING
     space: str | None = None
     """None: the library's own."""
     by: By = By.FUSED

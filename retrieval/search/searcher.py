@@ -24,6 +24,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
+from retrieval.store.file_filter import Bears, OfKind, demands, leaves_of
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.selection import Selection
 from retrieval.store.tags import Tags
@@ -65,7 +66,7 @@ class Searcher:
             LibraryError: the library is empty, or can't be read.
         """
         opened = self._spaces.open(query.space)
-        self._tags.check(query.wanted.tags)
+        self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
         vector = self._query_vector(opened.space, query)
         allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
         said = self._captions.find(query)
@@ -136,7 +137,7 @@ def _exists(path: bytes) -> bool:
 
 def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
     """What keeps the answer from being one to all of the query."""
-    if query.wanted.kind is MediaKind.SOUND:
+    if demands(query.wanted, OfKind(MediaKind.SOUND)):
         yield "sounds are listed, and can't be searched yet: an audio expert is awaited"
     if gone:
         yield (
