@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from retrieval.search.chances import Chances
 from retrieval.search.open_spaces import OpenSpace
@@ -11,7 +13,7 @@ from retrieval.search.ranking import find_moments
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.types import Float32Array, Moment
 
-__all__ = ["Judge", "Judged"]
+__all__ = ["Asked", "Judge", "Judged"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +30,30 @@ class Judged:
         return () if self.times is None else tuple(find_moments(self.times, self.by_segment))
 
 
-class Judge:
-    """Judges assets for one query, each once."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A vector ``[d]``, and what a score by it means."""
 
-    def __init__(self, lookup: Lookup, opened: OpenSpace, query: Float32Array, chances: Chances) -> None:
-        """``query`` is its vector [d]."""
+    vector: Float32Array
+    chances: Chances
+
+    def of(self, vectors: Float32Array) -> Float32Array:
+        """The chances [n] that the segments ``vectors`` [n, d] of one asset show it."""
+        scores = vectors @ self.vector
+        best = vectors[[scores.argmax()]]  # its looks stand for those of the whole video
+        return self.chances.of(scores, best)
+
+
+class Judge:
+    """Judges assets for one query, each once: that they show what is asked, and nothing of what is not."""
+
+    def __init__(self, lookup: Lookup, opened: OpenSpace, asked: Asked | None, against: Sequence[Asked] = ()) -> None:
+        """``asked`` is None where only what is not to be seen was said."""
         self._lookup = lookup
         self._opened = opened
-        self._query = query
-        self._chances = chances
+        self._asked = asked
+        self._against = against
+        self.fits_from = asked.chances.fits_from if asked else max(each.chances.fits_from for each in against)
         self._judged: dict[int, Judged | None] = {}
 
     def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
@@ -50,7 +67,7 @@ class Judge:
         return {asset_id: judged for asset_id in asked if (judged := self._judged[asset_id]) is not None}
 
     def _judge(self, vectors: Float32Array, times: Float32Array | None) -> Judged:
-        scores = vectors @ self._query
-        best = vectors[[scores.argmax()]]  # its looks stand for those of the whole video
-        likely = self._chances.of(scores, best)
+        likely = np.ones(len(vectors), np.float32) if self._asked is None else self._asked.of(vectors)
+        for each in self._against:
+            likely = likely * (1 - each.of(vectors))
         return Judged(float(likely.max()), times, likely)

@@ -43,7 +43,7 @@ from retrieval.store.schema import Asset, Description, File, Sidecar
 from retrieval.store.tags import has_tag
 from retrieval.store.text_index import holds_phrase
 
-__all__ = ["conditions_of"]
+__all__ = ["conditions_of", "nanoseconds_of"]
 
 _BIGGEST = 2**63 - 1
 _EARTH_METRES = 6_371_009.0
@@ -180,15 +180,16 @@ def _is_like(column: Any, text: str) -> ColumnElement[bool]:
 
 def _taken(after: datetime | None, before: datetime | None) -> Iterator[ColumnElement[bool]]:
     if after is not None:
-        yield _time_is(Asset.taken_at >= after, File.modified_ns >= _nanoseconds(after))
+        yield _time_is(Asset.taken_at >= after, File.modified_ns >= nanoseconds_of(after))
     if before is not None:
-        yield _time_is(Asset.taken_at < before, File.modified_ns < _nanoseconds(before))
+        yield _time_is(Asset.taken_at < before, File.modified_ns < nanoseconds_of(before))
 
 
 def _time_is(taken: ColumnElement[bool], modified: ColumnElement[bool]) -> ColumnElement[bool]:
     return case((Asset.taken_at.is_not(None), taken), else_=modified)
 
 
-def _nanoseconds(local: datetime) -> int:
+def nanoseconds_of(local: datetime) -> int:
+    """A local time without a zone as files' times are kept."""
     nanoseconds = int(local.replace(microsecond=0).timestamp()) * 1_000_000_000 + local.microsecond * 1000
     return max(-_BIGGEST, min(_BIGGEST, nanoseconds))  # past the year 2262 they don't fit the column

@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, select
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.file_filter import FileFilter
-from retrieval.store.filter_conditions import conditions_of
+from retrieval.store.filter_conditions import conditions_of, nanoseconds_of
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
@@ -110,6 +110,21 @@ class Lookup:
             asset_id: LiveAsset(asset_id, MediaKind(kind), tuple(sorted(paths[asset_id])))
             for asset_id, kind in kinds.items()
         }
+
+    def newest(self, wanted: FileFilter, count: int) -> list[int]:
+        """The first ``count`` of the assets that have a present file that meets ``wanted``, the last taken first.
+
+        Where it doesn't say when it was taken, the time counts at which its file was last modified.
+        """
+        assets = select(Asset.id, Asset.taken_at, func.max(File.modified_ns)).join(File, File.asset_id == Asset.id)
+        assets = assets.group_by(Asset.id).limit(count)
+        with self._engine.connect() as connection:
+            assets = assets.where(*conditions_of(wanted, connection))
+            taken = assets.where(Asset.taken_at.is_not(None)).order_by(Asset.taken_at.desc(), Asset.id)
+            modified = assets.where(Asset.taken_at.is_(None)).order_by(func.max(File.modified_ns).desc(), Asset.id)
+            rows = [*connection.execute(taken), *connection.execute(modified)]
+        dated = [(nanoseconds_of(at) if at is not None else modified_ns, key) for key, at, modified_ns in rows]
+        return [key for _, key in sorted(dated, key=lambda pair: (-pair[0], pair[1]))[:count]]
 
     def segments(self, space: SpaceRow, asset_ids: Sequence[int]) -> dict[int, AssetSegments]:
         """All segments of each asset, in the order of time. Damaged vectors are left out, as the index does."""
