@@ -38,16 +38,19 @@ def fraction(text: str) -> float:
 
 
 def words_kept(arguments: Sequence[str]) -> list[str]:
-    """``arguments`` in which a word with one dash, such as ``-people``, is no option to argparse; ``-h`` stays one.
+    """``arguments`` in which words that begin with a dash are no options to argparse. :func:`words_of` undoes it.
 
-    What follows ``--`` is words already. :func:`words_of` undoes it.
+    That is those with one dash, such as ``-people``, but for ``-h``, and all that follow ``--``, which itself is left
+    out.
     """
     kept: list[str] = []
-    for place, word in enumerate(arguments):
-        if word == "--":
-            return kept + list(arguments[place:])
-        is_word = word.startswith("-") and not word.startswith("--") and word not in ("-", "-h")
-        kept.append(_GUARD + word if is_word else word)
+    are_words = False
+    for argument in arguments:
+        if argument == "--" and not are_words:
+            are_words = True
+            continue
+        one_dash = not argument.startswith("--") and argument not in ("-", "-h")
+        kept.append(_GUARD + argument if argument.startswith("-") and (are_words or one_dash) else argument)
     return kept
 
 
