@@ -219,8 +219,9 @@ def test_every_field_has_an_example_that_it_takes() -> None:
 
 _PIECES = st.sampled_from(
     [
-        "beach", "-people", '"a b"', "sun^2", "kind:video", "tag:dog", "or", "and", "not", "-(", "(", ")", 
-        "near:1,2,3km", "duration:>3s", "on:2024", "has:speech", "said:x", "kin:x", "-", "^", '"', "under:x", "rating:>=4", ":", "a)",
+        "beach", "-people", '"a b"', "sun^2", "kind:video", "tag:dog", "or", "and", "not", "-(", "(", ")",
+        "near:1,2,3km", "duration:>3s", "on:2024", "has:speech", "said:x", "kin:x", "-", "^", '"', "under:x", ":",
+        "rating:>=4", "a)",
     ]
 )  # fmt: skip
 
