@@ -53,12 +53,12 @@ def test_a_whole_query_may_be_one_argument(asked: Any) -> None:
 
 
 def test_unknown_options_are_refused(asked: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="^2$"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         asked("beach", "--nope")
     assert "unrecognized arguments: --nope" in capsys.readouterr().err
 
 
 def test_help_stays_help(asked: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         asked("-h")
     assert "kind:video" in capsys.readouterr().out
