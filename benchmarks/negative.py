@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from retrieval.experts.appearance import LOGITS_ROWS, Appearance
 from retrieval.search.chances import TextChances
 from retrieval.settings import Settings
 from retrieval.spaces.starter import StarterSpace
@@ -42,9 +43,9 @@ def measure_negative(folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         reader = TowerReader(StageCache(Path(temporary)), Settings(), lambda line: None)
         read = reader.read(folder / "dev.csv", with_views=False)
-        features, _ = read.first_view()
+        features, logits = read.first_view()
     space = StarterSpace()
-    vectors = space.embed_segments({"appearance": features})
+    vectors = space.embed_segments({Appearance.name: features, LOGITS_ROWS: logits})
     counts = _counts(folder / "dev.csv")
     pairs = []
     for asked in ASKED:
