@@ -61,7 +61,7 @@ def measure_big_index(
     if not (library / CATALOG_NAME).exists():
         fill_catalog(library, mixture, count)
     with Catalog(library) as catalog:
-        space = Lookup(catalog).spaces()[0].space
+        space = Lookup(catalog).spaces()[0]
         trained = _seconds(lambda: train_index(catalog, space, lambda: mixture.draw(128, 77, texts=True)))
         before = psutil.Process().memory_info().rss
         opened, index = _timed(lambda: open_index(catalog, space))

@@ -60,8 +60,8 @@ def make_sound_files(folder: Path, seed: int = 1_000_000) -> list[Path]:
     """Write one sound file of every format into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, content in _sound_contents(seed):
-        paths.append(folder / f"good-{name}")
+    for number, (name, content) in enumerate(_sound_contents(seed)):  # by number: equal stems would be pairs
+        paths.append(folder / f"good-{number}-{name}")
         paths[-1].write_bytes(content)
     return paths
 

@@ -6,11 +6,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from retrieval.media.kinds import RAW_EXTENSIONS, kind_of
 
-__all__ = ["Companion", "FoundPair", "FoundSidecar", "companions", "companions_of", "is_sidecar", "owners_of"]
+__all__ = ["Companion", "FoundPair", "FoundSidecar", "companions", "companions_of", "is_sidecar", "sidecars_at"]
 
 _SIDECAR = ".xmp"
 _JPEGS = (".jpg", ".jpeg", ".jpe")
@@ -74,20 +73,20 @@ def companions_of(path: bytes) -> Iterator[Companion]:
             yield FoundSidecar(found.path, (path,))
 
 
-def owners_of(sidecars: Iterable[bytes]) -> set[bytes]:
-    """The media files that sidecars are about, though these may be gone; each folder is listed once."""
+def sidecars_at(paths: Iterable[bytes]) -> Iterator[FoundSidecar]:
+    """The sidecars among ``paths``, gone ones too, with the media that is there; each folder is listed once."""
     by_folder: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    for path in sidecars:
+    for path in filter(is_sidecar, paths):
         folder, name = os.path.split(path)
         by_folder[folder].append(name)
-    owners: set[bytes] = set()
     for folder, names in by_folder.items():
         try:
             media = _Media(os.listdir(folder))
         except OSError:
             continue
-        owners.update(os.path.join(folder, owner) for owner in chain(*map(media.owners, names)))
-    return owners
+        for name in names:
+            if owners := media.owners(name):
+                yield FoundSidecar(os.path.join(folder, name), tuple(os.path.join(folder, owner) for owner in owners))
 
 
 class _Media:

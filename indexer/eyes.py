@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from indexer.companions import FoundSidecar
 from indexer.scan import Blocked, scan
 from retrieval.store.intake import FoundFile
 
@@ -123,13 +124,25 @@ class PollingEye:
     def _look(self) -> dict[bytes, object]:
         began = time.monotonic()
         found: dict[bytes, object] = {
-            item.path: (item.size_bytes, item.modified_ns, item.inode) if isinstance(item, FoundFile) else item.reason
+            item.path: _state_of(item)
             for item in scan(self._folders, library=self._library)
-            if isinstance(item, FoundFile | Blocked)
+            if isinstance(item, FoundFile | FoundSidecar | Blocked)
         }
         took = time.monotonic() - began
         self._due = began + took + max(self._every_seconds, 9 * took)
         return found
+
+
+def _state_of(item: FoundFile | FoundSidecar | Blocked) -> object:
+    if isinstance(item, FoundFile):
+        return item.size_bytes, item.modified_ns, item.inode
+    if isinstance(item, Blocked):
+        return item.reason
+    try:
+        facts = os.stat(item.path)
+    except OSError as error:
+        return error.errno
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
 
 
 def is_remote(path: bytes) -> bool:

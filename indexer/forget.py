@@ -104,11 +104,11 @@ def _clear_indexes(catalog: Catalog, eraser: Eraser, notice: Callable[[str], Non
     """What is forgotten is taken out of every index; one that can't be written goes whole, and so does what else was
     derived from vectors. They are made again when they are wanted."""
     cleared: set[Path] = set()
-    for use in Lookup(catalog).spaces():
+    for space in Lookup(catalog).spaces():
         said: list[str] = []
-        update_index(catalog, use.space, said.append)
+        update_index(catalog, space, said.append)
         if not said:
-            cleared.add(index_path(catalog.library, use.space.id, use.space.name))
+            cleared.add(index_path(catalog.library, space.id, space.name))
         for line in said:
             notice(line)
     eraser.drop_derived(but=cleared)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from indexer.companions import FoundPair, is_sidecar, owners_of
+from indexer.companions import FoundPair, sidecars_at
 from indexer.describe import describe_silent_assets
 from indexer.job import Job
 from indexer.meter import Meter
@@ -26,6 +26,7 @@ from retrieval.errors import LibraryError
 from retrieval.experts.expert import FrameExpert
 from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
+from retrieval.search.default_space import default_space
 from retrieval.search.tuning import tuning_queries
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
@@ -37,6 +38,7 @@ from retrieval.store.descriptions import fill_text_index
 from retrieval.store.index_updates import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.looks import Looks
+from retrieval.store.lost_tracks import damaged_tracks, lost_tracks
 from retrieval.store.parts import Parts
 from retrieval.store.sweep import sweep_orphans
 
@@ -65,9 +67,9 @@ def index(
 ) -> IndexReport:
     """Index pictures, videos and sounds under ``paths`` into ``library`` (default: the platform's).
 
-    ``space`` is the one to embed into: by default the one chosen for the library, else the starter.
-    Only what is missing is done: running again continues. A file that can't be used is recorded with its reason,
-    and the run goes on. ``notice`` receives plain lines about what was passed over; ``progress`` at most ten
+    ``space`` is the one to embed into: by default the one that a search of the library takes; in a new one that is the
+    starter. Only what is missing is done: running again continues. A file that can't be used is recorded with its
+    reason, and the run goes on. ``notice`` receives plain lines about what was passed over; ``progress`` at most ten
     states a second. Stopped by Ctrl-C, the run commits what is finished and reports ``interrupted``.
 
     Raises:
@@ -92,7 +94,7 @@ class Session:
         progress: ProgressCallback | None = None,
         notice: Callable[[str], None] = _ignore,
     ) -> None:
-        """Opens nothing yet. ``space``: by default the one chosen for the library, else the starter.
+        """Opens nothing yet. ``space``: by default the one that a search of the library takes, else the starter.
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
@@ -179,6 +181,8 @@ class Session:
         """Look, embed what needs no decoding, decode the rest, and judge what is missing."""
         job.intake.add_roots(root for root in roots if os.path.lexists(root))
         survey.run(roots, library=job.library, territory=self.territory)
+        look_for = damaged_tracks if rehash else lost_tracks
+        job.intake.forget_tracks(list(look_for(job.catalog, job.expert[1], job.notice)))
         self._take_companions(job, survey, report, retry=retry)
         describe_silent_assets(job, roots, report)
         embed_from_tracks(job, self._expert, report)
@@ -196,9 +200,12 @@ class Session:
         self, job: Job, survey: Survey, report: IndexReport, roots: Sequence[bytes], places: Sequence[bytes]
     ) -> None:
         """The same, where only some places below the roots have changed."""
-        beside = owners_of(place for place in places if is_sidecar(place))
+        # What happened to a main file may make work of its parts, at which nothing changed.
+        sidecars = list(sidecars_at(places))
+        beside = {owner for sidecar in sidecars for owner in sidecar.owners} | Parts(job.catalog).paths_beside(places)
         there = [place for place in dict.fromkeys([*places, *sorted(beside)]) if _is_to_be_scanned(place)]
         survey.run(there, library=job.library, territory=self.territory, whole=False)
+        survey.companions += [sidecar for sidecar in sidecars if os.path.lexists(sidecar.path)]
         self._take_companions(job, survey, report, retry=False)
         pending = self._pending(job, survey, there, retry=False)
         self._work(job, report, pending)
@@ -275,7 +282,7 @@ def _default_space(library: Path) -> str:
     if not (library / CATALOG_NAME).exists():
         return DEFAULT_SPACE
     with Catalog(library) as catalog:
-        return catalog.default_space or DEFAULT_SPACE
+        return default_space(catalog)
 
 
 def _job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -57,6 +58,7 @@ class Survey:
         self._report = report
         self._notice = notice
         self._hold = hold
+        self._new: set[int] = set()
         self._unreadable: set[bytes] = set()
         self._troubles: list[TroubledPlace] = []
         self._lines = 0
@@ -126,7 +128,9 @@ class Survey:
         same = [before for before, file in old if before.is_same_as(file)]
         back = [before.id for before in same if not before.present]
         if new or changed or back:
-            self.seen.update(self._intake.take_in(new, changed, back))
+            made = self._intake.take_in(new, changed, back)
+            self._new.update(made)
+            self.seen.update(made)
         if same:
             self._looks.unblock([before.id for before in same])
         self.seen.update(before.id for before, _ in old)
@@ -177,13 +181,13 @@ class Survey:
                 "They are kept as they were, and left out of answers while they are away",
             )
             return
-        moved = self._moved(gone)
+        moved, arrived, linked = self._moved(gone)
         lost = [file_id for file_id in gone if file_id not in moved]
         self._hide(sorted(moved))
         self._report.moved += len(moved)
-        # A file at a new path was counted as a copy before its old path was found to be gone.
-        self._report.copied = max(0, self._report.copied - len(moved))
-        self._report.new = max(0, self._report.new - len(moved))
+        # A file at a new path was counted as new and as a copy before its old path was found to be gone.
+        self._report.copied = max(0, self._report.copied - linked)
+        self._report.new = max(0, self._report.new - arrived)
         if len(lost) > MISSING_SHARE_MOST * held:
             self._hold_back(
                 root,
@@ -202,17 +206,33 @@ class Survey:
         self._troubles.append(trouble)
         self._looks.add_trouble(trouble)
 
-    def _moved(self, gone: list[int]) -> set[int]:
-        """Those of ``gone`` whose content is still at another path; a part goes where its main file went."""
+    def _moved(self, gone: list[int]) -> tuple[set[int], int, int]:
+        """Those of ``gone`` whose content is still at another path; a part goes where its main file went.
+
+        With how many of them are at a path that this look found new, and how many of these for their own content.
+        """
         unreachable = set(gone)
         assets = self._intake.assets_of(gone)
-        elsewhere = {
-            asset_id
+        twins = [
+            (asset_id, twin)
             for asset_id, twin in self._intake.present_files_of(sorted(set(assets.values())))
             if twin not in unreachable
-        }
+        ]
+        elsewhere = {asset_id for asset_id, _ in twins}
         moved = {file_id for file_id, asset_id in assets.items() if asset_id in elsewhere}
-        return moved | {part for part, main in self._intake.mains_of(gone).items() if main in moved}
+        arrivals = Counter(asset_id for asset_id, twin in twins if twin in self._new)
+        arrived: set[int] = set()
+        for file_id in sorted(moved):
+            if arrivals[assets[file_id]] > 0:
+                arrivals[assets[file_id]] -= 1
+                arrived.add(file_id)
+        mains = {part: main for part, main in self._intake.mains_of(gone).items() if main in moved}
+        with_main = mains.keys() - arrived
+        return (
+            moved | mains.keys(),
+            len(arrived) + sum(mains[part] in arrived for part in with_main),
+            len(arrived),
+        )
 
     def _is_gone(self, path: bytes) -> bool:
         """Only a plain "there is no such file" counts: what can't be looked at may still be there."""

@@ -1,60 +1,29 @@
-"""A tagging run: every tagger sees the assets that it has not seen, from what indexing kept; no file is opened."""
+"""A tagging run: every tagger sees the assets that it has not seen, from what indexing kept.
+
+Files are opened for taggers that read pixels alone (:mod:`indexer.tag_pixels`).
+"""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from typing import cast
 
+from indexer.tag_pixels import PixelRun
+from indexer.tag_report import TaggerReport, TagProgress, TagReport
 from retrieval.errors import LibraryError
 from retrieval.paths import display_of
-from retrieval.settings import library_path
+from retrieval.settings import Settings, library_path
 from retrieval.store.catalog import Catalog
-from retrieval.store.tag_work import TagWork
+from retrieval.store.tag_work import PixelSource, TagWork
 from retrieval.store.tags import Tags
+from retrieval.tagging.pixels import PixelTagger
 from retrieval.tagging.tagger import Tagger, tag_assets
 
 __all__ = ["TagProgress", "TagReport", "TaggerReport", "roots_of", "tag"]
 
 _ASSETS_PER_COMMIT = 2048
-
-TagProgress = Callable[[int, int], None]
-"""Told how many assets of how many are done."""
-
-
-@dataclass(slots=True)
-class TaggerReport:
-    """What one tagger did: ``assets`` seen now, ``tags`` given to them, and the seconds from reading to commit."""
-
-    name: str
-    version: str
-    assets: int = 0
-    tagged: int = 0
-    """Assets that have a tag of it; of the others it says nothing."""
-    tags: int = 0
-    lacking: int = 0
-    """Assets that it can't see: indexing kept nothing of the kind that it looks at."""
-    elapsed_seconds: float = 0.0
-
-    @property
-    def assets_per_second(self) -> float:
-        """Features read, tags committed."""
-        return self.assets / self.elapsed_seconds if self.elapsed_seconds > 0 else 0.0
-
-
-@dataclass(slots=True)
-class TagReport:
-    """What a run did, tagger by tagger."""
-
-    taggers: list[TaggerReport] = field(default_factory=list)
-    interrupted: bool = False
-    notices: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, object]:
-        """As `vidi tag --json` prints it."""
-        rates = [asdict(each) | {"assets_per_second": round(each.assets_per_second, 1)} for each in self.taggers]
-        return {"taggers": rates, "interrupted": self.interrupted, "notices": self.notices}
 
 
 def tag(
@@ -62,18 +31,21 @@ def tag(
     library: str | os.PathLike[str] | None = None,
     *,
     paths: Iterable[str | os.PathLike[str]] = (),
+    settings: Settings | None = None,
     progress: TagProgress = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
 ) -> TagReport:
     """Tag what of the library (under ``paths``, if there are any) the taggers have not seen at their version.
 
     A batch is one transaction: stopped at any instant, what is committed stays, and the next run goes on. What an
-    older version of a tagger said of an asset goes when the newer has seen it.
+    older version of a tagger said of an asset goes when the newer has seen it. ``settings`` are for taggers that read
+    pixels, for which files are decoded; one that can't be is told, and the run goes on.
 
     Raises:
         LibraryError: there is no library, no indexed file lies at one of ``paths``, or it can't be written.
         LibraryBusyError: another process writes to it.
         ModelError: a tagger's weights can't be had.
+        TransientMediaError: media workers can't be started on this machine now.
     """
     report = TagReport()
 
@@ -86,7 +58,7 @@ def tag(
         with catalog.lock():
             try:
                 for tagger in taggers:
-                    _run(catalog, tagger, roots, report, progress, note)
+                    _run(catalog, tagger, roots, report, settings or Settings(), progress, note)
             except KeyboardInterrupt:
                 report.interrupted = True
     return report
@@ -114,15 +86,25 @@ def _run(
     tagger: Tagger,
     roots: Sequence[bytes],
     report: TagReport,
+    settings: Settings,
     progress: TagProgress,
     note: Callable[[str], None],
 ) -> None:
-    started = time.monotonic()
     done = TaggerReport(tagger.name, tagger.version)
     report.taggers.append(done)
     work = TagWork(catalog, tagger.name, tagger.version, tagger.source, roots)
-    total, last = work.waiting(), 0
     done.lacking = work.lacking()
+    if isinstance(tagger.source, PixelSource):
+        PixelRun(catalog, cast(PixelTagger, tagger), work, done, settings, progress, note).run()
+    else:
+        _from_kept(tagger, work, done, progress, note)
+
+
+def _from_kept(
+    tagger: Tagger, work: TagWork, done: TaggerReport, progress: TagProgress, note: Callable[[str], None]
+) -> None:
+    started = time.monotonic()
+    total, last = work.waiting(), 0
     while total:
         found, reached = work.next(last, _ASSETS_PER_COMMIT, note)
         if reached is None:
@@ -130,8 +112,5 @@ def _run(
         last = reached
         results = tag_assets(tagger, found)
         work.write(results)
-        done.assets += len(results)
-        done.tagged += sum(bool(each.tags) for each in results)
-        done.tags += sum(len(each.tags) for each in results)
-        done.elapsed_seconds = round(time.monotonic() - started, 3)
+        done.count(results, time.monotonic() - started)
         progress(done.assets, total)

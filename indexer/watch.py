@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.companions import is_sidecar
 from indexer.eyes import Eye, NotifiedEye, PollingEye, UnwatchableError, is_remote, mounts_below
 from indexer.report import IndexReport
 from indexer.run import Session
@@ -223,22 +224,9 @@ def _state_of(root: bytes) -> object:
 
 
 def _places_for(place: bytes) -> Iterator[bytes]:
-    """What is to be looked at when ``place`` changed: itself, or the media that an XMP file speaks of."""
-    name = os.path.basename(place)
-    if name.lower().endswith(b".xmp"):
-        stem = name[: -len(b".xmp")]
-        for beside in _names_in(os.path.dirname(place)):
-            if beside == stem or (os.path.splitext(beside)[0] == stem and kind_of(beside) is not None):
-                yield os.path.join(os.path.dirname(place), beside)
-    elif kind_of(name) is not None or not os.path.isfile(place):
+    """What is to be looked at when ``place`` changed: itself, if it may be media, a sidecar or a folder."""
+    if kind_of(place) is not None or is_sidecar(place) or not os.path.isfile(place):
         yield place
-
-
-def _names_in(folder: bytes) -> list[bytes]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _topmost(places: Sequence[bytes]) -> list[bytes]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from retrieval.errors import ModelError, QueryError
+from retrieval.search.default_space import default_space
 from retrieval.search.filters import make_filter
 from retrieval.search.picture_query import embed_pictures
 from retrieval.search.query import By, Query
@@ -43,6 +44,8 @@ class LibraryStatus:
     library: Path
     census: Census
     size_bytes: int
+    default_space: str
+    """The space that a search takes which names none."""
 
     @property
     def sounds_awaiting(self) -> int:
@@ -71,6 +74,7 @@ class LibraryStatus:
                 {"name": space.name, "version": space.version, "assets": space.assets, "vectors": space.vectors}
                 for space in census.spaces
             ],
+            "default_space": self.default_space,
             "failures": [
                 {
                     **path_json(failure.path),
@@ -161,7 +165,7 @@ class Library:
             after: only what was taken at this time or later: 2024, 2024-06, 2024-06-01, 2024-06-01T18:30.
             before: only what was taken before this time.
             tags: only what bears all of these tags, in any case.
-            space: the space to search in; by default the one that :meth:`use` chose, else the starter.
+            space: the space to search in; by default :attr:`default_space`.
             by: the evidence to rank by: ``fused``, ``space`` or ``frames``, or ``text``, what people wrote.
             top: at most so many hits.
             offset: pass over so many of the best first.
@@ -194,9 +198,10 @@ class Library:
         return replace(found, query=query, notices=(*reading.notices, *found.notices), read_as=reading.read_as)
 
     @property
-    def default_space(self) -> str | None:
-        """The space that a search takes which names none; None where nobody chose one: then the starter."""
-        return self._catalog.default_space
+    def default_space(self) -> str:
+        """The space that a search takes which names none: the one that :meth:`use` chose, else the starter; the newest
+        there is, where the library is all in others."""
+        return default_space(self._catalog)
 
     def use(self, space: str) -> str:
         """Make ``space`` the one that a search takes which names none; its name, in full.
@@ -207,7 +212,7 @@ class Library:
             LibraryBusyError: another process is writing to the library.
         """
         name = self._spaces(space).name
-        known = {use.space.name for use in Lookup(self._catalog).spaces()}
+        known = {row.name for row in Lookup(self._catalog).spaces()}
         if name not in known:
             raise QueryError(
                 f"nothing is indexed in the space {name}, expected one of: {', '.join(sorted(known)) or 'none yet'}; "
@@ -219,7 +224,7 @@ class Library:
 
     def status(self) -> LibraryStatus:
         """What the library holds now."""
-        return LibraryStatus(self.path, take_census(self._catalog), _size_of(self.path))
+        return LibraryStatus(self.path, take_census(self._catalog), _size_of(self.path), self.default_space)
 
     def rebuild(self) -> dict[str, int]:
         """Make every vector index that is searched again from the catalog; how many vectors each space has.
@@ -233,12 +238,12 @@ class Library:
         rebuilt: dict[str, int] = {}
         with self._catalog.lock():
             rebuild_text_index(self._catalog)
-            for use in reversed(Lookup(self._catalog).spaces()):
-                if self._is_searched(use.space):
+            for space in reversed(Lookup(self._catalog).spaces()):
+                if self._is_searched(space):
                     index = rebuild_index(
-                        self._catalog, use.space, self._notice, queries=partial(self._tuning_queries, use.space.name)
+                        self._catalog, space, self._notice, queries=partial(self._tuning_queries, space.name)
                     )
-                    rebuilt[use.space.name] = len(index)
+                    rebuilt[space.name] = len(index)
         return rebuilt
 
     def _tuning_queries(self, name: str) -> Float32Array:

@@ -1,11 +1,13 @@
-"""For all tests: a cache of the run's own, and tiny models of open_clip, of three families, with random weights."""
+"""For all tests: a cache of the run's own, tiny models of open_clip, of three families, with random weights, and
+classifiers in folders, as `vidi train classifier` writes them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,69 @@ def save_state() -> Any:
         return path
 
     return save
+
+
+# ---------------------------------------------------------------------------------------------------- classifiers
+
+
+def write_classifier(folder: Path, weights: bytes, **card: Any) -> Path:
+    """The folder of a classifier with these weights; what ``card`` doesn't say is that of a head called ``colours``."""
+    usual = {
+        "task": "classifier", "format": 1, "name": "colours", "kind": "head", "architecture": "linear", "config": {},
+        "classes": ["red", "blue"], "features": None, "input": None, "temperature": 1.0,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "card.json").write_text(json.dumps(usual | card))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colour_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ViT of random weights but for its head, which tells pictures that are red from those that are blue."""
+    import torch
+    from safetensors.torch import save
+
+    from retrieval.models.classifier_files import PictureInput
+    from retrieval.models.named import build_model, config_of, config_to_json
+
+    config = config_of("vit_mini", classes=2)
+    reads = PictureInput(config.picture_size)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        model: Any = build_model(config).eval()
+        for block in model.blocks:  # at first they are too small for a picture to be told from another
+            for weight in block.parameters():
+                weight.mul_(4)
+        whole = torch.tensor([[220.0, 30, 30], [40, 70, 220]])[:, :, None, None].expand(2, 3, 32, 32) / 255
+        red, blue = model.features(reads.normalise(whole))
+        across = 8 * (red - blue) / (red - blue).square().sum()
+        middle = across @ (red + blue) / 2
+        model.head.weight.copy_(torch.stack([across, -across]))
+        model.head.bias.copy_(torch.stack([-middle, middle]))
+    return write_classifier(
+        tmp_path_factory.mktemp("classifier"), save(dict(model.state_dict())), kind="model", architecture="vit",
+        config=config_to_json(config), input=reads.to_json(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def write_head(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the folder of a linear head, of ``weights`` and no bias; by default it takes its first features for its
+    logits. ``card`` is as of :func:`write_classifier`."""
+
+    def write(name: str = "head", weights: Any = None, **card: Any) -> Path:
+        import numpy as np
+        from safetensors.numpy import save
+
+        from retrieval.experts.appearance import Appearance
+        from retrieval.models.classifier_files import HeadWeights
+
+        classes = len(card.get("classes", ("red", "blue")))
+        own = np.eye(classes, Appearance.dim, dtype=np.float32) if weights is None else weights
+        head = HeadWeights((own,), (np.zeros(classes, np.float32),))
+        features = {"expert": Appearance.name, "version": Appearance.version}
+        return write_classifier(tmp_path / name, save(dict(head.tensors())), **({"features": features} | card))
+
+    return write

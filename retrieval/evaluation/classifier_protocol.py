@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from retrieval.errors import ModelError
 from retrieval.evaluation.embedded_items import embed_items
 from retrieval.evaluation.labels import read_labels
 from retrieval.evaluation.metrics import rank_rows
 from retrieval.evaluation.tags_protocol import TagFigures
+from retrieval.experts.appearance import LOGITS_ROWS, Appearance
+from retrieval.experts.expert import Rows
+from retrieval.models.classifier_files import ClassifierKind, TrainedClassifier
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.tagging.class_names import all_names
+from retrieval.tagging.classifiers import check_reads_appearance, find_classifier, names_of
 from retrieval.tagging.imagenet import ImageNetTagger
-from retrieval.types import Float32Array
+from retrieval.tagging.pixels import PixelLogits
+from retrieval.types import Float32Array, PictureForm
 
 __all__ = ["ClassNamesOf", "evaluate_classifier"]
 
@@ -27,14 +32,43 @@ ClassNamesOf = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Logits:
-    """A classifier in the place of a space: a frame's vector is its chances ``[classes]``."""
+class _OfFeatures:
+    """A classifier in the place of a space: a frame's vector is its logits ``[classes]``."""
 
-    chances: Callable[[Float32Array, Float32Array], Float32Array]
-    needs: tuple[str, ...] = ("appearance",)
+    logits: Callable[[Rows], Float32Array]
+    needs: tuple[str, ...] = (Appearance.name,)
 
-    def embed_segments(self, features: Float32Array, logits: Float32Array) -> Float32Array:
-        return self.chances(features, logits)
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return self.logits(rows)
+
+
+class _OfPixels:
+    """A classifier from pixels in the place of a space, and of the expert that this brings."""
+
+    name = version = "pixels"
+    needs = (LOGITS_ROWS,)
+
+    def __init__(self, logits: PixelLogits) -> None:
+        self._logits = logits
+        self.load = logits.load
+
+    @property
+    def form(self) -> PictureForm:
+        return self._logits.form
+
+    def frame_expert(self) -> _OfPixels:
+        return self
+
+    def encode(self, pixels: NDArray[np.uint8]) -> _PixelOutput:
+        return _PixelOutput({LOGITS_ROWS: self._logits(pixels)})
+
+    def embed_segments(self, rows: Rows) -> Float32Array:
+        return rows[LOGITS_ROWS]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PixelOutput:
+    rows: Rows
 
 
 def evaluate_classifier(table: Path, classifier: str, *, settings: Settings | None = None) -> TagFigures:
@@ -42,23 +76,22 @@ def evaluate_classifier(table: Path, classifier: str, *, settings: Settings | No
 
     Names are compared in lower case, with spaces for ``_`` and ``-``; a label of several classes accepts any of them.
     An item scores for a class as its best frame does. One that can't be used, or has no label that a class bears, is
-    wrong.
+    wrong. ``classifier`` is ``imagenet``, or what :func:`~retrieval.tagging.classifiers.find_classifier` finds.
 
     Raises:
         DatasetError: the table can't be read, or not one item can be used.
-        ModelError: there is no such classifier.
+        ModelError: there is no such classifier, or it reads features of another version.
         WeightsError: the weights are absent or damaged.
     """
     items = read_labels(table)
-    names, chances = _classifier(classifier)
+    names, view = _opened(classifier)
     places: dict[str, set[int]] = {}
     for place, own in enumerate(names):
         for name in own:
             places.setdefault(_plain(name), set()).add(place)
     wanted = [sorted({place for label in item.labels for place in places.get(_plain(label), ())}) for item in items]
     unmatched = sorted({label for item in items for label in item.labels if _plain(label) not in places})
-    view = cast(Space, _Logits(chances))
-    embedded = embed_items([(item.path, None) for item in items], view, settings or Settings(), table)
+    embedded = embed_items([(item.path, None) for item in items], cast(Space, view), settings or Settings(), table)
     scores = embedded.scores(np.eye(len(names), dtype=np.float32)).T  # [items, classes]
     matched = [row for row, own in enumerate(wanted) if own and (scores[row] > -np.inf).any()]
     ranks = np.full(len(items), np.inf)
@@ -76,11 +109,16 @@ def evaluate_classifier(table: Path, classifier: str, *, settings: Settings | No
     )
 
 
-def _classifier(name: str) -> tuple[ClassNamesOf, Callable[[Float32Array, Float32Array], Float32Array]]:
-    """The names of its classes, and its chances from features and logits of the embedded tower."""
+def _opened(name: str) -> tuple[ClassNamesOf, _OfFeatures | _OfPixels]:
+    """The names of its classes, and itself."""
     if name == ImageNetTagger.name:
-        return all_names(), lambda features, logits: logits
-    raise ModelError(f"there is no classifier {name!r} to measure: expected {ImageNetTagger.name}")
+        return all_names(), _OfFeatures(lambda rows: rows[LOGITS_ROWS])
+    found = find_classifier(name, (ImageNetTagger.name,))
+    if isinstance(found, TrainedClassifier) and found.kind is ClassifierKind.HEAD:
+        check_reads_appearance(name, found.features_expert)
+        head = found.logits
+        return names_of(found), _OfFeatures(lambda rows: head(rows[Appearance.name]))
+    return names_of(found), _OfPixels(PixelLogits(found))
 
 
 def _plain(name: str) -> str:

@@ -17,6 +17,8 @@ __all__ = ["Shot", "camera_name", "orientation_of", "plain_text", "read_shot", "
 
 EARLIEST_YEAR = 1826
 """The year of the oldest photograph that survives: an earlier date is a camera's mistake."""
+_WRITTEN = datetime(2026, 1, 1)
+"""When this was written: a clock that shows an earlier time has lost it, and must cost no picture its date."""
 LONGEST_TEXT = 120
 
 
@@ -78,7 +80,8 @@ def _time(photo: Mapping[int, Any]) -> datetime | None:
 
 def sensible_time(time: datetime) -> datetime | None:
     """``time``, or None if no camera could have been there then: before photography, or in the future."""
-    latest = datetime.now(time.tzinfo) + timedelta(days=1)  # a day's grace for zones and clocks set wrong
+    now = max(datetime.now(time.tzinfo), _WRITTEN.replace(tzinfo=time.tzinfo))
+    latest = now + timedelta(days=1)  # a day's grace for zones and clocks set wrong
     return time if time.year >= EARLIEST_YEAR and time <= latest else None
 
 

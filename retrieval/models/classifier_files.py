@@ -76,7 +76,9 @@ class PictureInput:
     def from_json(cls, content: Mapping[str, Any]) -> PictureInput:
         """Undoes :meth:`to_json`. Raises KeyError, TypeError or ValueError for anything else."""
         mean, deviation = (_three(content[name]) for name in ("mean", "deviation"))
-        return cls(int(content["size"]), mean, deviation)
+        if (size := int(content["size"])) < 1:
+            raise ValueError(f"pictures of {size} pixels a side")
+        return cls(size, mean, deviation)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -254,6 +256,8 @@ def _from_card(path: Path, card: Mapping[str, Any]) -> TrainedClassifier:
     temperature = float(card["temperature"])
     if not (math.isfinite(temperature) and temperature > 0) or len(set(classes)) != len(classes):
         raise ValueError("a temperature over 0 and classes of different names are needed")
+    if not all(map(str.strip, classes)):
+        raise ValueError("a class without a name")
     content = _read_weights(path / WEIGHTS_FILE, digest)
     is_head = kind is ClassifierKind.HEAD
     features = card["features"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
@@ -39,7 +40,7 @@ class Chances(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots: what the sample says of the query is worked out once, and kept
 class TextChances:
     """For a text ``query`` ``[d]`` that was compared with ``items`` segments: what the space's calibration says.
 
@@ -64,16 +65,22 @@ class TextChances:
     def of(self, scores: Float32Array, vectors: Float32Array) -> Float32Array:
         """The calibrated chances."""
         own = self._of_best(scores, vectors, self.items)
-        if self.sample is None or min(self.items, len(self.sample)) <= FEW:
+        if self._common is None:
             return own
-        level, common = self._common(self.sample)
+        level, common = self._common
         return np.where(scores >= level, np.maximum(own, common), own)
 
-    def _common(self, sample: Float32Array) -> tuple[float, float]:
-        """From which score on a hit is among the best of a few, and the chance of such a best, rather low than high."""
-        scores = sample @ self.query
+    @cached_property
+    def _common(self) -> tuple[float, float] | None:
+        """From which score on a hit is among the best of a few, and the chance of such a best, rather low than high.
+
+        None where there is no sample, or so little that the best of all is judged as one of a few.
+        """
+        if self.sample is None or min(self.items, len(self.sample)) <= FEW:
+            return None
+        scores = self.sample @ self.query
         best = np.argsort(-scores, kind="stable")[: len(scores) // FEW]
-        chances = self._of_best(scores[best], sample[best], FEW)
+        chances = self._of_best(scores[best], self.sample[best], FEW)
         return float(scores[best[-1]]), float(np.quantile(chances, _LOW))
 
     def _of_best(self, scores: Float32Array, vectors: Float32Array, items: int) -> Float32Array:

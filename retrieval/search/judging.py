@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from retrieval.search.chances import Chances
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.ranking import find_moments
-from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, Moment
 
 __all__ = ["Asked", "Judge", "Judged"]
@@ -37,11 +37,11 @@ class Asked:
     vector: Float32Array
     chances: Chances
 
-    def of(self, vectors: Float32Array) -> Float32Array:
-        """The chances [n] that the segments ``vectors`` [n, d] of one asset show it."""
+    def of(self, vectors: Float32Array, *, of_one: bool) -> Float32Array:
+        """The chances [n] that the segments ``vectors`` [n, d] show it; ``of_one`` asset, or of one each."""
         scores = vectors @ self.vector
-        best = vectors[[scores.argmax()]]  # its looks stand for those of the whole video
-        return self.chances.of(scores, best)
+        # The looks of the best segment stand for those of the whole video.
+        return self.chances.of(scores, vectors[[scores.argmax()]] if of_one else vectors)
 
 
 class Judge:
@@ -61,13 +61,25 @@ class Judge:
         asked = [asset.id for asset in assets]
         new = [asset_id for asset_id in dict.fromkeys(asked) if asset_id not in self._judged]
         segments = self._lookup.segments(self._opened.row, new)
-        for asset_id in new:
-            own = segments.get(asset_id)
-            self._judged[asset_id] = None if own is None else self._judge(own.vectors, own.times)
+        self._judged |= dict.fromkeys(new) | dict(self._judge(segments))
         return {asset_id: judged for asset_id in asked if (judged := self._judged[asset_id]) is not None}
 
-    def _judge(self, vectors: Float32Array, times: Float32Array | None) -> Judged:
-        likely = np.ones(len(vectors), np.float32) if self._asked is None else self._asked.of(vectors)
+    def _judge(self, segments: Mapping[int, AssetSegments]) -> Iterator[tuple[int, Judged]]:
+        """What has one vector is judged together: comparing each alone with all that a calibration knows takes long."""
+        single = [asset_id for asset_id, own in segments.items() if len(own.vectors) == 1]
+        if single:
+            vectors = np.concatenate([segments[asset_id].vectors for asset_id in single])
+            likely = self._likely(vectors, of_one=False)
+            for asset_id, chance in zip(single, likely, strict=True):
+                yield asset_id, Judged(float(chance), segments[asset_id].times, chance[None])
+        for asset_id, own in segments.items():
+            if len(own.vectors) > 1:
+                likely = self._likely(own.vectors, of_one=True)
+                yield asset_id, Judged(float(likely.max()), own.times, likely)
+
+    def _likely(self, vectors: Float32Array, *, of_one: bool) -> Float32Array:
+        """The chances [n] of segments ``vectors`` [n, d]: of what is asked, times those of nothing that is not."""
+        likely = np.ones(len(vectors), np.float32) if self._asked is None else self._asked.of(vectors, of_one=of_one)
         for each in self._against:
-            likely = likely * (1 - each.of(vectors))
-        return Judged(float(likely.max()), times, likely)
+            likely = likely * (1 - each.of(vectors, of_one=of_one))
+        return likely

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from subprocess import Popen
 from threading import RLock
 
 from retrieval.errors import LibraryError, QueryError
-from retrieval.search.tuning import tuning_queries
-from retrieval.spaces.registry import DEFAULT_SPACE
+from retrieval.search.background_training import BackgroundTraining
+from retrieval.search.default_space import default_space
 from retrieval.spaces.space import Space
-from retrieval.store.background_training import start_training
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, Notice, open_index
 from retrieval.store.lookup import Lookup
@@ -41,12 +39,12 @@ class OpenSpaces:
         self._indexes: dict[int, CatalogIndex] = {}
         self._version: int | None = None
         self._found: dict[str | None, tuple[Space, SpaceRow]] = {}
-        self._training: dict[int, tuple[Popen[bytes], int]] = {}
+        self._training = BackgroundTraining(catalog)
 
     def open(self, name: str | None) -> OpenSpace:
         """The space called ``name``, with every vector that is committed now.
 
-        None: the one that was chosen for the library, else the starter.
+        None: see :func:`retrieval.search.default_space.default_space`.
 
         Raises:
             UnknownSpaceError: there is no such space.
@@ -59,16 +57,10 @@ class OpenSpaces:
                 self._found.clear()
                 self._version = version
             if name not in self._found:
-                space = self._space(name or self._own())
+                space = self._space(name or default_space(self._catalog))
                 self._found[name] = (space, self._row(space))
             space, row = self._found[name]
             return OpenSpace(space, row, self._index(space, row))
-
-    def _own(self) -> str:
-        if (chosen := self._catalog.default_space) is not None:
-            return chosen
-        names = [use.space.name for use in self._lookup.spaces()]
-        return DEFAULT_SPACE if DEFAULT_SPACE in names or not names else names[0]
 
     def _space(self, name: str) -> Space:
         if name not in self._spaces:
@@ -76,8 +68,8 @@ class OpenSpaces:
         return self._spaces[name]
 
     def _row(self, space: Space) -> SpaceRow:
-        uses = self._lookup.spaces()
-        versions = [use.space for use in uses if use.space.name == space.name]
+        known = self._lookup.spaces()
+        versions = [row for row in known if row.name == space.name]
         for row in versions:
             if row.version == space.version:
                 return row
@@ -86,10 +78,10 @@ class OpenSpaces:
                 f"the library was indexed by version {versions[0].version} of {space.name}, "
                 f"and this vidi has version {space.version}; run `vidi index` on its folders again"
             )
-        if uses:
-            known = ", ".join(sorted({use.space.name for use in uses}))
+        if known:
+            names = ", ".join(sorted({row.name for row in known}))
             raise QueryError(
-                f"nothing is indexed in the space {space.name}, expected one of: {known}; "
+                f"nothing is indexed in the space {space.name}, expected one of: {names}; "
                 f"add it with `vidi index FOLDER --space {space.name}`"
             )
         raise LibraryError(f"the library {self._catalog.library} is empty; fill it with `vidi index FOLDER`")
@@ -100,13 +92,5 @@ class OpenSpaces:
         else:
             self._indexes[row.id].refresh()
             # Not at the first search: a process that asks once is gone before it could have the good of it.
-            self._train(space, row, self._indexes[row.id])
+            self._training.offer(space, row, self._indexes[row.id])
         return self._indexes[row.id]
-
-    def _train(self, space: Space, row: SpaceRow, index: CatalogIndex) -> None:
-        """Have an index that was outgrown trained beside us; once for each doubling, whatever comes of it."""
-        process, tried_at = self._training.get(row.id, (None, 0))
-        if process is not None and process.poll() is None:
-            return
-        if index.outgrown and len(index) >= 2 * tried_at:
-            self._training[row.id] = (start_training(self._catalog, row, tuning_queries(space)), len(index))

@@ -72,16 +72,17 @@ class Searcher:
         meaning = meaning_of(query, opened.space, self._embed_pictures)
         allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
         said = self._captions.find(query)
-        count = max(query.offset + query.top, JOINED_MOST if said else 0)
+        count = max(query.offset + query.top, JOINED_MOST if said else JUDGED)
         found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.wanted, count, allowed)
 
         judge = self._judge(opened, query, meaning, found.compared, allowed)
-        page = self._page(query, found.assets, said, judge, judge.fits_from)
+        fits = bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, judge.fits_from))
+        page = self._page(query, found.assets, said, judge, judge.fits_from) if fits or query.anyway else []
         there = list(_there(page))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, judge.fits_from)),
+            fits=fits,
             hits=tuple(self._hits.make(list(self._captions.quoted(query, there)), judge, judge.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
@@ -119,15 +120,15 @@ class Searcher:
         self, query: Query, found: Sequence[LiveAsset], said: Sequence[LiveAsset], judge: Judge, fits_from: float
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
+        page = slice(query.offset, query.offset + query.top)
         if query.by is By.TEXT:
             ranked = self._captions.ranked(query, fits_from)
         elif said:
             ranked = join(found, _chances_of(found, judge), said, fits_from)
         else:
-            ranked = join(found[query.offset :], _chances_of(found[query.offset :], judge), (), fits_from)
-        shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
-        first = query.offset if said or query.by is By.TEXT else 0
-        return shown[first : first + query.top]
+            found = found[page] if query.anyway else _fitting_first(found, judge, fits_from)[page]
+            ranked, page = join(found, _chances_of(found, judge), (), fits_from), slice(query.top)
+        return [each for each in ranked if query.anyway or each.chance >= fits_from][page]
 
 
 def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
@@ -146,6 +147,14 @@ def _any_fits(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> boo
     return max(_chances_of(found[:JUDGED], judge).values(), default=0.0) >= fits_from
 
 
+def _fitting_first(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> list[LiveAsset]:
+    """``found``, where of the nearest, which decide whether anything fits, those come first that do: so a page of one
+    hit is not empty because the very nearest is none, and pages of any size follow one another."""
+    likely = _chances_of(found[:JUDGED], judge)
+    nearest = sorted(found[:JUDGED], key=lambda asset: likely.get(asset.id, 0.0) < fits_from)  # stable
+    return [*nearest, *found[JUDGED:]]
+
+
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:
     """The asset with those of its files that are still there; None when the catalog doesn't know yet that all went."""
     paths = tuple(path for path in asset.paths if _exists(path))
@@ -153,18 +162,21 @@ def _on_disk(asset: LiveAsset) -> LiveAsset | None:
 
 
 def _exists(path: bytes) -> bool:
-    return os.path.lexists(path)
+    """A link that leads nowhere just now is left out until its drive is back."""
+    return os.path.exists(path)
 
 
 def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
     """What keeps the answer from being one to all of the query."""
-    if demands(query.wanted, OfKind(MediaKind.SOUND)):
+    if demands(query.wanted, OfKind(MediaKind.SOUND)) and query.by is not By.TEXT:
         yield "sounds are listed, and can't be searched yet: an audio expert is awaited"
     if gone:
         yield (
             f"{gone} of the results {'is' if gone == 1 else 'are'} hidden: what was found is gone; "
             "run `vidi index` on its folder again"
         )
+    if query.by is By.TEXT:
+        return  # what the space reads of it does not matter
     if space.is_cut(query.text):
         yield f"the query is longer than {space.name} reads; its end does not count"
     if space.languages == ("en",) and looks_foreign(query.text):

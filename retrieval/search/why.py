@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,22 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import QueryError
-from retrieval.experts.appearance import Appearance, imagenet_classes
+from retrieval.experts.appearance import Appearance
 from retrieval.experts.expert import FrameExpert, FrameOutput
 from retrieval.media.kinds import kind_of
 from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed
 from retrieval.media.worker import MediaWorkers
 from retrieval.models.feature_map import load_feature_maps
 from retrieval.search.heat import class_activation, occlusion
+from retrieval.search.why_classifier import ask_classifier, classes_called, imagenet_question
 from retrieval.settings import Settings
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array, Frame, MediaKind, PictureForm
 
-__all__ = ["CLASSIFIER", "Explanation", "Question", "ask", "classes_called", "explain"]
-
-CLASSIFIER = "imagenet"
-"""The source of an explanation of the embedded classifier's tag."""
+__all__ = ["Explanation", "Question", "ask", "explain", "explain_class"]
 
 Pixels = NDArray[np.uint8]
 
@@ -69,14 +67,6 @@ class Question(Protocol):
         """[h, w] of a picture [height, width, 3]."""
 
 
-def classes_called(name: str) -> tuple[int, ...]:
-    """The classes of the embedded classifier that have this name, in any case; none where it is no tag of it."""
-    wanted = name.strip().lower().replace("_", " ")
-    return tuple(
-        index for index, entry in enumerate(imagenet_classes()) if wanted in {one.lower() for one in entry.names}
-    )
-
-
 def explain(
     path: Path, asked: str, space: Space, settings: Settings | None = None, *, at_seconds: float | None = None
 ) -> Explanation:
@@ -91,7 +81,24 @@ def explain(
     """
     if not asked.strip():
         raise QueryError('nothing is asked; give a text or a tag, such as `vidi why cat.jpg "a cat"`')
-    question = ask(asked, space)
+    return _explained(path, ask(asked, space), settings, at_seconds)
+
+
+def explain_class(
+    path: Path, label: str, classifier: str, settings: Settings | None = None, *, at_seconds: float | None = None
+) -> Explanation:
+    """As :func:`explain`, for a class of ``classifier``: ``imagenet``, a trained classifier's folder, or the name of
+    published weights.
+
+    Raises:
+        ModelError: there is no such classifier, or it reads features of another version.
+        QueryError: it has no such class; the file can't be read or has no such frame.
+        WeightsError: its weights are absent or damaged.
+    """
+    return _explained(path, ask_classifier(label, classifier), settings, at_seconds)
+
+
+def _explained(path: Path, question: Question, settings: Settings | None, at_seconds: float | None) -> Explanation:
     frame, score = _best_frame(_frames(path, question.form, settings or Settings()), question, path, at_seconds)
     return Explanation(question.heat(frame.pixels), question.source, score, frame.time_seconds)
 
@@ -99,35 +106,9 @@ def explain(
 def ask(asked: str, space: Space) -> Question:
     """The question: the name of a class of the embedded classifier, or else a text in ``space``."""
     if classes := classes_called(asked):
-        return _AskedClassifier(classes)
+        return imagenet_question(classes)
     expert = expert_of(space)
     return _AskedOfFeatures(space, asked) if isinstance(expert, Appearance) else _AskedOfPixels(space, asked, expert)
-
-
-class _AskedClassifier:
-    """The probability of some classes together; the heat is of the logarithm of their odds among all."""
-
-    source = CLASSIFIER
-    form: PictureForm | None = None
-
-    def __init__(self, classes: Sequence[int]) -> None:
-        self._classes = list(classes)
-        self._appearance = Appearance()
-
-    def scores(self, pixels: Pixels) -> Float32Array:
-        return np.exp(self._log_chance(self._appearance.encode(pixels).logits))
-
-    def heat(self, pixels: Pixels) -> Float32Array:
-        (feature_map,) = load_feature_maps()(pixels[None])
-        return class_activation(feature_map, lambda features: self._log_chance(self._appearance.classify(features)))
-
-    def _log_chance(self, logits: Float32Array) -> Float32Array:
-        return _log_sum(logits[:, self._classes]) - _log_sum(logits)
-
-
-def _log_sum(logits: Float32Array) -> Float32Array:
-    most = logits.max(axis=1)
-    return np.asarray(most + np.log(np.exp(logits - most[:, None]).sum(axis=1)), np.float32)
 
 
 class _AskedOfFeatures:

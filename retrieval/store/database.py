@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 from retrieval.errors import CatalogVersionError, LibraryError
 from retrieval.paths import display_of
 from retrieval.store.files import cannot_write, hold_lock, make_folder, replacing, sync_folder
+from retrieval.store.log_check import check_log
 from retrieval.store.schema import REVISION
 
 __all__ = ["CATALOG_NAME", "WRITE_LOCK_NAME", "empty_log", "open_database"]
@@ -54,7 +55,10 @@ def open_database(library: Path, *, create: bool) -> Engine:
         if not create:
             raise LibraryError(f"there is no library at {library} yet; fill one with `vidi index FOLDER`")
         _create_files(library)
-    engine = _engine(path, writable=os.access(library, os.W_OK) and os.access(path, os.W_OK))
+    writable = os.access(library, os.W_OK) and os.access(path, os.W_OK)
+    if writable:
+        check_log(path, library / WRITE_LOCK_NAME)
+    engine = _engine(path, writable=writable)
     try:
         _bring_up_to_date(engine, path)
     except BaseException:

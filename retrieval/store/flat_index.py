@@ -9,11 +9,16 @@ import numpy as np
 
 from retrieval.errors import IndexFileError
 from retrieval.store.faiss_bytes import Bytes, owned_index, viewed_index, write_faiss
+from retrieval.store.gpu_copy import GpuCopy
 from retrieval.store.selection import Selection
 from retrieval.store.vectors import NO_VECTOR, Int64Array, best_first, checked_vectors
 from retrieval.types import Float32Array
 
 __all__ = ["FlatIndex"]
+
+
+_SEARCHES_BEFORE_COPYING = 2
+"""Between changes: a process that asks once, or a run that adds all the time, would copy more than it searches."""
 
 
 class FlatIndex:
@@ -30,6 +35,8 @@ class FlatIndex:
         codes = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         self._index: Any = faiss.IndexIDMap(codes)
         self._content: Bytes | None = None
+        self._searches = 0  # since it was last changed
+        self._gpu: GpuCopy | None = None
 
     @classmethod
     def read(cls, content: Bytes) -> FlatIndex:
@@ -87,6 +94,8 @@ class FlatIndex:
         self._index.remove_ids(self._faiss.IDSelectorNot(bits))
 
     def _own(self) -> None:
+        """It will be changed."""
+        self._searches, self._gpu = 0, None
         if self._content is not None:
             self._index, self._content = owned_index(self._content), None
 
@@ -103,7 +112,21 @@ class FlatIndex:
         ids = np.full((len(queries), k), NO_VECTOR, np.int64)
         found = min(k, len(self))
         if found:
-            bits = None if allowed is None else self._faiss.IDSelectorBitmap(allowed.packed)
-            parameters = None if bits is None else self._faiss.SearchParameters(sel=bits)
-            scores[:, :found], ids[:, :found] = self._index.search(queries, found, params=parameters)
+            scores[:, :found], ids[:, :found] = self._found(queries, found, allowed)
         return best_first(scores, ids)
+
+    def _found(self, queries: Float32Array, k: int, allowed: Selection | None) -> tuple[Float32Array, Int64Array]:
+        if allowed is None and (by_gpu := self._found_by_gpu(queries, k)) is not None:
+            return by_gpu
+        bits = None if allowed is None else self._faiss.IDSelectorBitmap(allowed.packed)
+        parameters = None if bits is None else self._faiss.SearchParameters(sel=bits)
+        scores, ids = self._index.search(queries, k, params=parameters)
+        return scores, ids
+
+    def _found_by_gpu(self, queries: Float32Array, k: int) -> tuple[Float32Array, Int64Array] | None:
+        """Where there is one, once it is worth the copying."""
+        self._searches += 1
+        if self._searches == _SEARCHES_BEFORE_COPYING:
+            codes = self._faiss.downcast_index(self._index.index)
+            self._gpu = GpuCopy.of(codes, self._faiss.vector_to_array(self._index.id_map))
+        return None if self._gpu is None else self._gpu.search(queries, k)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, exists, func, select, update
 
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import at_or_below, under
+from retrieval.store.descriptions import settle_words
 from retrieval.store.files import cannot_write
 from retrieval.store.schema import (
     Asset,
@@ -27,10 +28,12 @@ from retrieval.store.schema import (
     Segmentation,
     SegmentTag,
     Setting,
+    Sidecar,
     Tag,
     Tagger,
     Trouble,
 )
+from retrieval.store.text_index import compact_text_index
 
 __all__ = ["Eraser", "ForgetPlan", "KnownPath"]
 
@@ -102,8 +105,14 @@ class Eraser:
             )
 
     def forget(self, file_ids: Sequence[int]) -> int:
-        """Remove these files, and what is known of contents that lie in no other; how many of them were there."""
-        return sum(self._forget_batch(chunk) for chunk in _chunks(file_ids))
+        """Remove these files, and what is known of contents that lie in no other; how many of them were there.
+
+        Without any, what a killed run left of words that it forgot is cleared away.
+        """
+        count = sum(self._forget_batch(chunk) for chunk in _chunks(file_ids))
+        with self._erasing() as connection:
+            compact_text_index(connection)
+        return count
 
     def forget_places(self, places: Sequence[bytes]) -> None:
         """That these were asked to be indexed, or could not be looked into, is forgotten too."""
@@ -125,8 +134,11 @@ class Eraser:
         with self._erasing() as connection:
             assets = sorted({asset for _, asset in _assets_of(connection, file_ids)})
             known = list(connection.scalars(select(File.id).where(File.id.in_(file_ids))))
+            spoken_of = _spoken_of(connection, known)
             connection.execute(delete(File).where(File.id.in_(known)))
-            dying = [asset for asset in assets if asset not in {found for found, _ in _files_of(connection, assets)}]
+            living = {found for found, _ in _files_of(connection, assets)}
+            dying = [asset for asset in assets if asset not in living]
+            _take_back_words(connection, spoken_of & living)
             hashes = list(connection.scalars(select(Asset.content_hash).where(Asset.id.in_(dying))))
             # Before the rows: a thumbnail that is missing is made again, one that no row leads to would stay.
             self._remove_thumbnails(hashes)
@@ -159,11 +171,33 @@ def _forget_assets(connection: Connection, asset_ids: Sequence[int]) -> None:
     """With all that rows say of them; names of tags that nothing bears any more go too."""
     if not asset_ids:
         return
-    labels = list(connection.scalars(select(Tag.label_id).where(Tag.asset_id.in_(asset_ids)).distinct()))
+    labels = _labels_of(connection, asset_ids)
     if _count_vectors(connection, asset_ids):
         _count_deletion(connection)
     connection.execute(delete(Asset).where(Asset.id.in_(asset_ids)))
-    for chunk in _chunks(labels):
+    _forget_unborne(connection, labels)
+
+
+def _spoken_of(connection: Connection, file_ids: Sequence[int]) -> set[int]:
+    """The assets of those of these files that have sidecars."""
+    statement = select(File.asset_id).join(Sidecar, Sidecar.file_id == File.id).where(File.id.in_(file_ids))
+    return {asset_id for asset_id in connection.scalars(statement) if asset_id is not None}
+
+
+def _take_back_words(connection: Connection, asset_ids: Iterable[int]) -> None:
+    """Contents that stay known lose what the sidecars of the forgotten copies said."""
+    listed = sorted(asset_ids)
+    labels = _labels_of(connection, listed)
+    settle_words(connection, listed)
+    _forget_unborne(connection, labels)
+
+
+def _labels_of(connection: Connection, asset_ids: Sequence[int]) -> list[int]:
+    return list(connection.scalars(select(Tag.label_id).where(Tag.asset_id.in_(asset_ids)).distinct()))
+
+
+def _forget_unborne(connection: Connection, label_ids: Sequence[int]) -> None:
+    for chunk in _chunks(label_ids):
         borne = exists().where(Tag.label_id == Label.id)
         unborne = list(connection.scalars(select(Label.id).where(Label.id.in_(chunk), ~borne)))
         borne_by_segment = exists().where(SegmentTag.label_id == Label.id)

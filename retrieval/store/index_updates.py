@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy import Connection
@@ -22,7 +23,9 @@ from retrieval.store.epochs import epoch_at
 from retrieval.store.faiss_index import SAVED_PAST, CatalogIndex, Notice, open_index
 from retrieval.store.index_choice import is_small, wants_training
 from retrieval.store.index_file import IndexStamp, index_path, read_stamp, write_index_file
+from retrieval.store.ivf_index import IvfIndex
 from retrieval.store.ivf_training import POINTS_PER_LIST, lists_for, train_ivf
+from retrieval.store.selection import Selection
 from retrieval.store.vectors import Int64Array
 from retrieval.types import Float32Array
 
@@ -134,8 +137,20 @@ def train_index(
                 trained=len(index),
                 probes=tuple(probes),
             )
-        with catalog.index_lock():
+        with catalog.index_lock(wait=True):  # another's saving takes a moment, and minutes of training would be lost
+            with catalog.engine.connect() as connection:
+                stamp = _without_removed(connection, index, stamp)
             write_index_file(index_path(catalog.library, space.id, space.name), stamp, index.write)
+
+
+def _without_removed(connection: Connection, index: IvfIndex, stamp: IndexStamp) -> IndexStamp:
+    """What was forgotten while ``index`` was trained leaves it, and never comes back to the disk; its stamp then."""
+    deletions = int(catalog_settings(connection)["deletions"])
+    if deletions == stamp.deletions:
+        return stamp
+    live = vector_ids(connection, stamp.space_id, stamp.highest_vector_id)
+    index.keep(Selection.of(live))
+    return replace(stamp, deletions=deletions, count=len(index), skipped=len(live) - len(index))
 
 
 def _sample(connection: Connection, space: SpaceRow, ids: Int64Array) -> Float32Array:

@@ -10,7 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from retrieval.paths import display_of
@@ -18,6 +31,7 @@ from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
 from retrieval.store.descriptions import words_follow
 from retrieval.store.epochs import begin_epoch
+from retrieval.store.lost_tracks import LostTrack, forget_tracks
 from retrieval.store.parts import is_left_to_main
 from retrieval.store.results import (
     LOOK_STAGE,
@@ -96,7 +110,7 @@ class KnownAsset:
 
     id: int
     needs_decoding: bool
-    """It has no result in the space, and no track that the space could be computed from."""
+    """It has no track that the space could be computed from, though it was cut this way or has no result there."""
 
 
 class Intake:
@@ -137,10 +151,8 @@ class Intake:
         """
         with self._engine.begin() as connection:
             made = _insert_files(connection, new)
-            for file_id, file in changed:
-                connection.execute(update(File).where(File.id == file_id).values(**_file_values(file)))
-                connection.execute(delete(Failure).where(Failure.file_id == file_id))
-                connection.execute(delete(Part).where(Part.file_id == file_id))  # it may be no such clip any more
+            if changed:
+                _update_files(connection, changed)
             if back:
                 with words_follow(connection, back):
                     connection.execute(
@@ -215,9 +227,8 @@ class Intake:
     def assets_by_hash(self, hashes: Sequence[bytes], space: SpaceRow, expert: Expert) -> dict[bytes, KnownAsset]:
         """The assets of contents that were seen before."""
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == space.id)
-        statement = select(Asset.content_hash, Asset.id, ~finished & ~self._has_track(expert)).where(
-            Asset.content_hash.in_(hashes)
-        )
+        needs_decoding = (~finished | self._is_cut()) & ~self._has_track(expert)
+        statement = select(Asset.content_hash, Asset.id, needs_decoding).where(Asset.content_hash.in_(hashes))
         with self._engine.connect() as connection:
             return {row[0]: KnownAsset(row[1], row[2]) for row in connection.execute(statement)}
 
@@ -241,9 +252,12 @@ class Intake:
 
     def forget_track(self, asset_id: int, expert: Expert) -> None:
         """A track can't be read any more: its row goes, so that the asset is decoded again."""
-        key = (Track.asset_id == asset_id, Track.expert == expert[0], Track.version == expert[1])
+        self.forget_tracks([LostTrack(asset_id, expert[1])])
+
+    def forget_tracks(self, lost: Sequence[LostTrack]) -> None:
+        """The same of many; their assets stay finished where they are."""
         with self._engine.begin() as connection:
-            connection.execute(delete(Track).where(*key))
+            forget_tracks(connection, lost)
 
     def _has_track(self, expert: Expert) -> ColumnElement[bool]:
         """The asset was cut this way, and its track has a row for each segment."""
@@ -262,6 +276,16 @@ class Intake:
             exists()
             .where(kept.asset_id == Asset.id, kept.expert == expert[0], kept.version == expert[1])
             .where(kept.count == segments)
+            .correlate(Asset)
+        )
+
+    def _is_cut(self) -> ColumnElement[bool]:
+        """The asset has segments of this cut: there was a track."""
+        method, version = self._segmentation
+        return (
+            exists()
+            .where(Segmentation.asset_id == Asset.id, Segment.segmentation_id == Segmentation.id)
+            .where(Segmentation.method == method, Segmentation.version == version)
             .correlate(Asset)
         )
 
@@ -368,6 +392,19 @@ def _insert_files(connection: Connection, files: Sequence[FoundFile]) -> list[in
     table = File.metadata.tables[File.__tablename__]
     rows = [_file_values(file) | {"display": display_of(file.path)[:_DISPLAY_MOST]} for file in files]
     return list(connection.scalars(insert(table).returning(table.c.id), rows))
+
+
+def _update_files(connection: Connection, files: Sequence[tuple[int, FoundFile]]) -> None:
+    """All at once: a drive that gives its files other inodes each time that it is mounted changes every one."""
+    rows = [{f"new_{name}": value for name, value in _file_values(file).items()} for _, file in files]
+    values: dict[str, BindParameter[object]] = {name.removeprefix("new_"): bindparam(name) for name in rows[0]}
+    statement = update(File.__table__).where(File.id == bindparam("changed"))  # type: ignore[arg-type]
+    connection.execute(
+        statement.values(**values), [row | {"changed": id_} for row, (id_, _) in zip(rows, files, strict=True)]
+    )
+    for chunk in chunks([file_id for file_id, _ in files], _PATHS_PER_QUERY):
+        connection.execute(delete(Failure).where(Failure.file_id.in_(chunk)))
+        connection.execute(delete(Part).where(Part.file_id.in_(chunk)))  # it may be no such clip any more
 
 
 def _failed_for_good(tried_with: str) -> ColumnElement[bool]:

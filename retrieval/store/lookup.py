@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -19,9 +19,11 @@ from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
-__all__ = ["AssetSegments", "LiveAsset", "Lookup", "SpaceUse"]
+__all__ = ["AssetSegments", "LiveAsset", "Lookup"]
 
 _VALUES_PER_QUERY = 1000
+_SPARSE = 0.1
+"""A sample that has a smaller share than this of what was asked for says little: the first vectors are better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,6 @@ class AssetSegments:
     times: Float32Array | None
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceUse:
-    """A space, and how many assets are finished in it."""
-
-    space: SpaceRow
-    assets: int
-
-
 class Lookup:
     """Reads from a catalog. Safe to share between threads."""
 
@@ -56,15 +50,15 @@ class Lookup:
         self._catalog = catalog
         self._engine = catalog.engine
 
-    def spaces(self, name: str | None = None) -> list[SpaceUse]:
-        """The spaces (of ``name``) that have results, newest version first."""
-        finished = select(func.count()).where(Result.space_id == Space.id).scalar_subquery()
-        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized, finished)
-        statement = select(*columns).where(finished > 0).order_by(Space.id.desc())
+    def spaces(self, name: str | None = None) -> list[SpaceRow]:
+        """The spaces (of ``name``) that have vectors or results, newest version first. Nothing is counted."""
+        used = or_(exists().where(Embedding.space_id == Space.id), exists().where(Result.space_id == Space.id))
+        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized)
+        statement = select(*columns).where(used).order_by(Space.id.desc())
         if name is not None:
             statement = statement.where(Space.name == name)
         with self._engine.connect() as connection:
-            return [SpaceUse(SpaceRow(*row[:-1]), row[-1]) for row in connection.execute(statement)]
+            return [SpaceRow(*row) for row in connection.execute(statement)]
 
     def vector_ids(self, space: SpaceRow, wanted: FileFilter) -> Int64Array:
         """``[n]`` ids of the vectors whose asset has a present file that meets ``wanted``."""
@@ -144,20 +138,28 @@ class Lookup:
         return {asset_id: _segments(asset_rows) for asset_id, asset_rows in rows.items()}
 
     def sample(self, space: SpaceRow, count: int) -> Float32Array:
-        """At most ``count`` of the space's vectors, evenly over the ids that were ever given: ``[n, dim]``.
+        """At most ``count`` of the space's vectors, evenly over the ids between its first and its last: ``[n, dim]``.
 
-        It costs the same in a library of any size. Where ids were given to other spaces or removed, it has fewer.
+        It costs the same in a library of any size. Where ids between were given to other spaces or removed, it has
+        fewer; where they are nearly all, it has the first ones, so that it is empty only where the space is.
         """
+        own = Embedding.space_id == space.id
         with self._engine.connect() as connection:
-            bounds = select(func.min(Embedding.vector_id), func.max(Embedding.vector_id))
-            first, last = (bound or 0 for bound in connection.execute(bounds).one())
-            even = np.unique(np.linspace(first, last, count).astype(np.int64))
+            # Each for itself: the index answers a single one at once, and both together by counting all rows.
+            first, last = (
+                connection.scalar(select(end(Embedding.vector_id)).where(own)) for end in (func.min, func.max)
+            )
+            even = np.unique(np.linspace(first or 0, last or 0, count).astype(np.int64))
             rows: list[bytes] = []
             for chunk in _chunks(even):
-                mine = Embedding.vector_id.in_(chunk), Embedding.space_id == space.id
-                rows += connection.scalars(select(Embedding.vector).where(*mine).order_by(Embedding.vector_id))
+                mine = select(Embedding.vector).where(Embedding.vector_id.in_(chunk), own)
+                rows += connection.scalars(mine.order_by(Embedding.vector_id))
+            if len(rows) < _SPARSE * count:
+                first_ones = select(Embedding.vector).where(own).order_by(Embedding.vector_id).limit(count)
+                rows = list(connection.scalars(first_ones))
         whole = [np.frombuffer(row, "<f2") for row in rows if len(row) == 2 * space.dim]
-        return np.array(whole, np.float32).reshape(-1, space.dim)
+        vectors = np.array(whole, np.float32).reshape(-1, space.dim)
+        return vectors[np.isfinite(vectors).all(axis=1)]
 
     def tracks(
         self, asset_ids: Sequence[int], expert: str, notice: Callable[[str], None] = lambda line: None

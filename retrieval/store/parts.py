@@ -18,6 +18,8 @@ from retrieval.store.schema import Asset, Failure, File, Part
 
 __all__ = ["KnownPart", "Parts", "is_left_to_main", "is_shown_by_main"]
 
+_IDS_PER_QUERY = 500
+
 
 def is_left_to_main() -> ColumnElement[bool]:
     """A file is no work for itself: it is part of one that is present and has not failed."""
@@ -60,6 +62,17 @@ class Parts:
             for chunk in _chunks(file_ids):
                 rows = connection.execute(statement.where(Part.file_id.in_(chunk)))
                 found.update({row[0]: KnownPart(*row[1:]) for row in rows})
+        return found
+
+    def paths_beside(self, main_paths: Sequence[bytes]) -> set[bytes]:
+        """The present parts of the files at ``main_paths``, whether these are there or gone."""
+        main = aliased(File)
+        statement = select(File.path).join(Part, Part.file_id == File.id).join(main, main.id == Part.main_file_id)
+        found: set[bytes] = set()
+        with self._engine.connect() as connection:
+            for start in range(0, len(main_paths), _IDS_PER_QUERY):
+                chunk = main_paths[start : start + _IDS_PER_QUERY]
+                found.update(connection.scalars(statement.where(File.present, main.path.in_(chunk))))
         return found
 
     def left_to_main(self, file_ids: Sequence[int]) -> set[int]:
@@ -123,5 +136,5 @@ class Parts:
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), 500):
-        yield ids[start : start + 500]
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        yield ids[start : start + _IDS_PER_QUERY]

@@ -129,7 +129,7 @@ def write_media(
         if asset_id not in finished
     }
     segments = _segment_ids(connection, segmentation, {key: record.segments for key, (record, _) in unfinished.items()})
-    _write_tracks(connection, {asset_id: tracks for asset_id, (_, tracks) in unfinished.items()})
+    _write_tracks(connection, dict(zip(asset_ids, packed, strict=True)))  # a finished asset may have lost its own
     for asset_id, (record, _) in unfinished.items():
         _check_counts(segments[asset_id], record.embeddings)
     _insert(

@@ -18,6 +18,7 @@ from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import under
 from retrieval.store.labels import label_ids, tagger_id
+from retrieval.store.lost_tracks import LostTrack, forget_tracks
 from retrieval.store.schema import (
     Asset,
     Embedding,
@@ -34,17 +35,19 @@ from retrieval.store.schema import (
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.types import Float32Array, MediaKind
 
-__all__ = ["AssetRows", "AssetTags", "Source", "SpaceSource", "TagWork", "TrackSource"]
+__all__ = ["AssetRows", "AssetTags", "PixelSource", "Source", "SpaceSource", "TagWork", "TrackSource"]
 
 _IDS_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
 class TrackSource:
-    """A tagger looks at the kept tracks of an expert, ``dim`` numbers a row."""
+    """A tagger looks at the kept tracks of an expert, ``dim`` numbers a row; by default of any version of it."""
 
     expert: str
     dim: int
+    version: str | None = None
+    """The expert's own; tracks have behind it, after a ``+``, how the asset was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,12 @@ class SpaceSource:
     dim: int
 
 
-Source = TrackSource | SpaceSource
+@dataclass(frozen=True, slots=True)
+class PixelSource:
+    """A tagger looks at the files themselves; of one that changed since it was indexed, nobody knows what it holds."""
+
+
+Source = TrackSource | SpaceSource | PixelSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,18 +116,27 @@ class TagWork:
     def next(self, after: int, limit: int, notice: Callable[[str], None]) -> tuple[list[AssetRows], int | None]:
         """The next assets above id ``after``, and the id to go on from; None when there are no more.
 
-        A track that can't be read is left out, and ``notice`` is told in one line.
+        A track that can't be read is left out, ``notice`` is told in one line, and the next run makes it again.
         """
-        statement = self._unseen(Asset.id, Asset.kind).where(Asset.id > after).order_by(Asset.id).limit(limit)
+        kinds = self.unseen(after, limit)
+        if not kinds:
+            return [], None
+        lost: list[LostTrack] = []
         with self._engine.connect() as connection:
-            kinds = {row.id: row.kind for row in connection.execute(statement)}
-            if not kinds:
-                return [], None
             if isinstance(self._source, SpaceSource):
                 found = self._vectors(connection, kinds)
             else:
-                found = self._tracks(connection, kinds, notice)
+                found, lost = self._tracks(connection, kinds, notice)
+        if lost:
+            with self._engine.begin() as connection:
+                forget_tracks(connection, lost)
         return found, max(kinds)
+
+    def unseen(self, after: int, limit: int) -> dict[int, str]:
+        """The next assets above id ``after``, in the order of ids, and their kinds."""
+        statement = self._unseen(Asset.id, Asset.kind).where(Asset.id > after).order_by(Asset.id).limit(limit)
+        with self._engine.connect() as connection:
+            return {row.id: row.kind for row in connection.execute(statement)}
 
     def write(self, results: Sequence[AssetTags]) -> None:
         """One batch; what an older version of the tagger said of these assets goes in the same transaction."""
@@ -178,11 +195,21 @@ class TagWork:
 
     def _has_source(self) -> ColumnElement[bool]:
         match self._source:
-            case TrackSource(expert=expert, dim=dim):
-                return exists().where(Track.asset_id == Asset.id, Track.expert == expert, Track.dim == dim)
+            case TrackSource():
+                return exists().where(Track.asset_id == Asset.id, *self._own_tracks())
+            case PixelSource():
+                readable = exists().where(File.asset_id == Asset.id, File.present, File.needs_reading.is_(False))
+                return readable & (Asset.kind != MediaKind.SOUND.value)
             case SpaceSource():
                 cut = exists().where(Segmentation.asset_id == Asset.id, Segment.segmentation_id == Segmentation.id)
                 return cut.where(Embedding.segment_id == Segment.id, Embedding.space_id.in_(self._space()))
+
+    def _own_tracks(self) -> list[ColumnElement[bool]]:
+        assert isinstance(self._source, TrackSource)
+        own = [Track.expert == self._source.expert, Track.dim == self._source.dim]
+        if (version := self._source.version) is not None:
+            own.append(or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True)))
+        return own
 
     def _space(self) -> Select[Any]:
         assert isinstance(self._source, SpaceSource)
@@ -190,27 +217,29 @@ class TagWork:
 
     # -- what is looked at -----------------------------------------------------------------------------------
 
-    def _tracks(self, connection: Connection, kinds: dict[int, str], notice: Callable[[str], None]) -> list[AssetRows]:
-        assert isinstance(self._source, TrackSource)
-        columns = (Track.asset_id, Track.count, Track.dim, Track.times, Track.features, Track.path)
+    def _tracks(
+        self, connection: Connection, kinds: dict[int, str], notice: Callable[[str], None]
+    ) -> tuple[list[AssetRows], list[LostTrack]]:
+        columns = (Track.asset_id, Track.version, Track.count, Track.dim, Track.times, Track.features, Track.path)
         statement = (
             select(*columns)
-            .where(Track.asset_id.in_(list(kinds)), Track.expert == self._source.expert, Track.dim == self._source.dim)
+            .where(Track.asset_id.in_(list(kinds)), *self._own_tracks())
             .order_by(Track.id)  # of several versions, the newest is read
         )
-        stored = {row.asset_id: StoredTrack(*row[1:]) for row in connection.execute(statement)}
+        stored = {row.asset_id: (row.version, StoredTrack(*row[2:])) for row in connection.execute(statement)}
         videos = [asset_id for asset_id in stored if kinds[asset_id] == MediaKind.VIDEO.value]
         segments = _segments(connection, videos)
-        found = []
-        for asset_id, track in stored.items():
+        found, lost = [], []
+        for asset_id, (version, track) in stored.items():
             try:
                 features = np.asarray(read_track(track, self._catalog.library).features, np.float32)
             except LibraryError as error:
-                notice(str(error))
+                notice(f"{error}; so does the next `vidi index`")
+                lost.append(LostTrack(asset_id, version))
                 continue
             cut = next((ids for ids in segments.get(asset_id, []) if len(ids) == len(features)), ())
             found.append(AssetRows(asset_id, features, cut))
-        return found
+        return found, lost
 
     def _vectors(self, connection: Connection, kinds: dict[int, str]) -> list[AssetRows]:
         assert isinstance(self._source, SpaceSource)

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, column, delete, false, insert,
 from retrieval.types import Words
 
 __all__ = [
+    "compact_text_index",
     "drop_text_index",
     "find_assets",
     "has_text_index",
@@ -64,6 +65,12 @@ def drop_text_index(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.execute(text(f"DROP TRIGGER IF EXISTS {_NAME}_forget"))
         connection.execute(text(f"DROP TABLE IF EXISTS {_NAME}"))
+
+
+def compact_text_index(connection: Connection) -> None:
+    """Rewrite it without what was deleted: FTS5 only marks words as deleted, and keeps them where they stood."""
+    if has_text_index(connection):
+        connection.execute(text(f"INSERT INTO {_NAME}({_NAME}) VALUES ('optimize')"))
 
 
 def write_texts(connection: Connection, words: Mapping[int, Words]) -> None:

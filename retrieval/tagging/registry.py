@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Final
 
-from retrieval.errors import ModelError
+from retrieval.models.classifier_files import ClassifierKind, TrainedClassifier
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
+from retrieval.tagging.classifiers import find_classifier
 from retrieval.tagging.imagenet import ImageNetTagger
 from retrieval.tagging.photo import ALL_LABELS, PHOTO, PhotoTagger
+from retrieval.tagging.pixels import OwnClassesTagger, PublishedTagger
 from retrieval.tagging.tagger import Tagger
+from retrieval.tagging.trained import TrainedTagger
 from retrieval.tagging.zero_shot import ZeroShotTagger, read_labels_named
 
 __all__ = ["DEFAULT_TAGGERS", "get_label_tagger", "get_tagger", "tagger_names"]
@@ -19,15 +21,16 @@ DEFAULT_TAGGERS: Final = (PHOTO, ImageNetTagger.name)
 
 
 def tagger_names() -> tuple[str, ...]:
-    """The names that :func:`get_tagger` knows."""
+    """The names of the taggers that come with vidi."""
     return (PHOTO, ALL_LABELS, ImageNetTagger.name)
 
 
 def get_tagger(name: str) -> Tagger:
-    """The tagger of this name.
+    """The tagger of this name: one that comes with vidi, the folder of a trained classifier, or published weights.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or it reads features that libraries don't have.
+        WeightsError: weights are damaged, or can't be had.
     """
     match name:
         case "photo":
@@ -36,9 +39,10 @@ def get_tagger(name: str) -> Tagger:
             return PhotoTagger(all_labels=True)
         case "imagenet":
             return ImageNetTagger()
-    near = get_close_matches(name.lower(), tagger_names(), n=1)
-    hint = f"did you mean {near[0]}?" if near else "labels of your own are taken by --labels FILE"
-    raise ModelError(f"there is no classifier {name!r}: expected one of {', '.join(tagger_names())}; {hint}")
+    found = find_classifier(name, tagger_names())
+    if not isinstance(found, TrainedClassifier):
+        return PublishedTagger(found)
+    return TrainedTagger(found) if found.kind is ClassifierKind.HEAD else OwnClassesTagger(found)
 
 
 def get_label_tagger(labels: str, space: str | None = None) -> ZeroShotTagger:

@@ -1,6 +1,6 @@
 """A classifier that a person trained, as a tagger: a head on kept features.
 
-The seam to `vidi train classifier`: whatever has these members fits. A classifier that reads pixels is none of these.
+The seam to `vidi train classifier`: whatever has these members fits. Classifiers that read pixels are in ``pixels.py``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.errors import ModelError
 from retrieval.experts.appearance import Appearance
 from retrieval.store.tag_work import TrackSource
+from retrieval.tagging.classifiers import check_reads_appearance
 from retrieval.types import Float32Array
 
-__all__ = ["FeatureClassifier", "TrainedTagger"]
+__all__ = ["FeatureClassifier", "TrainedTagger", "sure_classes", "tagger_name"]
 
 _LEAST = 0.7
+_NAME_MOST = 128
+"""Letters that a catalog keeps of a tagger's name."""
 
 
 class FeatureClassifier(Protocol):
@@ -48,17 +50,12 @@ class FeatureClassifier(Protocol):
 class TrainedTagger:
     """Says the class whose chance is 0.7 or more, if there is one: a picture of none of the classes has no tag."""
 
-    source = TrackSource(Appearance.name, Appearance.dim)
+    source = TrackSource(Appearance.name, Appearance.dim, Appearance.version)
 
     def __init__(self, classifier: FeatureClassifier) -> None:
-        """Raises ModelError where the classifier doesn't read the appearance features."""
-        expert = classifier.features_expert
-        if expert is None or expert[0] != Appearance.name:
-            raise ModelError(
-                f"{classifier.name} reads {expert[0] if expert else 'pixels'}, and a library keeps the features of "
-                f"{Appearance.name}; train a head on them with `vidi train classifier`"
-            )
-        self.name = f"classifier/{classifier.name}"
+        """Raises ModelError where the classifier doesn't read the appearance features, or other versions of them."""
+        check_reads_appearance(classifier.name, classifier.features_expert)
+        self.name = tagger_name(classifier.name)
         self._classifier = classifier
 
     @cached_property
@@ -74,7 +71,16 @@ class TrainedTagger:
 
     def chances(self, rows: Float32Array) -> Float32Array:
         """``[n, L]`` from appearance features ``[n, 1280]``: the softmax of the logits."""
-        logits = self._classifier.logits(rows)
-        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-        chances = exponents / exponents.sum(axis=1, keepdims=True)
-        return np.asarray(np.where(chances >= _LEAST, chances, 0), np.float32)
+        return sure_classes(self._classifier.logits(rows))
+
+
+def tagger_name(name: str) -> str:
+    """The source that tags of the trained classifier ``name`` are shown with."""
+    return f"classifier/{name}"[:_NAME_MOST]
+
+
+def sure_classes(logits: Float32Array) -> Float32Array:
+    """The chances ``[n, L]`` of calibrated ``logits`` ``[n, L]``, by softmax; 0 where they are too small to be said."""
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    chances = exponents / exponents.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(chances >= _LEAST, chances, 0), np.float32)

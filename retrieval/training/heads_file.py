@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from retrieval.spaces.calibration import Calibration
-from retrieval.spaces.heads import Head, HubPart, KernelPart, MlpPart, StarterHeads
+from retrieval.spaces.heads import KERNEL_TENSORS, Head, HubPart, MlpPart, StarterHeads
 
 __all__ = ["save_calibration", "save_heads", "write_whole"]
 
@@ -52,7 +52,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 def _head_tensors(head: Head, name: str) -> Tensors:
     gate = {f"{name}.{part}": getattr(head, part) for part in Head.__slots__[2:]}
     mlp = {f"{name}.mlp.{part}": getattr(head.mlp, part) for part in MlpPart.__slots__}
-    return gate | mlp | {f"{name}.kernel.{part}": getattr(head.kernel, part) for part in KernelPart.__slots__}
+    return gate | mlp | {f"{name}.kernel.{part}": getattr(head.kernel, part) for part in ("landmarks", *KERNEL_TENSORS)}
 
 
 def _small(tensor: NDArray[np.generic]) -> NDArray[np.generic]:

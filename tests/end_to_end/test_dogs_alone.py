@@ -43,7 +43,7 @@ def _library(space: StarterSpace, dogs: Float32Array, count: int) -> Float32Arra
     rng = np.random.default_rng(1)
     pairs, share = dogs[rng.integers(len(dogs), size=(2, count))], rng.random((count, 1), np.float32)
     features = pairs[0] * share + pairs[1] * (1 - share)
-    return space.embed_segments(features, Classifier(*read_classifier())(features))
+    return space.embed_segments(Appearance().recall(features).rows)
 
 
 def _fits(space: StarterSpace, library: Float32Array, text: str) -> bool:

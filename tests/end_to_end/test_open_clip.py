@@ -106,6 +106,53 @@ def test_the_space_of_a_search_is_chosen_and_index_follows(
     assert counts[space] == counts["starter"] + 2
 
 
+def test_a_library_that_is_all_in_this_space_stays_so(
+    space: str, tmp_path: Path, vidi: Callable[..., Any], draw_pictures: Callable[..., None]
+) -> None:
+    """Filling the starter with what came later would turn searches away from all that came before."""
+    for name, first in (("first", 3000), ("later", 4000)):
+        draw_pictures(tmp_path / name, count=1, first=first)
+    assert vidi("index", tmp_path / "first", "--space", space).returncode == 0
+    assert vidi("index", tmp_path / "later").returncode == 0
+    with Library(tmp_path / "library") as opened:
+        assert opened.default_space == space
+        assert [(use.name, use.assets) for use in opened.status().census.spaces] == [(space, 2)]
+        assert len(opened.search("shapes", anyway=True).hits) == 2
+
+
+def test_status_says_which_of_several_spaces_a_search_takes(
+    library: Path, space: str, vidi: Callable[..., Any]
+) -> None:
+    lines = [line for line in vidi("status", library=library).stdout.splitlines() if line.startswith("Space")]
+    assert [line.split()[1] for line in lines if line.endswith("; what a search takes")] == ["starter"]
+    assert len(lines) == 2
+    assert json.loads(vidi("status", "--json", library=library).stdout)["default_space"] == "starter"
+
+
+def test_two_spaces_are_filled_by_one_command_with_a_report_a_line(
+    space: str, tmp_path: Path, vidi: Callable[..., Any], draw_pictures: Callable[..., None]
+) -> None:
+    draw_pictures(tmp_path / "media", count=2, first=5000)
+    done = vidi("index", tmp_path / "media", "--space", space, "--space", "starter", "--space", space, "--json")
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [report["indexed"] for report in reports] == [2, 2]
+    with Library(tmp_path / "library") as opened:
+        assert {use.name: use.assets for use in opened.status().census.spaces} == {space: 2, "starter": 2}
+
+
+def test_a_second_space_that_can_not_be_had_is_told_before_the_first_is_filled(
+    tmp_path: Path, vidi: Callable[..., Any], draw_pictures: Callable[..., None]
+) -> None:
+    draw_pictures(tmp_path / "media", count=1)
+    absent = "open_clip/ViT-B-32/laion2b_s34b_b79k"
+    done = vidi("index", tmp_path / "media", "--space", "starter", "--space", absent)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert line.startswith(f"vidi: the model {absent} is not on this machine, and the hub that has it can't be reached")
+    assert "connect and try again, or copy its file here and name it: --space open_clip/ViT-B-32/PATH" in line
+    assert not (tmp_path / "library").exists()
+
+
 def test_what_is_not_indexed_is_not_chosen(library: Path) -> None:
     with (
         Library(library) as opened,

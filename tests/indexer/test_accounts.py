@@ -66,7 +66,15 @@ def troubled(tmp_path: Path, write_file: WriteFile) -> Iterator[tuple[Path, int]
     (tree / "drive").symlink_to(tmp_path / "unplugged")
     (tree / "self").symlink_to(tree / "self")
     write_file(tree / "album.jpg" / "inside.jpg")  # a folder with a media name
-    for name in ("notes.txt", "more.TXT", "good.xmp", "no suffix", ".hidden.jpg", ".cache/thumbnail.jpg"):
+    for name in (
+        "notes.txt",
+        "more.TXT",
+        "good.xmp",
+        "of nothing.xmp",
+        "no suffix",
+        ".hidden.jpg",
+        ".cache/thumbnail.jpg",
+    ):
         write_file(tree / name)
     write_file(tree / "locked" / "unseen.jpg")
     with socket.socket(socket.AF_UNIX) as server:
@@ -97,7 +105,7 @@ def test_a_tree_with_every_kind_of_trouble_adds_up(
     _assert_adds_up(report, library)
     assert report.accounts.found == media
     assert (report.accounts.indexed, report.accounts.failed) == (19, 8)
-    assert report.accounts.others == {".txt": 2, ".xmp": 1, "": 2}
+    assert report.accounts.others == {".txt": 2, ".xmp": 1, "": 2}  # beside its media, it is a sidecar
     assert report.accounts.hidden == 2
     assert _reasons(library) == {
         "broken.jpg": "it is damaged",

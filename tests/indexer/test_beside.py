@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,79 @@ def test_a_moved_pair_is_moved(run_index: Index, media: Path, library: Path) -> 
     for number in range(4):
         for suffix in ("jpg", "cr2"):
             (media / f"{number}.{suffix}").rename(media / "there" / f"{number}.{suffix}")
+    shutil.copy(media / "a.jpg", media / "a copy.jpg")
     report = run_index()
-    assert (report.moved, report.missing, report.indexed) == (8, 0, 0)
-    assert (accounted(report), census(library).files_missing) == ((9, 5, 4, 0), 8)
+    assert (report.moved, report.missing, report.indexed, report.new, report.copied) == (8, 0, 0, 1, 1)
+    assert (accounted(report), census(library).files_missing) == ((10, 6, 4, 0), 8)
     assert rows(library, File.present)[-1] == (True,)
+
+
+# -- while watching --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def look(run_index: Index, media: Path, library: Path) -> Callable[..., IndexReport]:
+    """After a whole run, a run over what changed, as watching does it."""
+    run_index()
+    session = run.Session(library)
+    session.run([os.fsencode(media)])
+    return lambda *names: session.run_places([os.fsencode(media)], [os.fsencode(media / name) for name in names])
+
+
+def test_a_part_stands_for_itself_as_soon_as_its_main_file_goes(
+    run_index: Index, media: Path, library: Path, look: Callable[..., IndexReport]
+) -> None:
+    for number in range(9):
+        picture(media / f"{number}.jpg", 10 + number)
+    clip(media / "3.mov", 2)
+    assert accounted(run_index())[2] == 1
+    (media / "3.jpg").unlink()
+    report = look("3.jpg")
+    assert (report.indexed, report.missing, count(library, Part)) == (1, 1, 0)
+
+
+def test_a_part_is_tried_as_soon_as_its_main_file_breaks(
+    run_index: Index, media: Path, library: Path, look: Callable[..., IndexReport]
+) -> None:
+    clip(media / "a.mov", 2)
+    assert accounted(run_index()) == (2, 1, 1, 0)
+    (media / "a.jpg").write_bytes(b"\xff\xd8\xff broken")
+    report = look("a.jpg")
+    assert (report.indexed, report.failed, census(library).files_parts) == (1, 1, 0)
+
+
+def test_the_files_of_a_pair_may_come_one_after_the_other(
+    run_index: Index, media: Path, library: Path, look: Callable[..., IndexReport]
+) -> None:
+    clip(media / "b.mov", 2)
+    assert look("b.mov").indexed == 1
+    picture(media / "b.jpg", 2)
+    assert look("b.jpg").indexed == 1
+    assert (rows(library, Part.role), census(library).files_parts) == ([("motion",)], 1)
+
+
+def test_a_sidecar_is_read_alone_whatever_its_capitals(
+    media: Path, library: Path, look: Callable[..., IndexReport], nothing_is_embedded: Callable[[], None]
+) -> None:
+    nothing_is_embedded()
+    xmp(media / "A.XMP", "", "dog")
+    report = look("A.XMP")
+    assert (report.sidecars, report.failed, tags(library)) == (1, 0, ["dog"])
+    (media / "A.XMP").unlink()
+    assert (look("A.XMP").sidecars_gone, tags(library)) == (1, [])
+
+
+def test_another_inode_costs_no_decoding(
+    run_index: Index, media: Path, library: Path, nothing_is_embedded: Callable[[], None]
+) -> None:
+    clip(media / "a.mov", 2)
+    xmp(media / "a.xmp", "", "dog")
+    run_index()
+    nothing_is_embedded()
+    for path in list(media.iterdir()):  # as a drive that is mounted again may show its files
+        again = path.with_suffix(".again")
+        shutil.copy2(path, again)
+        again.replace(path)
+    report = run_index()
+    assert (report.changed, report.indexed, report.failed, report.copied) == (2, 0, 0, 0)
+    assert (accounted(report), tags(library)) == ((2, 1, 1, 0), ["dog"])

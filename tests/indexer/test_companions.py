@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.companions import FoundPair, FoundSidecar, companions, companions_of, owners_of
+from indexer.companions import FoundPair, FoundSidecar, companions, companions_of, sidecars_at
 from indexer.scan import scan
 from indexer.tally import Tally
 
@@ -83,4 +83,5 @@ def test_owners_are_found_even_of_sidecars_that_are_gone(tmp_path: Path) -> None
     touch(tmp_path, "a.jpg", "b.jpg", "b.dng")
     folder = os.fsencode(tmp_path)
     gone = [folder + b"/a.jpg.xmp", folder + b"/B.XMP", folder + b"/c.xmp", b"/nowhere/a.xmp"]
-    assert owners_of(gone) == {folder + name for name in (b"/a.jpg", b"/b.jpg", b"/b.dng")}
+    found = {each.path: {os.path.basename(owner) for owner in each.owners} for each in sidecars_at(gone)}
+    assert found == {gone[0]: {b"a.jpg"}, gone[1]: {b"b.jpg", b"b.dng"}}

@@ -16,8 +16,12 @@ from sqlalchemy import func, insert, select, text
 from indexer import index
 from indexer.forget import Selection, forget, plan_forgetting
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.descriptions import write_descriptions
 from retrieval.store.faiss_index import open_index
 from retrieval.store.schema import Asset, Embedding, File, Label, Root, Segment, Setting, Tag, Tagger, Track, Trouble
+from retrieval.store.sidecars import SidecarRecord, Sidecars
+from retrieval.store.text_index import find_assets
+from retrieval.types import Words
 from ui.command_line import main
 
 WriteFile = Callable[..., None]
@@ -220,3 +224,62 @@ def test_the_command_lists_and_refuses_without_consent(
     assert main([*command, "--yes", str(tree)]) == 0
     assert capsys.readouterr().out.endswith("Forgotten: 11 files.\n")
     assert _count(filled, File) == 0
+
+
+def _say(library: Path, path: Path, caption: str, *, beside: bool = False) -> None:
+    """As a run takes in what stands in a file, or in its sidecar."""
+    words = Words(caption=caption, keywords=(caption.split()[0],))
+    with Catalog(library) as catalog:
+        with catalog.engine.connect() as connection:
+            row = connection.execute(select(File.id, File.asset_id).where(File.path == os.fsencode(path))).one()
+        if beside:
+            Sidecars(catalog).write([SidecarRecord(row.id, os.fsencode(path) + b".xmp", 1, 1, words)])
+        else:
+            with catalog.engine.begin() as connection:
+                write_descriptions(connection, {row.asset_id: words})
+
+
+def _everything(library: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in library.rglob("*") if path.is_file())
+
+
+def test_words_are_gone_from_the_text_index_too(filled: Path, tree: Path) -> None:
+    for number, word in enumerate(("aardvark", "quagmire", "zymurgy", "vuvuzela")):
+        _say(filled, tree / f"{number + 1}.jpg", f"{word} at dusk")
+    assert all(word in _everything(filled) for word in (b"quagmir", b"zymurgi"))
+    _forget(filled, tree / "2.jpg", tree / "3.jpg")
+    left = _everything(filled)
+    assert [word for word in (b"quagmir", b"zymurg", b"uagmir", b"ymurg") if word in left] == []
+    with Catalog(filled) as catalog, catalog.engine.connect() as connection:
+        assert find_assets(connection, ["quagmire"], all_of_them=True) == []
+        assert len(find_assets(connection, ["aardvark"], all_of_them=True)) == 1
+
+
+def test_what_a_forgotten_copys_sidecar_said_goes_though_its_content_stays(filled: Path, tree: Path) -> None:
+    _say(filled, tree / "0.jpg", "harbour at dawn")
+    _say(filled, tree / "copies" / "of 0.jpg", "quagmire at dusk", beside=True)
+    assert _forget(filled, tree / "copies") == 1
+    assert b"uagmir" not in _everything(filled)
+    with Catalog(filled) as catalog, catalog.engine.connect() as connection:
+        assert find_assets(connection, ["quagmire"], all_of_them=True) == []
+        assert len(find_assets(connection, ["harbour"], all_of_them=True)) == 1
+        assert connection.scalars(select(Label.name).join(Tag)).all() == ["harbour"]
+
+
+def test_running_again_clears_what_a_killed_run_left_of_words(
+    filled: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retrieval.store import forget as store
+
+    for number, word in enumerate(("aardvark", "quagmire", "vuvuzela")):
+        _say(filled, tree / f"{number + 1}.jpg", f"{word} at dusk")
+
+    def power_fails(_connection: Any) -> None:
+        raise OSError("power fails")
+
+    monkeypatch.setattr(store, "compact_text_index", power_fails)
+    with pytest.raises(OSError, match="power fails"):
+        _forget(filled, tree / "2.jpg")
+    monkeypatch.undo()
+    assert _forget(filled, tree / "2.jpg") == 0
+    assert b"uagmir" not in _everything(filled)

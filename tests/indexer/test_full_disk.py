@@ -18,7 +18,8 @@ from indexer import index
 from indexer.forget import Selection, forget, plan_forgetting
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.faiss_index import open_index, rebuild_index
+from retrieval.store.faiss_index import open_index
+from retrieval.store.index_updates import rebuild_index
 from retrieval.store.schema import Embedding, File
 
 FILES = 60

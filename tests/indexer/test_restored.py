@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from sqlalchemy import select, text
 
 from indexer import index
+from retrieval.errors import LibraryError
+from retrieval.store import log_check
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.faiss_index import open_index
 from retrieval.store.schema import Embedding
@@ -92,3 +96,81 @@ def test_a_flipped_bit_in_an_index_costs_a_rebuild(
     content[where] ^= 4
     saved.write_bytes(content)
     _assert_index_is_true(library)
+
+
+def _write_with_a_log(library: Path, tree: Path) -> bytes:
+    """Index, and give the log as a kill right before the end would leave it."""
+    with closing(sqlite3.connect(library / "catalog.sqlite")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM file").fetchone()  # while it reads, the log stays
+        index([tree], library)
+        return (library / "catalog.sqlite-wal").read_bytes()
+
+
+def test_a_log_that_a_kill_left_is_taken_in(
+    plain_work: Any, library: Path, empty_library: Path, tmp_path: Path, write_file: WriteFile
+) -> None:
+    shutil.copytree(empty_library, library)
+    _plant(tmp_path / "tree", write_file, "a", "b")
+    index([tmp_path / "tree"], library)
+    before = (library / "catalog.sqlite").read_bytes()
+    _plant(tmp_path / "tree", write_file, *map(str, range(50)))
+    log = _write_with_a_log(library, tmp_path / "tree")
+    (library / "catalog.sqlite").write_bytes(before)
+    (library / "catalog.sqlite-wal").write_bytes(log)
+    (library / "catalog.sqlite-shm").unlink(missing_ok=True)
+    _assert_index_is_true(library)
+    assert index([tmp_path / "tree"], library).unchanged == 52
+
+
+def test_a_log_of_the_catalog_that_a_backup_replaced_is_told_of_and_nothing_is_lost(
+    plain_work: Any, library: Path, empty_library: Path, tmp_path: Path, write_file: WriteFile
+) -> None:
+    shutil.copytree(empty_library, library)
+    tree = tmp_path / "tree"
+    _plant(tree, write_file, *map(str, range(50)))
+    index([tree], library)
+    backup = (library / "catalog.sqlite").read_bytes()
+    _plant(tree, write_file, *map(str, range(100, 400)))
+    index([tree], library)
+    _plant(tree, write_file, *map(str, range(400, 800)))
+    log = _write_with_a_log(library, tree)
+    (library / "catalog.sqlite").write_bytes(backup)
+    (library / "catalog.sqlite-wal").write_bytes(log)
+    (library / "catalog.sqlite-shm").unlink(missing_ok=True)
+    for _ in range(2):
+        with pytest.raises(LibraryError, match=r"don't fit each other.*remove catalog.sqlite-wal"):
+            Catalog(library)
+    assert (library / "catalog.sqlite").read_bytes() == backup
+    for name in ("catalog.sqlite-wal", "catalog.sqlite-shm"):
+        (library / name).unlink(missing_ok=True)
+    _assert_index_is_true(library)
+    report = index([tree], library)
+    assert (report.unchanged, report.new) == (50, 700)
+    _assert_index_is_true(library)
+
+
+def test_a_log_is_checked_once(
+    plain_work: Any,
+    library: Path,
+    empty_library: Path,
+    tmp_path: Path,
+    write_file: WriteFile,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(empty_library, library)
+    _plant(tmp_path / "tree", write_file, "a", "b")
+    checks: list[Path] = []
+    real = log_check._is_whole
+    monkeypatch.setattr(log_check, "_is_whole", lambda path: checks.append(path) or real(path))
+    with closing(sqlite3.connect(library / "catalog.sqlite")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM file").fetchone()
+        index([tmp_path / "tree"], library)
+        checks.clear()
+        for _ in range(3):  # searches, while a page is open
+            Catalog(library).close()
+        with Catalog(library) as catalog, catalog.lock():
+            _plant(tmp_path / "tree", write_file, "c")
+            Catalog(library).close()  # a writer lives
+    assert len(checks) == 1

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from indexer import IndexReport, Progress, index, run
 from indexer.batch import Batch, Committed
@@ -191,6 +192,83 @@ def test_a_damaged_track_file_is_mended_by_decoding(
     report = run_index(version="v2")
     assert (report.embedded, report.indexed, report.failed) == (3, 1, 0)
     assert any("decoded again" in notice for notice in report.notices)
+
+
+def _flip_a_bit(path: Path) -> None:
+    """In the last number but one, where it makes another number of the same size."""
+    content = bytearray(path.read_bytes())
+    content[-4] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_in_a_track_file_never_becomes_a_vector(
+    run_index: Index, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracks, "PACKED_BYTES_MOST", 0)
+    run_index()
+    _flip_a_bit(sorted((library / "tracks").glob("*/*-appearance-*.safetensors"))[0])
+    report = run_index(version="v2")
+    assert (report.embedded, report.indexed, report.failed) == (3, 1, 0)
+    (notice,) = report.notices
+    assert "not those that were written" in notice
+
+
+@pytest.mark.parametrize("expert", ["appearance", "imagenet_classes"])
+def test_reading_everything_again_mends_a_flipped_bit_and_keeps_vectors(
+    run_index: Index, library: Path, monkeypatch: pytest.MonkeyPatch, expert: str
+) -> None:
+    monkeypatch.setattr(tracks, "PACKED_BYTES_MOST", 0)
+    run_index()
+    before = {path: path.read_bytes() for path in (library / "tracks").rglob("*.safetensors")}
+    _flip_a_bit(sorted((library / "tracks").glob(f"*/*-{expert}-*.safetensors"))[0])
+    report = run_index(rehash=True)
+    assert (report.indexed, report.failed, len(report.notices), report.accounts.indexed) == (1, 0, 1, 4)
+    assert {path: path.read_bytes() for path in (library / "tracks").rglob("*.safetensors")} == before
+    assert (_count(library, Embedding), _count(library, Track)) == (4, 8)
+    assert (run_index(rehash=True).indexed, run_index().has_news) == (0, False)
+
+
+def _film(path: Path, grey: int) -> None:
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(10):
+            pixels = np.full((48, 64, 3), 100 * grey + 10 * number, np.uint8)
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        target.mux(stream.encode())
+
+
+def test_a_track_file_that_is_gone_is_made_again_by_the_next_run(
+    run_index: Index, media: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        _film(media / f"{number}.mp4", number)
+    monkeypatch.setattr(tracks, "PACKED_BYTES_MOST", 0)
+    run_index()
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        films = select(Track.path).join(Asset).where(Asset.kind == "video", Track.expert == "appearance")
+        first, second = (library / str(path) for path in connection.scalars(films))
+    before = _count(library, Embedding), _count(library, Track)
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-100])
+    report = run_index()
+    assert (report.indexed, report.failed, len(report.notices)) == (2, 0, 2)
+    assert first.exists()
+    assert (_count(library, Embedding), _count(library, Track)) == before
+    assert not run_index().has_news
+
+
+def test_a_flipped_bit_in_a_row_that_makes_no_number_is_mended(run_index: Index, library: Path) -> None:
+    run_index()
+    with Catalog(library) as catalog, catalog.engine.begin() as connection:
+        row = connection.execute(select(Track.id, Track.features).where(Track.expert == "appearance")).first()
+        assert row is not None
+        spoilt = np.frombuffer(row.features, "<f2").copy()
+        spoilt[3] = np.nan
+        connection.execute(update(Track).where(Track.id == row.id).values(features=spoilt.tobytes()))
+    report = run_index(version="v2")
+    assert (report.embedded, report.indexed, report.failed) == (3, 1, 0)
+    assert "not finite" in report.notices[0]
 
 
 def test_the_library_is_never_indexed_by_whatever_name(

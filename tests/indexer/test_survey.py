@@ -141,6 +141,17 @@ def test_one_copy_of_two_deleted_is_no_loss(world: _World) -> None:
     assert world.present() == {"copy.jpg"}
 
 
+def test_what_came_while_a_copy_went_is_still_new(world: _World) -> None:
+    world.add("a.jpg", "b.jpg")
+    shutil.copy(world.folder / "a.jpg", world.folder / "copy.jpg")
+    world.survey()
+    (world.folder / "a.jpg").unlink()
+    (world.folder / "b.jpg").rename(world.folder / "renamed.jpg")
+    world.add("new.jpg", "newer.jpg")
+    report = world.survey()
+    assert (report.new, report.moved, report.missing) == (2, 2, 0)
+
+
 def test_only_the_roots_of_this_run_are_judged(world: _World) -> None:
     world.add("one/a.jpg", "two/b.jpg", *(f"two/{number}.jpg" for number in range(9)))
     world.survey()

@@ -111,6 +111,16 @@ def test_vectors_of_a_space_are_a_source_too(builder: Builder) -> None:
     assert (other.assets, other.lacking) == (0, 1)
 
 
+def test_a_tagger_may_ask_for_tracks_of_one_version(builder: Builder) -> None:
+    builder.add("/a.jpg", [[0.9, 0.1]])
+    builder.add("/b.jpg", [[0.9, 0.1]])
+    with builder.catalog.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE track SET version = '1+cut' WHERE asset_id = 2")
+    assert tag([Thresholds(source=TrackSource("classes", 2, "1"))], builder.folder).taggers[0].assets == 2
+    (other,) = tag([Thresholds(name="other", source=TrackSource("classes", 2, "1+c"))], builder.folder).taggers
+    assert (other.assets, other.lacking) == (0, 2)
+
+
 def test_a_new_version_sees_all_again_and_the_old_rows_go(builder: Builder) -> None:
     builder.add("/v.mp4", [[0.9, 0.1]], kind="video")
     tag([Thresholds()], builder.folder)

@@ -237,12 +237,12 @@ def test_a_single_file_and_a_linked_folder_are_watched(start: Start, tree: Path,
     running.wait_for(lambda: any(report.changed for report in running.reports))
 
 
-def test_a_sidecar_calls_for_a_look_at_its_media(tree: Path, write_file: WriteFile) -> None:
+def test_sidecars_media_and_folders_are_looked_at(tree: Path, write_file: WriteFile) -> None:
     for name in ("0.xmp", "1.jpg.xmp", "notes.txt"):
         write_file(tree / name)
     folder = os.fsencode(tree)
-    assert list(watching._places_for(folder + b"/0.xmp")) == [folder + b"/0.jpg"]
-    assert list(watching._places_for(folder + b"/1.jpg.xmp")) == [folder + b"/1.jpg"]
+    for name in (b"/0.xmp", b"/GONE.XMP", b"/0.jpg", b"", b"/gone"):
+        assert list(watching._places_for(folder + name)) == [folder + name]
     assert list(watching._places_for(folder + b"/notes.txt")) == []
 
 
@@ -291,6 +291,10 @@ def test_looking_again_sees_only_differences(tmp_path: Path) -> None:
     while not seen:
         seen = eye.changes(0.05)
     assert seen == {os.fsencode(tmp_path / "a.jpg")}
+    for content in ("1", "22"):
+        (tmp_path / "a.xmp").write_text(content)
+        assert eye.changes(5) == {os.fsencode(tmp_path / "a.xmp")}
+    assert eye.changes(5) == set()
 
 
 @pytest.mark.long

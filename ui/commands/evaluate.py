@@ -17,7 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     retrieval.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks")
     tags = kinds.add_parser("tags", help="zero-shot tagging, on labels")
     tags.add_argument("--labels", required=True, type=Path, metavar="CSV", help="header: path,label")
-    tags.add_argument("--classifier", metavar="C", help="measure a classifier, imagenet, in the place of a space")
+    tags.add_argument(
+        "--classifier", metavar="C",
+        help="measure a classifier in the place of a space: imagenet, a folder that `vidi train classifier` wrote, or "
+        "published weights such as deit_s_in1k",
+    )  # fmt: skip
     for kind in (retrieval, tags):
         kind.add_argument("--space", default="starter", help="the space to measure (default: %(default)s)")
         kind.add_argument("--json", action="store_true", help="print the figures as JSON")

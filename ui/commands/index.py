@@ -13,7 +13,6 @@ from ui.wording import beside, plural
 
 if TYPE_CHECKING:
     from indexer import IndexReport
-    from retrieval.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="S",
         help="the space to embed into: starter, or open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path "
-        "(default: what `vidi models --use` chose, else starter; may be repeated)",
+        "(default: the one that a search of the library takes, in a new one starter; may be repeated)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
@@ -34,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--watch", action="store_true", help="go on taking in what is new, changed, moved or gone, until Ctrl-C"
     )
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON; with --watch, one report a line")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the report as JSON; with --watch or several spaces, one report a line",
+    )
 
 
 def _positive(text: str) -> int:
@@ -48,51 +51,38 @@ def run(arguments: argparse.Namespace) -> int:
     # Here, not above: help must not wait for the indexer's imports.
     from dataclasses import replace
 
-    from indexer import index
+    from indexer.run import Session, named_roots
+    from indexer.watch import watch
     from retrieval.settings import Settings
 
     settings = Settings()
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
     spaces = list(dict.fromkeys(arguments.space or [None]))
-    if arguments.watch:
-        return _watch(arguments, spaces, settings)
-    for space in spaces:
-        with show_progress() as progress:
-            report = index(
-                arguments.paths,
-                arguments.library,
-                space=space,
-                retry_failed=arguments.retry_failed,
-                rehash=arguments.rehash,
-                settings=settings,
-                progress=progress.update,
-                notice=progress.say,
-            )
-        print(json.dumps(report.to_json(), indent=2) if arguments.json else "\n".join(_lines(report.to_json())))
-        if report.interrupted:
-            return _interrupted()
-    return 0
-
-
-def _watch(arguments: argparse.Namespace, spaces: list[str], settings: Settings) -> int:
-    """Until somebody stops it; that is the only end."""
-    from indexer.run import Session, named_roots
-    from indexer.watch import watch
-
+    how = {"retry_failed": arguments.retry_failed, "rehash": arguments.rehash}
     roots = named_roots(arguments.paths)
     with show_progress() as progress:
 
         def tell(report: IndexReport) -> None:
             progress.hide()
-            print(json.dumps(report.to_json()) if arguments.json else "\n".join(_lines(report.to_json())), flush=True)
+            told = report.to_json()
+            indent = None if arguments.watch or len(spaces) > 1 else 2  # several reports are one a line
+            print(json.dumps(told, indent=indent) if arguments.json else "\n".join(_lines(told)), flush=True)
 
+        # All of them before the first run: a space that can't be had is told now, not after hours of the others.
         sessions = [
             Session(arguments.library, space=space, settings=settings, progress=progress.update, notice=progress.say)
             for space in spaces
         ]
-        watch(sessions, roots, tell, progress.say, retry_failed=arguments.retry_failed, rehash=arguments.rehash)
-    return _interrupted()
+        if arguments.watch:
+            watch(sessions, roots, tell, progress.say, **how)  # until somebody stops it; that is the only end
+            return _interrupted()
+        for session in sessions:
+            report = session.run(roots, **how)
+            tell(report)
+            if report.interrupted:
+                return _interrupted()
+    return 0
 
 
 def _interrupted() -> int:

@@ -44,10 +44,11 @@ def _summary(status: LibraryStatus) -> list[str]:
     ]
     if census.others or census.hidden:
         lines.append(f"Beside   {beside(census.others, census.hidden)}")
+    searched = "; what a search takes" if len({space.name for space in census.spaces}) > 1 else ""
     for space in census.spaces:
         lines.append(
             f"Space    {space.name} ({space.version}): {plural(space.assets, 'asset')}, "
-            f"{plural(space.vectors, 'vector')}"
+            f"{plural(space.vectors, 'vector')}{searched if space.name == status.default_space else ''}"
         )
     if status.sounds_awaiting:
         lines.append(f"{plural(status.sounds_awaiting, 'sound')} can't be searched yet: an audio expert is awaited.")

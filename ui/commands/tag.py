@@ -12,7 +12,7 @@ from ui.exit_codes import EXIT_INTERRUPTED
 from ui.wording import plural
 
 if TYPE_CHECKING:
-    from indexer.tag import TagReport
+    from indexer.tag_report import TagReport
     from retrieval.tagging.tagger import Tagger
 
 __all__ = ["add_arguments", "run"]
@@ -26,11 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classifier",
         action="append",
         metavar="C",
-        help="photo, photo-all or imagenet; may be repeated (default: photo and imagenet)",
+        help="photo, photo-all, imagenet, a folder that `vidi train classifier` wrote, the name of published weights "
+        "such as deit_s_in1k, or MODEL=FILE; may be repeated (default: photo and imagenet)",
     )
     chosen.add_argument("--labels", metavar="FILE", help="tag with your own words: a text file, a label a line")
     parser.add_argument(
-        "--space", metavar="S", help="the space that compares --labels with pictures (default: starter)"
+        "--space", metavar="S", help="the space that compares --labels with pictures (default: the library's)"
     )
     parser.add_argument("--top", type=whole_number(1), default=30, metavar="N", help="show at most so many tags")
     hand = parser.add_argument_group("by hand")
@@ -120,20 +121,29 @@ def _taggers(arguments: argparse.Namespace) -> list[Tagger]:
     from retrieval.tagging.registry import DEFAULT_TAGGERS, get_label_tagger, get_tagger
 
     if arguments.labels:
-        return [get_label_tagger(arguments.labels, arguments.space)]
+        return [get_label_tagger(arguments.labels, arguments.space or _space_of(arguments.library))]
     return [get_tagger(name) for name in dict.fromkeys(arguments.classifier or DEFAULT_TAGGERS)]
+
+
+def _space_of(library: str | None) -> str:
+    from retrieval.library import Library
+
+    with Library(library) as opened:
+        return opened.default_space
 
 
 def _summary(report: TagReport) -> list[str]:
     lines = []
     for each in report.taggers:
-        if each.assets:
+        if each.assets or each.failed:
             lines.append(
                 f"{each.name}: {plural(each.tags, 'tag')} for {each.tagged:,} of {plural(each.assets, 'picture')} "
                 f"and videos ({each.assets_per_second:,.0f} a second)"
             )
         else:
             lines.append(f"{each.name}: nothing new")
+        if each.failed:
+            lines.append(f"{each.name} could not look at {plural(each.failed, 'file')}; the next run tries again")
         if each.lacking:
             lines.append(f"{each.name} can't see {plural(each.lacking, 'file')}; run `vidi index` on them again")
     return lines

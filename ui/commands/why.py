@@ -6,8 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ui.wording import clock
+
+if TYPE_CHECKING:
+    from retrieval.search.why import Explanation
 
 __all__ = ["add_arguments", "run"]
 
@@ -20,20 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", type=Path, help="a picture or a video")
     parser.add_argument("asked", metavar="QUERY OR TAG", help="what was searched for, or a tag")
     parser.add_argument("--out", metavar="FILE", type=Path, help="the picture to write (default: NAME.why.png, here)")
-    parser.add_argument("--space", metavar="S", help="the space that reads a query (default: starter)")
+    reader = parser.add_mutually_exclusive_group()
+    reader.add_argument("--space", metavar="S", help="the space that reads a query (default: the library's)")
+    reader.add_argument(
+        "--classifier", metavar="C",
+        help="explain a class of this classifier: imagenet, a folder that `vidi train classifier` wrote, or published "
+        "weights such as deit_s_in1k",
+    )  # fmt: skip
     parser.add_argument("--at", metavar="SECONDS", type=float, help="the time in a video (default: where it fits best)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain, draw, and say what was drawn."""
-    # Here, not above: help must not wait for them.
-    from retrieval.search.why import explain
-    from retrieval.spaces.registry import DEFAULT_SPACE, get_space
-
     out = _out(arguments.path, arguments.out)
-    space = get_space(arguments.space or DEFAULT_SPACE)
-    found = explain(arguments.path, arguments.asked, space, at_seconds=arguments.at)
+    found = _explained(arguments)
     _write(out, _picture(arguments.path, found.time_seconds), found.heat)
     across, down = found.peak
     if arguments.json:
@@ -55,6 +60,30 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("Nothing in the picture speaks for it.", file=sys.stderr)
     return 0
+
+
+def _explained(arguments: argparse.Namespace) -> Explanation:
+    # Here, not above: help must not wait for them.
+    from retrieval.search.why import explain, explain_class
+    from retrieval.spaces.registry import get_space
+
+    if arguments.classifier:
+        return explain_class(arguments.path, arguments.asked, arguments.classifier, at_seconds=arguments.at)
+    space = get_space(arguments.space or _space_of(arguments.library))
+    return explain(arguments.path, arguments.asked, space, at_seconds=arguments.at)
+
+
+def _space_of(library: str | None) -> str:
+    """The space in which an answer was found that named none; the starter where nothing is indexed."""
+    from retrieval.errors import LibraryError
+    from retrieval.library import Library
+    from retrieval.spaces.registry import DEFAULT_SPACE
+
+    try:
+        with Library(library) as opened:
+            return opened.default_space
+    except LibraryError:
+        return DEFAULT_SPACE
 
 
 def _out(path: Path, out: Path | None) -> Path:

@@ -33,7 +33,7 @@ class Searches(Protocol):
         """As :meth:`retrieval.library.Library.search`."""
 
     @property
-    def default_space(self) -> str | None:
+    def default_space(self) -> str:
         """As :attr:`retrieval.library.Library.default_space`."""
 
 
@@ -85,7 +85,7 @@ class Answers:
         """HTML: what is indexed now, and what the space understands."""
         try:
             census = take_census(self._catalog)
-            searched = self._library.default_space or (census.spaces[0].name if census.spaces else None)
+            searched = self._library.default_space if census.spaces else None
             languages = get_space(searched).languages if searched else ()
             return footer(census, languages, searched)
         except Exception as error:  # noqa: BLE001 as above

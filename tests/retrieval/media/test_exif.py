@@ -8,6 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from benchmarks.dng import ASCII, LONG, RATIONAL, make_dng
+from retrieval.media import exif
 from retrieval.media.picture import decode_picture
 from retrieval.settings import MediaLimits
 from retrieval.types import MediaFacts
@@ -133,3 +134,15 @@ def test_the_same_bytes_with_a_place_that_is_one_are_believed(make: Any) -> None
     exif = b"Exif\0\0" + make_dng(None, size=(8, 8), place=place)
     facts, _ = decode_picture(make.picture("a.jpg", exif=exif), 32, MediaLimits())
     assert (facts.latitude, facts.longitude) == (48.5, 2.0)
+
+
+def test_a_clock_that_has_lost_its_time_costs_no_picture_its_date(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(1970, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(exif, "datetime", Lost)
+    taken = facts_with(make, {}, {ExifTags.Base.DateTimeOriginal: "2021:07:04 18:30:05"}).taken_at
+    assert taken == datetime(2021, 7, 4, 18, 30, 5)
+    assert facts_with(make, {}, {ExifTags.Base.DateTimeOriginal: "2031:07:04 18:30:05"}).taken_at is None

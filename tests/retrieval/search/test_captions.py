@@ -165,3 +165,30 @@ def test_captions_of_what_is_missing_are_passed_over(filled: Any) -> None:
     assert [asset.id for asset in captions.find(Query("dog"))] == [3]
     filled.execute("UPDATE file SET present = 0")
     assert captions.find(Query("dog")) == []
+
+
+@pytest.mark.parametrize("anyway", [False, True])
+def test_filtered_pages_beside_words_show_each_once_past_all_that_is_joined(
+    library: Any, make_searcher: MakeSearcher, anyway: bool
+) -> None:
+    """Seven say it, two of them elsewhere; by the frames 210 of 230 fit, ten of them elsewhere."""
+    fill_text_index(library.catalog)
+    space = library.space()
+    said, here = [], []
+    for number in range(230):
+        folder = "other" if number % 23 == 5 else "media"
+        asset = library.asset(f"/{folder}/{number:03}.jpg")
+        library.embed(asset, space, [[0.9 - number / 1000 if number < 210 else 0.1, 0, 0, 0]])
+        if number in {5, 60, 143, 199, 205, 215, 229}:
+            say(library, asset, Words(caption="a dog"))
+            said += [f"{number:03}"] if folder == "media" else []
+        here += [f"{number:03}"] if folder == "media" and (anyway or number < 210 or number in {215, 229}) else []
+    searcher, wanted = make_searcher(), file_filter(under=b"/media")
+    pages = [
+        searcher.search(Query("a dog", wanted=wanted, top=30, offset=offset, anyway=anyway))
+        for offset in range(0, 300, 30)
+    ]
+    shown = [name for page in pages for name in names(page)]
+    assert sorted(shown) == sorted(here)
+    assert set(said) <= set(shown[:20])
+    assert (names(pages[-1]), all(page.fits for page in pages)) == ([], True)

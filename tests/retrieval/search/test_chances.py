@@ -71,6 +71,23 @@ def test_what_fits_much_of_the_library_fits_however_large_it_is() -> None:
     np.testing.assert_allclose(among.of(scores, ANY), scores / 1000, rtol=1e-5)
 
 
+def test_what_the_library_says_of_a_query_is_worked_out_once() -> None:
+    """It takes some milliseconds, and a page asks for it once a hit, or two hundred times beside captions."""
+    asked: list[int] = []
+
+    class Recording(CountingSpace):
+        def chance(self, scores: Any, query: Any, items: int) -> Any:
+            asked.append(len(scores))
+            return super().chance(scores, query, items)
+
+    recording: Any = Recording()
+    dogs = np.tile(np.array([[0.75, 0, 0, 0]], np.float32), (300, 1))
+    chances = TextChances(recording, np.array([1, 0, 0, 0], np.float32), 15_000, sample=dogs)
+    for _ in range(3):
+        chances.of(np.array([0.8], np.float32), ANY)
+    assert asked == [1, 300 // FEW, 1, 1]
+
+
 def test_a_small_library_is_judged_as_it_is() -> None:
     counting: Any = CountingSpace()
     query = np.array([1, 0, 0, 0], np.float32)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from retrieval.errors import LibraryError, QueryError, UnknownSpaceError
 from retrieval.search import searcher
-from retrieval.search.query import Query
+from retrieval.search.query import By, Query
 from retrieval.search.results import Tag
 from retrieval.search.searcher import Searcher
 from retrieval.store.file_filter import file_filter
@@ -94,6 +94,42 @@ def test_a_later_hit_may_fit_where_the_first_does_not(
     anyway = make_searcher().search(Query("1 0 0 0", anyway=True))
     assert names(anyway) == ["best.jpg", "clip.mp4", "good.jpg", "striking.jpg", "poor.jpg"]
     assert [hit.fits for hit in anyway.hits] == [False, False, False, True, False]
+
+
+@pytest.fixture
+def by_looks(space: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A space that judges hits by their own vectors: by the second number."""
+
+    def hit_chance(self: Any, scores: Any, vectors: Any, query: Any, items: int) -> Any:
+        return np.broadcast_to(vectors[:, 1], scores.shape).astype(np.float32)
+
+    monkeypatch.setattr(type(space), "hit_chance", hit_chance, raising=False)
+
+
+@pytest.mark.parametrize("top", [1, 3, 7, 20, 25])
+def test_pages_of_any_size_show_each_that_fits_once_and_in_order(
+    library: Any, make_searcher: MakeSearcher, by_looks: None, top: int
+) -> None:
+    fitting = {3, 4, 9, 15, 19, 22, 30, 41}
+    for number in range(45):
+        look = 0.75 if number in fitting else 0.25
+        library.embed(library.asset(f"/{number:02}.jpg"), library.space(), [[0.9 - number / 100, look, 0, 0]])
+    searcher = make_searcher()
+    pages = [searcher.search(Query("1 0 0 0", top=top, offset=offset)) for offset in range(0, 70, top)]
+    assert [name for page in pages for name in names(page)] == [f"{number:02}.jpg" for number in sorted(fitting)]
+    assert names(pages[0])  # what is said to fit is shown at once, however small the page
+    assert all(page.fits for page in pages)
+
+
+def test_where_none_of_the_nearest_fits_nothing_further_down_is_shown_as_if_it_did(
+    library: Any, make_searcher: MakeSearcher, by_looks: None
+) -> None:
+    for number in range(30):
+        look = 0.75 if number == 24 else 0.25
+        library.embed(library.asset(f"/{number:02}.jpg"), library.space(), [[0.9 - number / 100, look, 0, 0]])
+    result = make_searcher().search(Query("1 0 0 0", top=30))
+    assert (result.fits, result.hits) == (False, ())
+    assert len(make_searcher().search(Query("1 0 0 0", top=30, anyway=True)).hits) == 30
 
 
 def test_the_first_page_decides_what_fits_on_every_page(library: Any, make_searcher: MakeSearcher) -> None:
@@ -292,6 +328,11 @@ def test_a_library_of_one_other_space_is_searched_in_that(
 def test_what_could_not_count_is_said(filled: Any, make_searcher: MakeSearcher, text: str, notice: str) -> None:
     (line,) = make_searcher().search(Query(text)).notices
     assert notice in line
+
+
+def test_by_words_alone_it_does_not_matter_what_the_space_reads(filled: Any, make_searcher: MakeSearcher) -> None:
+    query = Query("собака на пляже" + " word" * 20, by=By.TEXT, wanted=file_filter(kind=MediaKind.SOUND))
+    assert make_searcher().search(query).notices == ()
 
 
 def test_a_space_of_many_languages_says_nothing(library: Any, make_searcher: MakeSearcher, space: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,16 @@ import pytest
 from sqlalchemy import select
 
 from retrieval.errors import LibraryBusyError
-from retrieval.store import index_choice
+from retrieval.store import index_choice, index_updates
 from retrieval.store.background_training import start_training
 from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, open_index
 from retrieval.store.file_filter import Below, FileFilter, OfKind, file_filter
+from retrieval.store.index_file import open_index_file
 from retrieval.store.index_updates import rebuild_index, train_index, update_index
+from retrieval.store.ivf_index import IvfIndex
+from retrieval.store.ivf_training import train_ivf
 from retrieval.store.lookup import Lookup
 from retrieval.store.schema import Embedding
 from retrieval.store.selection import Selection
@@ -140,6 +144,33 @@ def test_a_kill_in_the_middle_of_training_leaves_the_old_file(library: Any, spac
     process.wait(30)
     assert path_of(library, space).read_bytes() == before
     assert_true(open_index(library.catalog, space, notice=pytest.fail), library, space)
+
+
+def test_what_is_forgotten_while_it_is_trained_is_not_written(
+    library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_while_somebody_forgets(*arguments: Any) -> Any:
+        trained = train_ivf(*arguments)
+        library.execute("DELETE FROM embedding WHERE vector_id % 3 = 0")
+        library.execute("UPDATE setting SET value = '77' WHERE key = 'deletions'")
+        return trained
+
+    monkeypatch.setattr(index_updates, "train_ivf", train_while_somebody_forgets)
+    train_index(library.catalog, space)
+    stamp, content = open_index_file(path_of(library, space))
+    assert (stamp.count, stamp.deletions) == (200, 77)
+    assert len(IvfIndex.read(content, stamp.probes)) == 200
+    assert_true(open_index(library.catalog, space, notice=pytest.fail), library, space)
+
+
+def test_training_is_not_lost_to_a_search_that_is_saving(library: Any, space: SpaceRow) -> None:
+    saving = library.catalog.index_lock()
+    saving.__enter__()
+    timer = Timer(0.5, saving.__exit__, (None, None, None))
+    timer.start()
+    train_index(library.catalog, space)
+    timer.join()
+    assert open_index(library.catalog, space, notice=pytest.fail).stamp.trained == 300
 
 
 def test_only_one_trains(library: Any, space: SpaceRow) -> None:

@@ -24,9 +24,33 @@ def test_spaces_come_newest_first_and_only_with_results(library: Any) -> None:
         if number:
             library.embed(asset, new, np.ones((1, 4)))
     lookup = Lookup(library.catalog)
-    assert [(use.space.version, use.assets) for use in lookup.spaces("starter")] == [("2", 1), ("1", 2)]
+    assert [space.version for space in lookup.spaces("starter")] == ["2", "1"]
     assert lookup.spaces("unknown") == []
     assert len(lookup.spaces()) == 2
+
+
+def test_a_sample_is_of_its_own_space_however_few_its_vectors_are_among_others(library: Any) -> None:
+    """A large library, and a small folder tried in a second space: evenly over all ids there would be none."""
+    large, small = library.space(), library.space(name="other")
+    for number in range(40):
+        library.embed(library.asset(f"/{number}.jpg"), large, [[number, 0, 0, 0]])
+    library.embed(library.asset("/tried.mp4", kind="video"), small, [[0, one, 0, 0] for one in range(3)])
+    for number in range(40, 80):
+        library.embed(library.asset(f"/{number}.jpg"), large, [[number, 0, 0, 0]])
+    lookup = Lookup(library.catalog)
+    assert lookup.sample(small, 4)[:, 1].tolist() == [0, 1, 2]
+    (far, *_, near) = lookup.sample(large, 8)[:, 0]
+    assert (far, near) == (0, 79)
+    assert len(lookup.sample(large, 8)) <= 8
+    assert lookup.sample(library.space(name="empty"), 8).shape == (0, 4)
+
+
+def test_a_sample_of_a_space_whose_ids_are_far_apart_is_not_empty(library: Any) -> None:
+    large, small = library.space(), library.space(name="other")
+    for number in range(60):
+        space = small if number in {0, 31, 58} else large
+        library.embed(library.asset(f"/{number}.jpg"), space, [[number, 0, 0, 0]])
+    assert Lookup(library.catalog).sample(small, 30)[:, 0].tolist() == [0, 31, 58]
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,13 @@ def test_a_long_track_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(LibraryError, match="can't be read"):
         read_track(stored, tmp_path)
     (tmp_path / stored.path).unlink()
-    with pytest.raises(LibraryError, match="run `vidi index`"):
+    with pytest.raises(LibraryError, match="`vidi index --rehash` on its folder"):
         read_track(stored, tmp_path)
 
 
 def test_a_damaged_row_is_a_plain_line(tmp_path: Path) -> None:
     stored = replace(pack_track(_track(2), tmp_path, "ab-appearance"), features=b"short")
-    with pytest.raises(LibraryError, match=r"in the catalog is damaged.*run `vidi index`"):
+    with pytest.raises(LibraryError, match=r"in the catalog is damaged.*`vidi index --rehash`"):
         read_track(stored, tmp_path)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import ModelError
+from retrieval.experts.appearance import Appearance
 from retrieval.tagging.trained import TrainedTagger
 from retrieval.types import Float32Array
 
@@ -17,7 +18,7 @@ class Head:
     name: str = "garden"
     classes: tuple[str, ...] = ("rose", "tulip")
     sha256: str = "0" * 64
-    features_expert: tuple[str, str] | None = ("appearance", "1")
+    features_expert: tuple[str, str] | None = (Appearance.name, Appearance.version)
 
     def logits(self, features: Float32Array) -> Float32Array:
         return features[:, :2]
@@ -37,7 +38,14 @@ def test_other_weights_or_names_are_another_version() -> None:
     assert len(versions) == 3
 
 
-@pytest.mark.parametrize(("expert", "told"), [(None, "reads pixels"), (("motion", "1"), "reads motion")])
+@pytest.mark.parametrize(
+    ("expert", "told"),
+    [
+        (None, "reads pixels"),
+        (("motion", "1"), "reads motion"),
+        (("appearance", "older"), "reads features of appearance older, this vidi has .*; train it again"),
+    ],
+)
 def test_one_that_reads_something_else_is_told(expert: tuple[str, str] | None, told: str) -> None:
     with pytest.raises(ModelError, match=told):
         TrainedTagger(Head(features_expert=expert))

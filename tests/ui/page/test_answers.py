@@ -99,6 +99,21 @@ def test_the_footer_tells_what_is_there(collection: Collection, make_answers: Ma
     assert "4 pictures and 2 videos indexed · space starter · understands English" in footer
 
 
+def test_the_footer_names_the_space_that_is_searched_not_the_first_by_name(
+    own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path
+) -> None:
+    own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
+    with Catalog(own_library.folder) as catalog, catalog.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO space (name, version, dim, normalized) SELECT 'a_newer_one', '1', dim, normalized FROM space"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO result (asset_id, space_id, finished_at) SELECT asset_id, max(space.id), finished_at "
+            "FROM result, space"
+        )
+    assert "space starter" in make_answers(own_library.folder).footer()
+
+
 class BrokenLibrary:
     """A library with a bug."""
 
