@@ -104,6 +104,8 @@ def headline(result: SearchResult, count: int) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
     if result.fits and not count:
         return "No more results."
+    if result.fits and any(reason.source == "filter" for reason in result.hits[0].why):
+        return f"{plural(count, 'result')}, the newest first."
     if result.fits:
         return f"{plural(count, 'result')}, best first, with the chance that each fits."
     if count:
