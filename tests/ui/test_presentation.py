@@ -60,7 +60,7 @@ def test_a_name_that_is_no_text_stays_on_one_line() -> None:
         (answer(VIDEO, fits=False), "Nothing fits. This is the nearest."),
         (answer(VIDEO, PICTURE, fits=False), "Nothing fits. These 2 are the nearest."),
     ],
-    ids=["several", "one", "none", "nearest", "several nearest"],
+    ids=["several", "filter alone", "one", "none", "nearest", "several nearest"],
 )
 def test_the_headline_is_honest(result: SearchResult, words: str) -> None:
     assert headline(result, len(result.hits)).startswith(words)
