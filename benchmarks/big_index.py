@@ -23,23 +23,24 @@ from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.database import CATALOG_NAME
 from retrieval.store.faiss_index import CatalogIndex, open_index
+from retrieval.store.file_filter import FileFilter, file_filter
 from retrieval.store.flat_index import FlatIndex
 from retrieval.store.index_file import index_path
 from retrieval.store.index_updates import train_index
 from retrieval.store.ivf_index import IvfIndex
 from retrieval.store.ivf_training import train_ivf
-from retrieval.store.lookup import FileFilter, Lookup
+from retrieval.store.lookup import Lookup
 from retrieval.store.selection import Selection
 from retrieval.types import Float32Array, MediaKind
 
 __all__ = ["measure_big_index"]
 
 _FILTERS = {
-    "unfiltered": FileFilter(),
-    "filter_0.1_percent": FileFilter(under=b"/media/pictures/3/333"),
-    "filter_1_percent": FileFilter(kind=MediaKind.VIDEO),
-    "filter_10_percent": FileFilter(under=b"/media/pictures/4"),
-    "filter_50_percent": FileFilter(after=datetime(2012, 6, 28)),
+    "unfiltered": file_filter(),
+    "filter_0.1_percent": file_filter(under=b"/media/pictures/3/333"),
+    "filter_1_percent": file_filter(kind=MediaKind.VIDEO),
+    "filter_10_percent": file_filter(under=b"/media/pictures/4"),
+    "filter_50_percent": file_filter(after=datetime(2012, 6, 28)),
 }
 _TOP = 10
 _QUERIES = 60

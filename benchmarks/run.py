@@ -18,6 +18,7 @@ from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
+from benchmarks.negative import measure_negative
 from benchmarks.open_clip import measure_open_clip
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
@@ -57,6 +58,7 @@ def main() -> None:
     if arguments.captions and not arguments.only:
         _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
+        _write("negative", measure_negative(arguments.captions))
         _write("tags", measure_tags(arguments.captions))
     if arguments.images and not arguments.only:
         _write("classifier", measure_classifier(arguments.images))

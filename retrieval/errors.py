@@ -89,7 +89,7 @@ class TransientMediaError(MediaError):
 
 
 class QueryError(VidiError):
-    """The query can't be answered as it is written."""
+    """The query can't be answered as it is written. Where a place in it is at fault, two more lines show that."""
 
 
 class ModelError(VidiError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from retrieval.search.default_space import default_space
 from retrieval.search.filters import make_filter
 from retrieval.search.picture_query import embed_pictures
 from retrieval.search.query import By, Query
+from retrieval.search.reading import read_query
 from retrieval.search.results import SearchResult, path_json
 from retrieval.search.searcher import EmbedPictures, Searcher
 from retrieval.search.tuning import tuning_queries
@@ -26,6 +27,7 @@ from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.census import Census, take_census
 from retrieval.store.descriptions import rebuild_text_index
 from retrieval.store.faiss_index import Notice
+from retrieval.store.file_filter import all_of
 from retrieval.store.index_updates import rebuild_index
 from retrieval.store.lookup import Lookup
 from retrieval.types import Float32Array, MediaKind
@@ -156,7 +158,7 @@ class Library:
         """Pictures and moments of video that fit ``query``, the pictures ``image``, or both, best first.
 
         Args:
-            query: what to find, in plain words.
+            query: what to find, in plain words, or in the query language of docs/search.md.
             image: a picture, or several, to find more like.
             kind: ``picture`` or ``video``.
             under: only files in this folder and below, or this file.
@@ -174,9 +176,26 @@ class Library:
             UnknownSpaceError: no space is called ``space``.
             LibraryError: nothing is indexed, or the catalog can't be read.
         """
-        wanted = make_filter(kind, under, after, before, tags)
+        reading = read_query(query)
         images = tuple(map(Path, [image] if isinstance(image, str | os.PathLike) else image or ()))
-        return self._searcher.search(Query(query, images, wanted, space, By.parse(by), top, offset, anyway))
+        wanted = all_of(make_filter(kind, under, after, before, tags), reading.wanted)
+        if reading.read_as is None and reading.notices and not (reading.text.strip() or images or wanted):
+            raise QueryError(f"{reading.notices[0]}; add what to find")
+        asked = Query(
+            text=reading.text,
+            images=images,
+            wanted=wanted,
+            space=space,
+            by=By.parse(by),
+            top=top,
+            offset=offset,
+            anyway=anyway,
+            phrases=reading.phrases,
+            stressed=reading.stressed,
+            against=reading.against,
+        )
+        found = self._searcher.search(asked)
+        return replace(found, query=query, notices=(*reading.notices, *found.notices), read_as=reading.read_as)
 
     @property
     def default_space(self) -> str:

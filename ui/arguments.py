@@ -1,11 +1,14 @@
-"""Types of arguments that several commands take."""
+"""Types of arguments that several commands take, and words that look like options."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-__all__ = ["fraction", "whole_number"]
+__all__ = ["fraction", "whole_number", "words_kept", "words_of"]
+
+_GUARD = " "
+"""Before a word with a dash: argparse then takes it for no option."""
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -32,3 +35,25 @@ def fraction(text: str) -> float:
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to less than 1, got {text!r}")
     return number
+
+
+def words_kept(arguments: Sequence[str]) -> list[str]:
+    """``arguments`` in which words that begin with a dash are no options to argparse. :func:`words_of` undoes it.
+
+    That is those with one dash, such as ``-people``, but for ``-h``, and all that follow ``--``, which itself is left
+    out.
+    """
+    kept: list[str] = []
+    are_words = False
+    for argument in arguments:
+        if argument == "--" and not are_words:
+            are_words = True
+            continue
+        one_dash = not argument.startswith("--") and argument not in ("-", "-h")
+        kept.append(_GUARD + argument if argument.startswith("-") and (are_words or one_dash) else argument)
+    return kept
+
+
+def words_of(kept: Sequence[str]) -> list[str]:
+    """The words as they were typed."""
+    return [word.removeprefix(_GUARD) if word.startswith(f"{_GUARD}-") else word for word in kept]

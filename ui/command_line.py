@@ -16,6 +16,7 @@ from types import ModuleType
 
 from retrieval.errors import UsageError, VidiError
 from retrieval.paths import display_of
+from ui.arguments import words_kept
 from ui.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
 from ui.interruption import Interruption
 
@@ -28,12 +29,14 @@ class CommandEntry:
 
     module: str
     summary: str
+    takes_words: bool = False
+    """Words may stand anywhere among its options, and begin with one dash; ``more_words`` are those after an option."""
 
 
 COMMANDS = {
     "demo": CommandEntry("demo", "index the sample media that came with the install, and ask a few questions"),
     "index": CommandEntry("index", "index pictures, videos and sounds under folders; run again to continue"),
-    "search": CommandEntry("search", "find pictures and moments in video by describing them"),
+    "search": CommandEntry("search", "find pictures and moments in video by describing them", takes_words=True),
     "tag": CommandEntry("tag", "tag the library, show its tags, tag by hand, write tags out"),
     "ui": CommandEntry("page", "open the search page on this machine"),
     "why": CommandEntry("why", "show where in a picture an answer or a tag comes from"),
@@ -126,7 +129,13 @@ def _run(arguments: list[str]) -> int:
             module = _load(entry)
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    parsed = parser.parse_args(arguments)
+    if chosen is not None and COMMANDS[chosen].takes_words:
+        parsed, more = parser.parse_known_args(words_kept(arguments))
+        if options := [word for word in more if word.startswith("-")]:
+            parser.error(f"unrecognized arguments: {' '.join(options)}")
+        parsed.more_words = more
+    else:
+        parsed = parser.parse_args(arguments)
     result: int = parsed.run(parsed)
     sys.stdout.flush()
     return result

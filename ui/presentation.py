@@ -104,6 +104,8 @@ def headline(result: SearchResult, count: int) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
     if result.fits and not count:
         return "No more results."
+    if result.fits and any(reason.source == "filter" for reason in result.hits[0].why):
+        return f"{plural(count, 'result')}, the newest first."
     if result.fits:
         return f"{plural(count, 'result')}, best first, with the chance that each fits."
     if count:
@@ -115,7 +117,7 @@ def result_lines(result: SearchResult) -> list[str]:
     """An answer for a terminal: the best first, one to a line, with where else it lies below it."""
     rows = rows_of(result.hits)
     width = max((len(row.chance) for row in rows), default=0)
-    lines = [headline(result, len(rows)), *result.notices]
+    lines = [headline(result, len(rows)), *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
     for row in rows:
         moment = f"  at {row.moment.label}" if row.moment else ""
         lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")

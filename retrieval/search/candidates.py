@@ -8,7 +8,8 @@ import numpy as np
 
 from retrieval.search.ranking import best_by_asset, rank_assets, settled
 from retrieval.store.faiss_index import CatalogIndex
-from retrieval.store.lookup import FileFilter, LiveAsset, Lookup
+from retrieval.store.file_filter import FileFilter
+from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.selection import Int64Array, Selection
 from retrieval.store.vectors import NO_VECTOR
 from retrieval.types import Float32Array

@@ -66,6 +66,11 @@ def content_words(text: str) -> list[str]:
     return (telling or words)[:WORDS_MOST]
 
 
+def _sought(query: Query) -> list[str]:
+    """The words that finds must hold, and the phrases, which are words of several."""
+    return [*content_words(query.text), *query.phrases][:WORDS_MOST]
+
+
 class Captions:
     """Finds assets by what people wrote. Safe to share between threads."""
 
@@ -78,14 +83,17 @@ class Captions:
         if query.images or query.by not in (By.FUSED, By.TEXT):
             return []
         most = JOINED_MOST if query.by is By.FUSED else query.offset + query.top
-        return self._live(self._texts.holding_all(content_words(query.text)), query, most)
+        if not (words := _sought(query)):
+            return []
+        barred = {key for term in query.against for key in self._texts.holding_all(content_words(term.text))}
+        return self._live([key for key in self._texts.holding_all(words) if key not in barred], query, most)
 
     def ranked(self, query: Query, fits_from: float) -> list[Ranked]:
         """By the words alone: those that hold all of them fit; if asked for, then those that hold some."""
         chance = max(SAID_CHANCE, fits_from)
         found = [Ranked(asset, chance, (Reason("caption", 1.0),)) for asset in self.find(query)]
         if query.anyway:
-            shares = dict(self._texts.holding_some(content_words(query.text)))
+            shares = dict(self._texts.holding_some(_sought(query)))
             some = self._live(list(shares), query, query.offset + query.top)
             found += [
                 Ranked(asset, shares[asset.id] * min(fits_from, 0.5), (Reason("caption", 1.0),)) for asset in some
@@ -95,7 +103,7 @@ class Captions:
     def quoted(self, query: Query, page: Sequence[Ranked]) -> Iterator[Ranked]:
         """The page, with the words that its places rest on."""
         said = [ranked.asset.id for ranked in page if any(reason.source == "caption" for reason in ranked.why)]
-        quotes = self._texts.quotes(content_words(query.text), said) if said else {}
+        quotes = self._texts.quotes(_sought(query), said) if said else {}
         for ranked in page:
             quote = quotes.get(ranked.asset.id)
             why = (replace(reason, quote=quote) if reason.source == "caption" else reason for reason in ranked.why)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from retrieval.errors import QueryError
-from retrieval.store.lookup import FileFilter
+from retrieval.store.file_filter import FileFilter, file_filter
 from retrieval.types import MediaKind
 
 __all__ = ["make_filter", "parse_time"]
@@ -32,7 +32,7 @@ def make_filter(
     start, end = parse_time(after, "after"), parse_time(before, "before")
     if start is not None and end is not None and start >= end:
         raise QueryError(f"nothing lies after {after} and before {before}; give an earlier time to `after`")
-    return FileFilter(_parse_kind(kind), _parse_folder(under), start, end, tuple(tags))
+    return file_filter(_parse_kind(kind), _parse_folder(under), start, end, tuple(tags))
 
 
 def _parse_kind(kind: str | None) -> MediaKind | None:

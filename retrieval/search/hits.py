@@ -32,10 +32,10 @@ class HitMaker:
         self._tags = Tags(catalog)
         self._class_tags = ClassTags()
 
-    def make(self, page: Sequence[Ranked], judge: Judge, fits_from: float) -> Iterator[Hit]:
-        """The hits of ``page``, in its order."""
+    def make(self, page: Sequence[Ranked], judge: Judge | None, fits_from: float) -> Iterator[Hit]:
+        """The hits of ``page``, in its order; without a judge no moments are known."""
         ids = [each.asset.id for each in page]
-        judged = judge.of(each.asset for each in page)
+        judged = {} if judge is None else judge.of(each.asset for each in page)
         parts = self._parts.of_assets(ids)
         tags = self._tags.known(ids)
         untagged = [asset_id for asset_id in ids if asset_id not in tags or not tags[asset_id].is_seen]

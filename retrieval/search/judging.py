@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from retrieval.search.ranking import find_moments
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, Moment
 
-__all__ = ["Judge", "Judged"]
+__all__ = ["Asked", "Judge", "Judged"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,15 +30,30 @@ class Judged:
         return () if self.times is None else tuple(find_moments(self.times, self.by_segment))
 
 
-class Judge:
-    """Judges assets for one query, each once."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A vector ``[d]``, and what a score by it means."""
 
-    def __init__(self, lookup: Lookup, opened: OpenSpace, query: Float32Array, chances: Chances) -> None:
-        """``query`` is its vector [d]."""
+    vector: Float32Array
+    chances: Chances
+
+    def of(self, vectors: Float32Array, *, of_one: bool) -> Float32Array:
+        """The chances [n] that the segments ``vectors`` [n, d] show it; ``of_one`` asset, or of one each."""
+        scores = vectors @ self.vector
+        # The looks of the best segment stand for those of the whole video.
+        return self.chances.of(scores, vectors[[scores.argmax()]] if of_one else vectors)
+
+
+class Judge:
+    """Judges assets for one query, each once: that they show what is asked, and nothing of what is not."""
+
+    def __init__(self, lookup: Lookup, opened: OpenSpace, asked: Asked | None, against: Sequence[Asked] = ()) -> None:
+        """``asked`` is None where only what is not to be seen was said."""
         self._lookup = lookup
         self._opened = opened
-        self._query = query
-        self._chances = chances
+        self._asked = asked
+        self._against = against
+        self.fits_from = asked.chances.fits_from if asked else max(each.chances.fits_from for each in against)
         self._judged: dict[int, Judged | None] = {}
 
     def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
@@ -54,12 +69,17 @@ class Judge:
         single = [asset_id for asset_id, own in segments.items() if len(own.vectors) == 1]
         if single:
             vectors = np.concatenate([segments[asset_id].vectors for asset_id in single])
-            likely = self._chances.of(vectors @ self._query, vectors)
+            likely = self._likely(vectors, of_one=False)
             for asset_id, chance in zip(single, likely, strict=True):
                 yield asset_id, Judged(float(chance), segments[asset_id].times, chance[None])
         for asset_id, own in segments.items():
             if len(own.vectors) > 1:
-                scores = own.vectors @ self._query
-                best = own.vectors[[scores.argmax()]]  # its looks stand for those of the whole video
-                likely = self._chances.of(scores, best)
+                likely = self._likely(own.vectors, of_one=True)
                 yield asset_id, Judged(float(likely.max()), own.times, likely)
+
+    def _likely(self, vectors: Float32Array, *, of_one: bool) -> Float32Array:
+        """The chances [n] of segments ``vectors`` [n, d]: of what is asked, times those of nothing that is not."""
+        likely = np.ones(len(vectors), np.float32) if self._asked is None else self._asked.of(vectors, of_one=of_one)
+        for each in self._against:
+            likely = likely * (1 - each.of(vectors, of_one=of_one))
+        return likely

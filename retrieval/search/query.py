@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from retrieval.errors import QueryError
-from retrieval.store.lookup import FileFilter
+from retrieval.store.file_filter import EVERYTHING, FileFilter
 
-__all__ = ["LETTERS_MOST", "By", "Query"]
+__all__ = ["LETTERS_MOST", "By", "Query", "Term", "check_text"]
 
 LETTERS_MOST = 100_000
 """A longer text is refused before a tokenizer spends minutes on it; no text tower reads even a hundredth of it."""
@@ -37,8 +37,16 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """Words with a weight; 1 is as much as without."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A text, pictures, or both; what may be shown; and which page of the answer.
+    """A text, pictures, or both; what may be shown; and which page of the answer. A filter alone asks for all it lets.
 
     Raises:
         QueryError: it asks for nothing, for too much, or for a page that can't be.
@@ -47,7 +55,7 @@ class Query:
     text: str = ""
     images: tuple[Path, ...] = ()
     """Pictures to find more like; with a text, both count alike."""
-    wanted: FileFilter = field(default_factory=FileFilter)
+    wanted: FileFilter = EVERYTHING
     space: str | None = None
     """None: the library's own."""
     by: By = By.FUSED
@@ -55,19 +63,39 @@ class Query:
     offset: int = 0
     anyway: bool = False
     """Show the nearest even if they don't fit."""
+    phrases: tuple[str, ...] = ()
+    """Words of the text that people's words must hold in their order."""
+    stressed: tuple[Term, ...] = ()
+    """Words of the text that count more or less than the others."""
+    against: tuple[Term, ...] = ()
+    """What is not to be seen."""
 
     def __post_init__(self) -> None:
-        if not self.text.strip() and not self.images:
+        if not self.has_meaning and not self.wanted:
             raise QueryError('the query is empty; describe what to find, such as "a dog on a beach", or give an image')
         if self.by is By.TEXT and (self.images or not self.text.strip()):
             raise QueryError("people's words are searched by words alone; leave the image out, or rank by fused")
-        if len(self.text) > LETTERS_MOST:
-            raise QueryError(f"the query has {len(self.text):,} letters; describe what to find in a sentence")
+        check_text(self.text)
         if self.top < 1:
             raise QueryError(f"top is {self.top}, expected at least 1")
         if self.offset < 0:
             raise QueryError(f"offset is {self.offset}, expected 0 or more")
-        try:
-            self.text.encode()
-        except UnicodeEncodeError as error:
-            raise QueryError("the query holds bytes that are not UTF-8; type it again") from error
+
+    @property
+    def has_meaning(self) -> bool:
+        """Whether it says what is to be seen, or not to be seen."""
+        return bool(self.text.strip() or self.images or self.against)
+
+
+def check_text(text: str) -> None:
+    """See that ``text`` can be read.
+
+    Raises:
+        QueryError: it is too long, or no text.
+    """
+    if len(text) > LETTERS_MOST:
+        raise QueryError(f"the query has {len(text):,} letters; describe what to find in a sentence")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("the query holds bytes that are not UTF-8; type it again") from error

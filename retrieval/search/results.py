@@ -103,6 +103,8 @@ class SearchResult:
     hits: tuple[Hit, ...]
     notices: tuple[str, ...] = ()
     """Plain lines about what of the query could not count."""
+    read_as: str | None = None
+    """How the query was read; None where it is plain words."""
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi search --json` prints it."""
@@ -112,6 +114,7 @@ class SearchResult:
             "fits": self.fits,
             "hits": [hit.to_json() for hit in self.hits],
             "notices": list(self.notices),
+            "read_as": self.read_as,
         }
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from retrieval.search.browsing import newest
 from retrieval.search.candidates import find_candidates
 from retrieval.search.captions import JOINED_MOST, Captions, Ranked, join
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
 from retrieval.search.hits import HitMaker
-from retrieval.search.judging import Judge
+from retrieval.search.judging import Asked, Judge
+from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
@@ -24,6 +24,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
+from retrieval.store.file_filter import Bears, OfKind, demands, leaves_of
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.selection import Selection
 from retrieval.store.tags import Tags
@@ -65,25 +66,48 @@ class Searcher:
             LibraryError: the library is empty, or can't be read.
         """
         opened = self._spaces.open(query.space)
-        self._tags.check(query.wanted.tags)
-        vector = self._query_vector(opened.space, query)
+        self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
+        if not query.has_meaning:
+            return self._browsed(opened, query)
+        meaning = meaning_of(query, opened.space, self._embed_pictures)
         allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
         said = self._captions.find(query)
         count = max(query.offset + query.top, JOINED_MOST if said else JUDGED)
-        found = find_candidates(self._lookup, opened.index, vector, query.wanted, count, allowed)
+        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.wanted, count, allowed)
 
-        chances = ImageChances() if query.images else self._text_chances(opened, vector, found.compared, allowed)
-        judge = Judge(self._lookup, opened, vector, chances)
-        fits = bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, chances.fits_from))
-        page = self._page(query, found.assets, said, judge, chances.fits_from) if fits or query.anyway else []
-        there = [replace(each, asset=seen) for each in page if (seen := _on_disk(each.asset)) is not None]
+        judge = self._judge(opened, query, meaning, found.compared, allowed)
+        fits = bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, judge.fits_from))
+        page = self._page(query, found.assets, said, judge, judge.fits_from) if fits or query.anyway else []
+        there = list(_there(page))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
             fits=fits,
-            hits=tuple(self._hits.make(list(self._captions.quoted(query, there)), judge, chances.fits_from)),
+            hits=tuple(self._hits.make(list(self._captions.quoted(query, there)), judge, judge.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
         )
+
+    def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
+        """All that the filter lets through: nothing is compared."""
+        page = newest(self._lookup, query)
+        there = list(_there(page))
+        return SearchResult(
+            query=query.text,
+            space=opened.space.name,
+            fits=bool(self._lookup.newest(query.wanted, 1)),
+            hits=tuple(self._hits.make(there, None, 0.0)),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
+        )
+
+    def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, items: int, allowed: Selection | None) -> Judge:
+        def of(vector: Float32Array) -> Asked:
+            return Asked(vector, self._text_chances(opened, vector, items, allowed))
+
+        if meaning.asked is None:
+            asked = None
+        else:
+            asked = Asked(meaning.asked, ImageChances()) if query.images else of(meaning.asked)
+        return Judge(self._lookup, opened, asked, list(map(of, meaning.against)))
 
     def _text_chances(
         self, opened: OpenSpace, query: Float32Array, items: int, allowed: Selection | None
@@ -106,14 +130,12 @@ class Searcher:
             ranked, page = join(found, _chances_of(found, judge), (), fits_from), slice(query.top)
         return [each for each in ranked if query.anyway or each.chance >= fits_from][page]
 
-    def _query_vector(self, space: Space, query: Query) -> Float32Array:
-        """``[d]``; a text and its pictures count alike, and the sum has length 1 again."""
-        parts = []
-        if query.text.strip():
-            parts.append(space.embed_text([query.text.strip()])[0])
-        if query.images:
-            parts.append(_unit(self._embed_pictures(space, query.images).mean(axis=0)))
-        return parts[0] if len(parts) == 1 else _unit(sum(map(_unit, parts), np.zeros(space.dim, np.float32)))
+
+def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
+    """What is still on disk of the page."""
+    for each in page:
+        if (seen := _on_disk(each.asset)) is not None:
+            yield replace(each, asset=seen)
 
 
 def _chances_of(assets: Sequence[LiveAsset], judge: Judge) -> dict[int, float]:
@@ -146,7 +168,7 @@ def _exists(path: bytes) -> bool:
 
 def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
     """What keeps the answer from being one to all of the query."""
-    if query.wanted.kind is MediaKind.SOUND and query.by is not By.TEXT:
+    if demands(query.wanted, OfKind(MediaKind.SOUND)) and query.by is not By.TEXT:
         yield "sounds are listed, and can't be searched yet: an audio expert is awaited"
     if gone:
         yield (
@@ -159,8 +181,3 @@ def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
         yield f"the query is longer than {space.name} reads; its end does not count"
     if space.languages == ("en",) and looks_foreign(query.text):
         yield f"{space.name} understands only English"
-
-
-def _unit(vector: Float32Array) -> Float32Array:
-    length = float(np.linalg.norm(vector))
-    return vector if length == 0 else np.asarray(vector / length, np.float32)

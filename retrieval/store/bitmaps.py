@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from threading import Lock
 
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.lookup import FileFilter, Lookup
+from retrieval.store.file_filter import (
+    EVERYTHING,
+    AllOf,
+    AnyOf,
+    FileFilter,
+    Not,
+    OfContent,
+    all_of,
+    speaks_of_files,
+    without_not,
+)
+from retrieval.store.lookup import Lookup
 from retrieval.store.selection import Selection
 
 __all__ = ["Bitmaps"]
@@ -22,9 +32,8 @@ _BYTES_MOST = 64 << 20
 class Bitmaps:
     """Selections by filter. Safe to share between threads.
 
-    What concerns the content (its kind, each of its tags) and what concerns a file (folder and time) are asked for and
-    kept apart, and joined: a content is allowed that is of the kind, bears the tags and has a file that meets the rest.
-    Folder and time stay together, since one file has to meet both.
+    Each condition is asked for and kept for itself, and they are joined as sets; a not is what is left of everything.
+    But conditions on files that all have to hold stay together: one file has to meet them.
     """
 
     def __init__(self, catalog: Catalog, lookup: Lookup) -> None:
@@ -41,7 +50,21 @@ class Bitmaps:
             if version is None or version != self._version:
                 self._kept.clear()
                 self._version = version
-        return reduce(and_, [self._part(space, part, version) for part in _parts(wanted)])
+        return self._joined(space, without_not(wanted), version)
+
+    def _joined(self, space: SpaceRow, wanted: FileFilter, version: int | None) -> Selection:
+        def each(parts: Sequence[FileFilter]) -> list[Selection]:
+            return [self._joined(space, part, version) for part in parts]
+
+        match wanted:
+            case AllOf() if len(parts := _apart(wanted)) > 1:
+                return reduce(and_, each(parts))
+            case AnyOf(parts) if parts:
+                return reduce(or_, each(parts))
+            case Not(OfContent() as part):
+                return self._part(space, EVERYTHING, version) - self._part(space, part, version)
+            case _:
+                return self._part(space, wanted, version)
 
     def _part(self, space: SpaceRow, part: FileFilter, version: int | None) -> Selection:
         key = (space.id, part)
@@ -62,11 +85,7 @@ class Bitmaps:
             self._kept.popitem(last=False)
 
 
-def _parts(wanted: FileFilter) -> Iterator[FileFilter]:
-    if wanted.kind is not None:
-        yield FileFilter(kind=wanted.kind)
-    for tag in wanted.tags:
-        yield FileFilter(tags=(tag.casefold(),))
-    rest = replace(wanted, kind=None, tags=())
-    if rest or not wanted:
-        yield rest
+def _apart(wanted: AllOf) -> list[FileFilter]:
+    """The parts that may be asked for one by one; those that speak of files are one."""
+    alone = [part for part in wanted.parts if not speaks_of_files(part)]
+    return [*alone, all_of(*together)] if (together := [part for part in wanted.parts if part not in alone]) else alone

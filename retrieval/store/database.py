@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
@@ -128,6 +129,7 @@ def _engine(path: Path, *, writable: bool) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -65536")
+        _teach_trigonometry(connection)
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: what a run has reported as done survives a power failure; batches make it cheap.
@@ -146,6 +148,17 @@ def _engine(path: Path, *, writable: bool) -> Engine:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _teach_trigonometry(connection: sqlite3.Connection) -> None:
+    """Some builds of SQLite lack what PostgreSQL has; distances need it."""
+    try:
+        connection.execute("SELECT sin(0.0), cos(0.0)")
+    except sqlite3.OperationalError:
+        for name, function in (("sin", math.sin), ("cos", math.cos)):
+            connection.create_function(
+                name, 1, lambda value, of=function: None if value is None else of(value), deterministic=True
+            )
 
 
 def _read_only(path: Path) -> str:

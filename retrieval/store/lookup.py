@@ -5,46 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
-from retrieval.store.conditions import under
-from retrieval.store.parts import is_shown_by_main
+from retrieval.store.file_filter import FileFilter
+from retrieval.store.filter_conditions import conditions_of, nanoseconds_of
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
-from retrieval.store.tags import has_tag
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
-__all__ = ["AssetSegments", "FileFilter", "LiveAsset", "Lookup"]
+__all__ = ["AssetSegments", "LiveAsset", "Lookup"]
 
 _VALUES_PER_QUERY = 1000
-_BIGGEST = 2**63 - 1
 _SPARSE = 0.1
 """A sample that has a smaller share than this of what was asked for says little: the first vectors are better."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFilter:
-    """Which files may be shown. None asks for nothing."""
-
-    kind: MediaKind | None = None
-    under: bytes | None = None
-    """An absolute folder, or a file, which then matches itself."""
-    after: datetime | None = None
-    before: datetime | None = None
-    """Local time without a zone: ``after <= time < before``. The time is the one at which a picture or video was
-    taken, or, where it doesn't say, the one at which the file was last modified."""
-    tags: tuple[str, ...] = ()
-    """The asset bears all of these, in any case."""
-
-    def __bool__(self) -> bool:
-        return bool(self.tags) or any(value is not None for value in (self.kind, self.under, self.after, self.before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +62,16 @@ class Lookup:
 
     def vector_ids(self, space: SpaceRow, wanted: FileFilter) -> Int64Array:
         """``[n]`` ids of the vectors whose asset has a present file that meets ``wanted``."""
-        assets = select(File.asset_id).join(Asset, Asset.id == File.asset_id).where(*_conditions(wanted))
         statement = (
             select(Embedding.vector_id)
             .join(Segment, Segment.id == Embedding.segment_id)
             .join(Segmentation, Segmentation.id == Segment.segmentation_id)
             # The sum keeps SQLite from beginning with every vector of the space: from few files it is a short way.
-            .where(Embedding.space_id + 0 == space.id, Segmentation.asset_id.in_(assets))
+            .where(Embedding.space_id + 0 == space.id)
         )
         with self._engine.connect() as connection:
+            of_assets = select(File.asset_id).join(Asset, Asset.id == File.asset_id)
+            statement = statement.where(Segmentation.asset_id.in_(of_assets.where(*conditions_of(wanted, connection))))
             rows = connection.execute(statement).cursor  # the driver's own: half a million Row objects take a second
             return np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64)
 
@@ -115,14 +95,30 @@ class Lookup:
         kinds: dict[int, str] = {}
         paths: defaultdict[int, list[bytes]] = defaultdict(list)
         with self._engine.connect() as connection:
+            statement = statement.where(*conditions_of(wanted, connection))
             for chunk in _chunks(asset_ids):
-                for row in connection.execute(statement.where(Asset.id.in_(chunk), *_conditions(wanted))):
+                for row in connection.execute(statement.where(Asset.id.in_(chunk))):
                     kinds[row.id] = row.kind
                     paths[row.id].append(row.path)
         return {
             asset_id: LiveAsset(asset_id, MediaKind(kind), tuple(sorted(paths[asset_id])))
             for asset_id, kind in kinds.items()
         }
+
+    def newest(self, wanted: FileFilter, count: int) -> list[int]:
+        """The first ``count`` of the assets that have a present file that meets ``wanted``, the last taken first.
+
+        Where it doesn't say when it was taken, the time counts at which its file was last modified.
+        """
+        assets = select(Asset.id, Asset.taken_at, func.max(File.modified_ns)).join(File, File.asset_id == Asset.id)
+        assets = assets.group_by(Asset.id).limit(count)
+        with self._engine.connect() as connection:
+            assets = assets.where(*conditions_of(wanted, connection))
+            taken = assets.where(Asset.taken_at.is_not(None)).order_by(Asset.taken_at.desc(), Asset.id)
+            modified = assets.where(Asset.taken_at.is_(None)).order_by(func.max(File.modified_ns).desc(), Asset.id)
+            rows = [*connection.execute(taken), *connection.execute(modified)]
+        dated = [(nanoseconds_of(at) if at is not None else modified_ns, key) for key, at, modified_ns in rows]
+        return [key for _, key in sorted(dated, key=lambda pair: (-pair[0], pair[1]))[:count]]
 
     def segments(self, space: SpaceRow, asset_ids: Sequence[int]) -> dict[int, AssetSegments]:
         """All segments of each asset, in the order of time. Damaged vectors are left out, as the index does."""
@@ -194,30 +190,6 @@ def _segments(rows: list[Any]) -> AssetSegments:
     if rows[0].start_seconds is not None:
         times = np.array([(row.start_seconds, row.end_seconds) for row in rows], np.float32)
     return AssetSegments(vectors, times)
-
-
-def _conditions(wanted: FileFilter) -> Iterator[ColumnElement[bool]]:
-    """What a row of ``file`` joined to its ``asset`` must satisfy to be shown."""
-    yield File.present.is_(True)
-    yield ~is_shown_by_main()
-    if wanted.kind is not None:
-        yield Asset.kind == wanted.kind.value
-    if wanted.under is not None:
-        yield under(wanted.under)
-    if wanted.after is not None:
-        yield _time_is(Asset.taken_at >= wanted.after, File.modified_ns >= _nanoseconds(wanted.after))
-    if wanted.before is not None:
-        yield _time_is(Asset.taken_at < wanted.before, File.modified_ns < _nanoseconds(wanted.before))
-    yield from map(has_tag, wanted.tags)
-
-
-def _time_is(taken: ColumnElement[bool], modified: ColumnElement[bool]) -> ColumnElement[bool]:
-    return case((Asset.taken_at.is_not(None), taken), else_=modified)
-
-
-def _nanoseconds(local: datetime) -> int:
-    nanoseconds = int(local.replace(microsecond=0).timestamp()) * 1_000_000_000 + local.microsecond * 1000
-    return max(-_BIGGEST, min(_BIGGEST, nanoseconds))  # past the year 2262 they don't fit the column
 
 
 def _chunks(values: Iterable[int]) -> Iterator[list[int]]:

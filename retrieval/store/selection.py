@@ -39,6 +39,20 @@ class Selection:
         size = min(len(self._packed), len(other._packed))
         return Selection(self._packed[:size] & other._packed[:size])
 
+    def __or__(self, other: Selection) -> Selection:
+        """The ids that are in one of them."""
+        longer, shorter = sorted((self._packed, other._packed), key=len, reverse=True)
+        joined = longer.copy()
+        joined[: len(shorter)] |= shorter
+        return Selection(joined)
+
+    def __sub__(self, other: Selection) -> Selection:
+        """The ids that are in this one alone."""
+        left = self._packed.copy()
+        size = min(len(left), len(other._packed))
+        left[:size] &= ~other._packed[:size]
+        return Selection(left)
+
     @property
     def packed(self) -> NDArray[np.uint8]:
         """``[bytes] uint8``, not to be written to."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, column, delete, insert, literal_column, select, table, text
+from sqlalchemy import ColumnElement, Connection, column, delete, false, insert, literal_column, select, table, text
 
 from retrieval.types import Words
 
@@ -19,6 +20,7 @@ __all__ = [
     "drop_text_index",
     "find_assets",
     "has_text_index",
+    "holds_phrase",
     "make_text_index",
     "quotes",
     "share_held",
@@ -101,6 +103,15 @@ def find_assets(connection: Connection, words: Sequence[str], *, all_of_them: bo
     return list(connection.scalars(select(_TEXTS.c.rowid).where(wanted).order_by(rank, _TEXTS.c.rowid)))
 
 
+def holds_phrase(connection: Connection, asset_id: Any, words: str, *, of_people: bool = False) -> ColumnElement[bool]:
+    """That the asset of the column ``asset_id`` says ``words`` in their order (``of_people``: as the name of one)."""
+    if not has_text_index(connection):
+        return false()
+    wanted = _phrase(words) if not of_people else f"people : {_phrase(words)}"
+    met: ColumnElement[bool] = asset_id.in_(select(_TEXTS.c.rowid).where(literal_column(_NAME).op("MATCH")(wanted)))
+    return met
+
+
 def share_held(connection: Connection, words: Sequence[str]) -> dict[int, float]:
     """For assets that hold any of ``words``, which share of them they hold."""
     held: Counter[int] = Counter()
@@ -123,9 +134,12 @@ def quotes(connection: Connection, words: Sequence[str], asset_ids: Sequence[int
 
 
 def _matches(words: Sequence[str], operator: str) -> ColumnElement[bool]:
-    """In quotes a word is a phrase to FTS5, whatever signs are in it."""
-    phrases = ('"' + word.replace('"', '""').replace("\0", " ") + '"' for word in words)
-    return literal_column(_NAME).op("MATCH")(operator.join(phrases))
+    return literal_column(_NAME).op("MATCH")(operator.join(map(_phrase, words)))
+
+
+def _phrase(words: str) -> str:
+    """In quotes they are a phrase to FTS5, whatever signs are in them."""
+    return '"' + words.replace('"', '""').replace("\0", " ") + '"'
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

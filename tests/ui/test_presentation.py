@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retrieval.search.results import Hit, SearchResult
+from retrieval.search.results import Hit, Reason, SearchResult
 from retrieval.types import MediaKind, Moment
 from ui.presentation import chance, headline, result_lines, rows_of
 
@@ -54,11 +55,12 @@ def test_a_name_that_is_no_text_stays_on_one_line() -> None:
     [
         (answer(VIDEO, PICTURE), "2 results, best first"),
         (answer(VIDEO), "1 result, best first"),
+        (answer(replace(VIDEO, why=(Reason("filter", 1.0),))), "1 result, the newest first."),
         (answer(fits=False), "Nothing fits."),
         (answer(VIDEO, fits=False), "Nothing fits. This is the nearest."),
         (answer(VIDEO, PICTURE, fits=False), "Nothing fits. These 2 are the nearest."),
     ],
-    ids=["several", "one", "none", "nearest", "several nearest"],
+    ids=["several", "filter alone", "one", "none", "nearest", "several nearest"],
 )
 def test_the_headline_is_honest(result: SearchResult, words: str) -> None:
     assert headline(result, len(result.hits)).startswith(words)

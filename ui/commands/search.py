@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from ui.arguments import whole_number
+from ui.arguments import whole_number, words_of
 from ui.presentation import result_lines
 
 __all__ = ["add_arguments", "run"]
@@ -14,7 +14,12 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi search`."""
-    parser.add_argument("query", nargs="*", metavar="QUERY", help="what to find, in your own words")
+    parser.add_argument(
+        "query",
+        nargs="*",
+        metavar="QUERY",
+        help="what to find, in your own words, with fields such as kind:video tag:dog -people (docs/search.md)",
+    )
     parser.add_argument("--image", metavar="FILE", help="find what looks like this picture (with words: both)")
     parser.add_argument(
         "--kind", choices=("picture", "video", "sound"), help="only pictures, only moments of video, or only sounds"
@@ -46,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with Library(arguments.library, notice=lambda line: print(f"vidi: {line}", file=sys.stderr)) as library:
         result = library.search(
-            " ".join(arguments.query),
+            " ".join(words_of([*arguments.query, *arguments.more_words])),
             image=arguments.image,
             kind=arguments.kind,
             under=arguments.under,

@@ -75,7 +75,8 @@ class Answers:
         try:
             return self._answer(question)
         except VidiError as error:
-            return Answer("", notice("That can't be answered.", _sentence(str(error))))
+            told = str(error).partition("\n")[0]  # the place that a terminal shows below it needs letters of one width
+            return Answer("", notice("That can't be answered.", _sentence(told)))
         except Exception as error:  # noqa: BLE001 the page's last border: a person sees words, the terminal the cause
             _log.error("a search failed: %s: %s", type(error).__name__, error)
             return Answer("", notice("That went wrong.", "The terminal in which vidi runs says more."))

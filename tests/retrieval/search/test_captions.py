@@ -14,7 +14,8 @@ from retrieval.search.captions import Captions, content_words, join
 from retrieval.search.query import By, Query
 from retrieval.search.searcher import Searcher
 from retrieval.store.descriptions import fill_text_index, write_descriptions
-from retrieval.store.lookup import FileFilter, LiveAsset
+from retrieval.store.file_filter import file_filter
+from retrieval.store.lookup import LiveAsset
 from retrieval.types import MediaKind, Words
 
 MakeSearcher = Callable[..., Searcher]
@@ -99,8 +100,8 @@ def test_pages_and_filters_hold(filled: Any, make_searcher: MakeSearcher, by: By
     paged = [name for offset in range(5) for name in names(searcher.search(Query("dog", by=by, top=1, offset=offset)))]
     assert paged == whole
     assert len(whole) == (4 if by is By.FUSED else 3)
-    assert names(searcher.search(Query("dog", by=by, wanted=FileFilter(kind=MediaKind.VIDEO)))) == []
-    assert names(searcher.search(Query("dog", by=by, wanted=FileFilter(under=b"/media/poor.jpg")))) == ["poor"]
+    assert names(searcher.search(Query("dog", by=by, wanted=file_filter(kind=MediaKind.VIDEO)))) == []
+    assert names(searcher.search(Query("dog", by=by, wanted=file_filter(under=b"/media/poor.jpg")))) == ["poor"]
 
 
 def test_text_is_asked_of_words() -> None:
@@ -153,7 +154,7 @@ def test_parts_are_named_and_hidden(filled: Any, make_searcher: MakeSearcher) ->
     assert (best.path.name, best.parts) == ("best.jpg", (Path("/media/best.mov"),))
     assert best.to_json()["parts"] == [{"path": "/media/best.mov"}]
     filled.execute("UPDATE file SET present = 0 WHERE id = 1")
-    assert names(make_searcher().search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.VIDEO)))) == ["best"]
+    assert names(make_searcher().search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.VIDEO)))) == ["best"]
 
 
 def test_captions_of_what_is_missing_are_passed_over(filled: Any) -> None:
@@ -182,7 +183,7 @@ def test_filtered_pages_beside_words_show_each_once_past_all_that_is_joined(
             say(library, asset, Words(caption="a dog"))
             said += [f"{number:03}"] if folder == "media" else []
         here += [f"{number:03}"] if folder == "media" and (anyway or number < 210 or number in {215, 229}) else []
-    searcher, wanted = make_searcher(), FileFilter(under=b"/media")
+    searcher, wanted = make_searcher(), file_filter(under=b"/media")
     pages = [
         searcher.search(Query("a dog", wanted=wanted, top=30, offset=offset, anyway=anyway))
         for offset in range(0, 300, 30)

@@ -8,6 +8,7 @@ import pytest
 
 from retrieval.errors import QueryError
 from retrieval.search.filters import make_filter, parse_time
+from retrieval.store.file_filter import Below, OfKind
 from retrieval.types import MediaKind
 
 
@@ -48,7 +49,7 @@ def test_a_range_that_holds_nothing_is_refused() -> None:
 def test_an_unknown_kind_names_the_known() -> None:
     with pytest.raises(QueryError, match="no kind 'movie'; expected picture, video, sound"):
         make_filter(kind="movie")
-    assert make_filter(kind="video").kind is MediaKind.VIDEO
+    assert make_filter(kind="video") == OfKind(MediaKind.VIDEO)
 
 
 def test_under_is_absolute_bytes_with_links_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,9 +57,9 @@ def test_under_is_absolute_bytes_with_links_left(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    assert make_filter(under="link/../link/x").under == os.fsencode(tmp_path / "link" / "x")
-    assert make_filter(under="~/a").under == os.fsencode(tmp_path / "home" / "a")
-    assert make_filter(under=os.fsdecode(b"/a/\xff")).under == b"/a/\xff"
+    assert make_filter(under="link/../link/x") == Below(os.fsencode(tmp_path / "link" / "x"))
+    assert make_filter(under="~/a") == Below(os.fsencode(tmp_path / "home" / "a"))
+    assert make_filter(under=os.fsdecode(b"/a/\xff")) == Below(b"/a/\xff")
     with pytest.raises(QueryError, match="`under` is empty"):
         make_filter(under="")
 

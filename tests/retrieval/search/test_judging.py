@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.search.judging import Judge
+from retrieval.search.judging import Asked, Judge
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.store.faiss_index import open_index
-from retrieval.store.lookup import FileFilter, Lookup
+from retrieval.store.file_filter import EVERYTHING
+from retrieval.store.lookup import Lookup
 from retrieval.types import Float32Array
 
 
@@ -36,8 +37,8 @@ def test_pictures_are_judged_together_and_each_as_itself(library: Any, space: An
     library.embed(video, row, [[0.5, 0.25, 0, 0], [0.75, 0.75, 0, 0]], [(0, 1), (1, 2)])
     lookup, chances = Lookup(library.catalog), ByLooks()
     opened = OpenSpace(space, row, open_index(library.catalog, row))
-    judge = Judge(lookup, opened, np.array([1, 0, 0, 0], np.float32), chances)
-    assets = list(lookup.live_assets([*looks, video], FileFilter()).values())
+    judge = Judge(lookup, opened, Asked(np.array([1, 0, 0, 0], np.float32), chances))
+    assets = list(lookup.live_assets([*looks, video], EVERYTHING).values())
     for _ in range(2):  # the second time all is known
         judged = judge.of(assets)
     assert {asset_id: found.chance for asset_id, found in judged.items()} == pytest.approx(looks | {video: 0.75})

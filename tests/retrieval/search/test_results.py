@@ -46,6 +46,7 @@ def test_a_video_is_written_as_the_contract_says() -> None:
             }
         ],
         "notices": [],
+        "read_as": None,
     }
 
 

@@ -17,7 +17,7 @@ from retrieval.search import searcher
 from retrieval.search.query import By, Query
 from retrieval.search.results import Tag
 from retrieval.search.searcher import Searcher
-from retrieval.store.lookup import FileFilter
+from retrieval.store.file_filter import file_filter
 from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
 from retrieval.store.tags import Tags
 from retrieval.types import MediaKind
@@ -55,7 +55,7 @@ def test_hits_are_assets_best_first_and_only_those_that_fit(filled: Any, make_se
 
 
 def test_a_video_shows_its_best_moment(filled: Any, make_searcher: MakeSearcher) -> None:
-    hit = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.VIDEO))).hits[0]
+    hit = make_searcher().search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.VIDEO))).hits[0]
     assert (hit.start_seconds, hit.end_seconds) == (1, 4)
     assert hit.moments[0].score == pytest.approx(hit.score)
     assert len(hit.moments) == 1
@@ -153,9 +153,9 @@ def test_filters_reach_the_answer(filled: Any, make_searcher: MakeSearcher) -> N
     searcher = make_searcher()
     late = filled.asset("/other/late.jpg", taken_at=datetime(2025, 1, 1))
     filled.embed(late, filled.space(), [[1, 0, 0, 0]])
-    assert names(searcher.search(Query("1 0 0 0", wanted=FileFilter(under=b"/other")))) == ["late.jpg"]
-    assert names(searcher.search(Query("1 0 0 0", wanted=FileFilter(after=datetime(2025, 1, 1))))) == ["late.jpg"]
-    assert names(searcher.search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.SOUND)))) == []
+    assert names(searcher.search(Query("1 0 0 0", wanted=file_filter(under=b"/other")))) == ["late.jpg"]
+    assert names(searcher.search(Query("1 0 0 0", wanted=file_filter(after=datetime(2025, 1, 1))))) == ["late.jpg"]
+    assert names(searcher.search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.SOUND)))) == []
 
 
 def test_copies_stand_beside_the_one_shown(library: Any, make_searcher: MakeSearcher) -> None:
@@ -163,7 +163,7 @@ def test_copies_stand_beside_the_one_shown(library: Any, make_searcher: MakeSear
     library.embed(asset, library.space(), [[1, 0, 0, 0]])
     hit = make_searcher().search(Query("1 0 0 0")).hits[0]
     assert (hit.path, hit.copies) == (Path("/a/1.jpg"), (Path("/b/1.jpg"),))
-    hit = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(under=b"/b"))).hits[0]
+    hit = make_searcher().search(Query("1 0 0 0", wanted=file_filter(under=b"/b"))).hits[0]
     assert (hit.path, hit.copies) == (Path("/b/1.jpg"), ())
 
 
@@ -258,7 +258,7 @@ def test_the_chance_knows_how_much_was_compared(filled: Any, make_searcher: Make
     searcher.search(Query("1 0 0 0"))
     assert set(space.items) == {7}
     space.items.clear()
-    searcher.search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.PICTURE)))
+    searcher.search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.PICTURE)))
     assert set(space.items) == {3}
 
 
@@ -286,10 +286,10 @@ def test_tags_of_a_run_take_the_place_of_the_track(filled: Any, make_searcher: M
 
 def test_only_what_bears_the_tags_is_found(filled: Any, make_searcher: MakeSearcher) -> None:
     Tags(filled.catalog).add(["Anna"], [1])
-    hits = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("anna",)), anyway=True)).hits
+    hits = make_searcher().search(Query("1 0 0 0", wanted=file_filter(tags=("anna",)), anyway=True)).hits
     assert [tag.label for hit in hits for tag in hit.tags] == ["Anna"]
     with pytest.raises(QueryError, match=r"nothing has the tag 'Ann'; did you mean Anna\?"):
-        make_searcher().search(Query("1 0 0 0", wanted=FileFilter(tags=("Ann",))))
+        make_searcher().search(Query("1 0 0 0", wanted=file_filter(tags=("Ann",))))
 
 
 def test_an_empty_library_says_how_to_fill_it(library: Any, make_searcher: MakeSearcher) -> None:
@@ -331,7 +331,7 @@ def test_what_could_not_count_is_said(filled: Any, make_searcher: MakeSearcher, 
 
 
 def test_by_words_alone_it_does_not_matter_what_the_space_reads(filled: Any, make_searcher: MakeSearcher) -> None:
-    query = Query("собака на пляже" + " word" * 20, by=By.TEXT, wanted=FileFilter(kind=MediaKind.SOUND))
+    query = Query("собака на пляже" + " word" * 20, by=By.TEXT, wanted=file_filter(kind=MediaKind.SOUND))
     assert make_searcher().search(query).notices == ()
 
 
@@ -365,6 +365,6 @@ def test_what_vanished_since_it_was_indexed_is_not_shown(
 
 
 def test_sounds_are_awaited(filled: Any, make_searcher: MakeSearcher) -> None:
-    result = make_searcher().search(Query("1 0 0 0", wanted=FileFilter(kind=MediaKind.SOUND)))
+    result = make_searcher().search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.SOUND)))
     assert (result.fits, result.hits) == (False, ())
     assert result.notices == ("sounds are listed, and can't be searched yet: an audio expert is awaited",)

@@ -18,11 +18,12 @@ from retrieval.store.background_training import start_training
 from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, open_index
+from retrieval.store.file_filter import Below, FileFilter, OfKind, file_filter
 from retrieval.store.index_file import open_index_file
 from retrieval.store.index_updates import rebuild_index, train_index, update_index
 from retrieval.store.ivf_index import IvfIndex
 from retrieval.store.ivf_training import train_ivf
-from retrieval.store.lookup import FileFilter, Lookup
+from retrieval.store.lookup import Lookup
 from retrieval.store.schema import Embedding
 from retrieval.store.selection import Selection
 from retrieval.types import Float32Array, MediaKind
@@ -187,14 +188,14 @@ def test_bitmaps_are_kept_until_something_is_committed(
     real = Lookup.vector_ids
     monkeypatch.setattr(Lookup, "vector_ids", lambda self, *args: asked.append(args[1]) or real(self, *args))
     bitmaps = Bitmaps(library.catalog, Lookup(library.catalog))
-    wanted = FileFilter(kind=MediaKind.VIDEO, under=b"/media")
+    wanted = file_filter(kind=MediaKind.VIDEO, under=b"/media")
     for _ in range(3):
         assert len(bitmaps.of(space, wanted)) == 300
-    assert asked == [FileFilter(kind=MediaKind.VIDEO), FileFilter(under=b"/media")]
-    assert len(bitmaps.of(space, FileFilter(under=b"/media"))) == 300
+    assert asked == [OfKind(MediaKind.VIDEO), Below(b"/media")]
+    assert len(bitmaps.of(space, file_filter(under=b"/media"))) == 300
     assert len(asked) == 2
     fill(library, space, 5, seed=3)
     assert len(bitmaps.of(space, wanted)) == 305
     library.execute("UPDATE file SET present = 0 WHERE path = :path", path=b"/media/0.mp4")
     assert len(bitmaps.of(space, wanted)) == 5
-    assert len(bitmaps.of(space, FileFilter(kind=MediaKind.PICTURE))) == 0
+    assert len(bitmaps.of(space, file_filter(kind=MediaKind.PICTURE))) == 0

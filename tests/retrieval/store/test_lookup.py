@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retrieval.store.lookup import FileFilter, Lookup
+from retrieval.store.file_filter import file_filter
+from retrieval.store.lookup import Lookup
 from retrieval.types import MediaKind
 
 
@@ -75,9 +76,9 @@ def test_under_is_a_folder_or_the_file_itself(library: Any, under: bytes, expect
         b"/other\xff/4.jpg",
     ]
     assets = [library.asset(path) for path in paths]
-    live = Lookup(library.catalog).live_assets(assets, FileFilter(under=under))
+    live = Lookup(library.catalog).live_assets(assets, file_filter(under=under))
     assert {path for asset in live.values() for path in asset.paths} == expected
-    everything = Lookup(library.catalog).live_assets(assets, FileFilter(under=b"/"))
+    everything = Lookup(library.catalog).live_assets(assets, file_filter(under=b"/"))
     assert len(everything) == len(paths)
 
 
@@ -87,7 +88,7 @@ def test_time_taken_counts_before_time_modified_and_ranges_are_half_open(library
     modified = library.asset("/modified.jpg", modified=noon)
 
     def live(**wanted: datetime) -> set[int]:
-        return set(Lookup(library.catalog).live_assets([taken, modified], FileFilter(**wanted)))
+        return set(Lookup(library.catalog).live_assets([taken, modified], file_filter(**wanted)))
 
     second = timedelta(seconds=1)
     assert live(after=noon) == {taken, modified}
@@ -102,23 +103,23 @@ def test_an_asset_without_a_present_file_never_shows(library: Any) -> None:
     gone = library.asset("/gone.jpg", present=False)
     library.embed(gone, space, np.ones((1, 4)))
     lookup = Lookup(library.catalog)
-    assert lookup.live_assets([gone], FileFilter()) == {}
-    assert lookup.vector_ids(space, FileFilter()).tolist() == []
+    assert lookup.live_assets([gone], file_filter()) == {}
+    assert lookup.vector_ids(space, file_filter()).tolist() == []
 
 
 def test_copies_are_the_other_files_that_meet_the_filter(library: Any) -> None:
     asset = library.asset("/b/1.jpg", copies=["/a/1.jpg", "/a/2.jpg"])
     library.file("/a/0.jpg", asset, present=False)
     lookup = Lookup(library.catalog)
-    assert lookup.live_assets([asset], FileFilter())[asset].paths == (b"/a/1.jpg", b"/a/2.jpg", b"/b/1.jpg")
-    assert lookup.live_assets([asset], FileFilter(under=b"/b"))[asset].paths == (b"/b/1.jpg",)
+    assert lookup.live_assets([asset], file_filter())[asset].paths == (b"/a/1.jpg", b"/a/2.jpg", b"/b/1.jpg")
+    assert lookup.live_assets([asset], file_filter(under=b"/b"))[asset].paths == (b"/b/1.jpg",)
 
 
 def test_kind_is_what_the_content_is(library: Any) -> None:
     video = library.asset("/named.jpg", kind="video")
     lookup = Lookup(library.catalog)
-    assert lookup.live_assets([video], FileFilter(kind=MediaKind.PICTURE)) == {}
-    assert lookup.live_assets([video], FileFilter(kind=MediaKind.VIDEO))[video].kind is MediaKind.VIDEO
+    assert lookup.live_assets([video], file_filter(kind=MediaKind.PICTURE)) == {}
+    assert lookup.live_assets([video], file_filter(kind=MediaKind.VIDEO))[video].kind is MediaKind.VIDEO
 
 
 _TIMES = st.integers(0, 6).map(lambda day: datetime(2024, 1, 1 + day))
@@ -166,7 +167,7 @@ def test_filters_agree_with_a_plain_reading(
             and (before is None or time < before)
         ):
             expected += ids
-    wanted = FileFilter(kind, under.encode() if under else None, after, before)
+    wanted = file_filter(kind, under.encode() if under else None, after, before)
     assert sorted(Lookup(library.catalog).vector_ids(space, wanted).tolist()) == expected
 
 
@@ -175,7 +176,7 @@ def test_vector_ids_are_those_of_one_space_and_never_twice(library: Any) -> None
     asset = library.asset("/1.jpg", copies=["/2.jpg"])
     library.embed(asset, one, np.ones((1, 4)))
     ids = library.embed(asset, two, np.ones((3, 4)))
-    assert Lookup(library.catalog).vector_ids(two, FileFilter(under=b"/")).tolist() == ids
+    assert Lookup(library.catalog).vector_ids(two, file_filter(under=b"/")).tolist() == ids
 
 
 def test_many_ids_are_asked_for_in_parts(library: Any) -> None:

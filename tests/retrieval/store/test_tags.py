@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from retrieval.errors import QueryError
+from retrieval.store.file_filter import file_filter
 from retrieval.store.labels import KEYWORDS_TAGGER, label_ids, tagger_id
-from retrieval.store.lookup import FileFilter, Lookup
+from retrieval.store.lookup import Lookup
 from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
 from retrieval.store.tags import ShownTag, Tags
 
@@ -93,14 +94,14 @@ def test_filters_want_all_tags_in_any_case(library: Any, tags: Tags, say: Say) -
     lookup = Lookup(library.catalog)
 
     def found(*names: str) -> list[int]:
-        return lookup.vector_ids(space, FileFilter(tags=names)).tolist()
+        return lookup.vector_ids(space, file_filter(tags=names)).tolist()
 
     assert found("dog") == ids[:2]
     assert found("Dog", "BEACH") == ids[:1]
     assert found("ängste") == ids[:1]
     tags.remove(["dog"], [assets[1]])
     assert found("dog") == ids[:1]
-    assert set(lookup.live_assets(assets, FileFilter(tags=("dog",)))) == {assets[0]}
+    assert set(lookup.live_assets(assets, file_filter(tags=("dog",)))) == {assets[0]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,210 @@
+"""How a query is read: which of it is meaning, which is a filter, and what a person should be told about that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from retrieval.errors import QueryError
+from retrieval.search.fields import FIELDS, INSTEAD, NotYetError
+from retrieval.search.language import Both, Either, Field, Negated, Node, Word, error_at, has_fields, parse, quoted
+from retrieval.search.query import Term, check_text
+from retrieval.store.file_filter import EVERYTHING, FileFilter, Not, all_of, any_of
+
+__all__ = ["Reading", "read_query"]
+
+_NEAR_MISS = 0.75
+_FIELD_LIKE = re.compile(r"([A-Za-z]{2,}):(?!//)\S+", re.DOTALL)
+_ALONE = re.compile(r"([A-Za-z]+):")
+_NOTICED_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A query taken apart."""
+
+    text: str
+    """The words left over: what is to be seen. The whole query, unchanged, where nothing in it is special."""
+    phrases: tuple[str, ...] = ()
+    """Words in quotes, which belong to ``text`` too: people's words must hold them in their order."""
+    stressed: tuple[Term, ...] = ()
+    """Words of ``text`` with weights other than 1."""
+    against: tuple[Term, ...] = ()
+    """What is not to be seen."""
+    wanted: FileFilter = EVERYTHING
+    notices: tuple[str, ...] = ()
+    read_as: str | None = None
+    """The reading in one line; None where nothing in the query is special."""
+
+
+def read_query(text: str) -> Reading:
+    """The reading of ``text``.
+
+    Raises:
+        QueryError: a quote or bracket is unbalanced, or a known field has a value that it can't have; a caret is under
+            the place.
+    """
+    check_text(text)
+    tree = parse(text, FIELDS)
+    reader = _Reader(text)
+    wanted = reader.filter_of(tree) or EVERYTHING
+    words = list(_words_of(tree))
+    plain = [word for word, negated in words if not negated]
+    against = tuple(Term(word.text.strip(), word.weight) for word, negated in words if negated and word.text.strip())
+    is_special = has_fields(tree) or bool(against) or any(word.weight != 1 or word.is_phrase for word in plain)
+    reading = Reading(
+        text=_text_of(plain) if is_special else text,
+        phrases=tuple(word.text for word in plain if word.is_phrase and word.text.strip()),
+        stressed=tuple(Term(word.text, word.weight) for word in plain if word.weight != 1 and word.text.strip()),
+        against=against,
+        wanted=wanted,
+        notices=tuple(dict.fromkeys([*reader.notices, *_notices(plain)])),
+    )
+    return _told(reading, reader.fields) if is_special else reading
+
+
+class _Reader:
+    """Turns fields into conditions. What is not indexed yet is no condition: joined with others it leaves these."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.notices: list[str] = []
+        self.fields = ""
+        """Those that count, as one would write them."""
+        self._passed_over: set[Field] = set()
+
+    def filter_of(self, tree: Both) -> FileFilter | None:
+        """All that ``tree`` asks for; None where that is nothing."""
+        wanted = self._of(tree)
+        self.fields = _shown(tree, self._passed_over)
+        return wanted
+
+    def _of(self, node: Node) -> FileFilter | None:
+        match node:
+            case Word():
+                return None
+            case Field():
+                return self._of_field(node)
+            case Negated(part):
+                self._warn_of_words(part, "after a minus")
+                inner = self._of(part)
+                return None if inner is None else Not(inner)
+            case Both(parts):
+                met = [found for part in parts if (found := self._of(part)) is not None]
+                return all_of(*met) if met else None
+            case Either(parts):
+                for part in parts:
+                    self._warn_of_words(part, "beside an or")
+                met = [found for part in parts if (found := self._of(part)) is not None]
+                return any_of(*met) if met else None
+
+    def _of_field(self, field: Field) -> FileFilter | None:
+        rule = FIELDS[field.name]
+        try:
+            return rule.read(field.value)
+        except NotYetError as notice:
+            self.notices.append(str(notice))
+            self._passed_over.add(field)
+            return None
+        except (ValueError, LookupError, OverflowError, QueryError) as error:
+            message = f"{field.name}: can't be {_short(field.value)!r}; expected {rule.expected}"
+            raise error_at(self._text, field.start, field.end, message) from error
+
+    def _warn_of_words(self, part: Node, where: str) -> None:
+        if has_fields(part) and any(True for _ in _words_of(part)):
+            self.notices.append(f"words {where} in brackets with fields count as if they stood outside of them")
+
+
+def _words_of(node: Node, *, negated: bool = False) -> Iterator[tuple[Word, bool]]:
+    """Every word, and whether it is negated."""
+    match node:
+        case Word():
+            yield node, negated
+        case Negated(part):
+            yield from _words_of(part, negated=not negated)
+        case Both(parts) | Either(parts):
+            for part in parts:
+                yield from _words_of(part, negated=negated)
+
+
+def _text_of(words: list[Word]) -> str:
+    """The words as one text; what touched, such as a bracket and its word, still does."""
+    pieces: list[str] = []
+    end: int | None = None
+    for word in words:
+        pieces += ["" if end in (None, word.start) else " ", word.text]
+        end = word.end
+    return " ".join("".join(pieces).split())
+
+
+def _notices(words: list[Word]) -> Iterator[str]:
+    """Words that look as if they were meant to be fields."""
+    given = 0
+    for place, word in enumerate(words):
+        line = _notice(word, is_last=place + 1 == len(words))
+        if line is not None and (given := given + 1) <= _NOTICED_MOST:
+            yield line
+
+
+def _notice(word: Word, *, is_last: bool) -> str | None:
+    if word.is_phrase:
+        return None
+    if (found := _ALONE.fullmatch(word.text)) and not is_last and found[1].casefold() in FIELDS:
+        return f"{word.text} is read as a word; a field has its value without a space, such as {word.text}value"
+    if (found := _FIELD_LIKE.fullmatch(word.text)) is None or found[1].casefold() in FIELDS:
+        return None
+    name = found[1].casefold()
+    meant = INSTEAD.get(name) or next(iter(get_close_matches(name, FIELDS, 1, _NEAR_MISS)), None)
+    if meant is None:
+        return None
+    return f"{_short(word.text)} is read as words; if a field is meant, it is {meant}:"
+
+
+def _told(reading: Reading, fields: str) -> Reading:
+    """With the line that says how it was read."""
+    parts = [f"“{reading.text}”"] if reading.text else []
+    parts += [f"“{term.text}” × {term.weight:g}" for term in reading.stressed]
+    parts += [f"less of “{term.text}”{_times(term)}" for term in reading.against]
+    parts += [f"only {fields}"] if fields else []
+    return replace(reading, read_as="; ".join(parts) or None)
+
+
+def _times(term: Term) -> str:
+    return "" if term.weight == 1 else f" × {term.weight:g}"
+
+
+def _shown(node: Node, passed_over: Collection[Field]) -> str:
+    """The fields of ``node`` as one would write them; empty where none is left."""
+    match node:
+        case Field(name, value):
+            return "" if node in passed_over else f"{name}:{value if _is_plain(value) else quoted(value)}"
+        case Word():
+            return ""
+        case Negated(part):
+            return f"-{shown}" if (shown := _bracketed(part, passed_over)) else ""
+        case Both(parts):
+            return " ".join(_shown_parts(parts, passed_over))
+        case Either(parts):
+            shown_parts = _shown_parts(parts, passed_over)
+            return f"({' or '.join(shown_parts)})" if len(shown_parts) > 1 else "".join(shown_parts)
+
+
+def _shown_parts(parts: Sequence[Node], passed_over: Collection[Field]) -> list[str]:
+    return [shown for part in parts if (shown := _bracketed(part, passed_over))]
+
+
+def _bracketed(node: Node, passed_over: Collection[Field]) -> str:
+    """As a part of something else."""
+    if isinstance(node, Both) and len(parts := _shown_parts(node.parts, passed_over)) > 1:
+        return f"({' '.join(parts)})"
+    return _shown(node, passed_over)
+
+
+def _is_plain(value: str) -> bool:
+    return bool(value) and not any(sign.isspace() or sign in '"“”„()\\' for sign in value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,195 @@
+"""A filter as a condition on rows of ``file`` joined to their ``asset``.
+
+No condition is ever null: what is not known of a content does not meet it, and so meets its opposite.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, false, func, not_, or_, select, true
+from sqlalchemy.orm import aliased
+
+from retrieval.store.conditions import under
+from retrieval.store.file_filter import (
+    AllOf,
+    AnyOf,
+    Bears,
+    Below,
+    Camera,
+    Compared,
+    Depicts,
+    FileFilter,
+    FileName,
+    HasPlace,
+    HasSound,
+    InFolder,
+    Lens,
+    Near,
+    Not,
+    OfKind,
+    Quantity,
+    Says,
+    Sign,
+    Suffix,
+    Taken,
+)
+from retrieval.store.parts import is_shown_by_main
+from retrieval.store.schema import Asset, Description, File, Sidecar
+from retrieval.store.tags import has_tag
+from retrieval.store.text_index import holds_phrase
+
+__all__ = ["conditions_of", "nanoseconds_of"]
+
+_BIGGEST = 2**63 - 1
+_EARTH_METRES = 6_371_009.0
+"""Its mean radius."""
+_COMPARE = {
+    Sign.BELOW: operator.lt,
+    Sign.AT_MOST: operator.le,
+    Sign.ABOVE: operator.gt,
+    Sign.AT_LEAST: operator.ge,
+}
+
+
+def conditions_of(wanted: FileFilter, connection: Connection) -> Iterator[ColumnElement[bool]]:
+    """What a row of ``file`` joined to its ``asset`` must satisfy to be shown."""
+    yield File.present.is_(True)
+    yield ~is_shown_by_main()
+    yield _condition(wanted, connection)
+
+
+def _condition(wanted: FileFilter, connection: Connection) -> ColumnElement[bool]:
+    match wanted:
+        case AllOf(parts):
+            return and_(true(), *(_condition(part, connection) for part in parts))
+        case AnyOf(parts):
+            return or_(false(), *(_condition(part, connection) for part in parts))
+        case Not(part):
+            return not_(_condition(part, connection))
+        case Depicts(name):
+            return holds_phrase(connection, Asset.id, name, of_people=True)
+        case Says(words):
+            return or_(holds_phrase(connection, Asset.id, words), _is_like(_own_name(), words))
+        case _:
+            return _of_file(wanted) if (of_content := _of_content(wanted)) is None else of_content
+
+
+def _of_content(wanted: FileFilter) -> ColumnElement[bool] | None:
+    match wanted:
+        case OfKind(kind):
+            return Asset.kind == kind.value
+        case Bears(tag):
+            return has_tag(tag)
+        case Camera(text):
+            return _known(Asset.camera.icontains(text, autoescape=True))
+        case Lens(text):
+            return _known(Asset.lens.icontains(text, autoescape=True))
+        case Compared(quantity, sign, number):
+            return _known(_COMPARE[sign](_column(quantity), number))
+        case Near():
+            return _near(wanted)
+        case HasSound():
+            return Asset.has_sound.is_(True)
+        case HasPlace():
+            return and_(Asset.latitude.is_not(None), Asset.longitude.is_not(None))
+        case _:
+            return None
+
+
+def _of_file(wanted: FileFilter) -> ColumnElement[bool]:
+    match wanted:
+        case Below(path):
+            return under(path)
+        case InFolder(name):
+            return File.display.icontains(f"/{name.strip('/')}/", autoescape=True)
+        case FileName(text):
+            return _is_like(_own_name(), text)
+        case Suffix(suffix):
+            return File.display.iendswith(f".{suffix.lstrip('.')}", autoescape=True)
+        case Taken(after, before):
+            return and_(true(), *_taken(after, before))
+        case _:
+            raise TypeError(f"{type(wanted).__name__} is no condition that the catalog can be asked")
+
+
+def _known(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Not met, rather than null, where a column is."""
+    return func.coalesce(condition, false())
+
+
+def _column(quantity: Quantity) -> Any:
+    match quantity:
+        case Quantity.DURATION_SECONDS:
+            return Asset.duration_seconds
+        case Quantity.WIDTH:
+            return Asset.width
+        case Quantity.HEIGHT:
+            return Asset.height
+        case Quantity.PIXELS:
+            return Asset.width * Asset.height
+        case Quantity.RATING:
+            return _rating()
+
+
+def _rating() -> Any:
+    """As the words of an asset are joined: the first sidecar of a present file that has one, else the content's own."""
+    holder = aliased(File)
+    beside = (
+        select(Sidecar.rating)
+        .join(holder, holder.id == Sidecar.file_id)
+        .where(holder.asset_id == Asset.id, holder.present, Sidecar.reason.is_(None), Sidecar.rating.is_not(None))
+        .order_by(holder.path, Sidecar.path)
+        .limit(1)
+        .correlate(Asset)
+        .scalar_subquery()
+    )
+    own = select(Description.rating).where(Description.asset_id == Asset.id).correlate(Asset).scalar_subquery()
+    return func.coalesce(beside, own)
+
+
+def _near(place: Near) -> ColumnElement[bool]:
+    """By the haversine formula. A belt of latitudes first: it needs no trigonometry."""
+    latitude, longitude = math.radians(place.latitude), math.radians(place.longitude)
+    reach = min(place.radius_metres / _EARTH_METRES, math.pi)
+    belt = math.degrees(reach) + 1e-9
+    half_north = func.sin((Asset.latitude - place.latitude) * (math.pi / 360))
+    half_east = func.sin((Asset.longitude - math.degrees(longitude)) * (math.pi / 360))
+    chord = half_north * half_north + (
+        func.cos(Asset.latitude * (math.pi / 180)) * math.cos(latitude) * half_east * half_east
+    )
+    inside = chord <= math.sin(reach / 2) ** 2
+    return _known(and_(Asset.latitude.between(place.latitude - belt, place.latitude + belt), inside))
+
+
+def _own_name() -> Any:
+    """The last part of a file's path, in its readable form: what stands after all letters but ``/`` are cut off."""
+    folder = func.rtrim(File.display, func.replace(File.display, "/", ""))
+    return func.substr(File.display, func.length(folder) + 1)
+
+
+def _is_like(column: Any, text: str) -> ColumnElement[bool]:
+    """``column`` holds ``text``, in which ``*`` stands for anything."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    return func.lower(column).like(func.lower(f"%{escaped}%"), escape="\\")
+
+
+def _taken(after: datetime | None, before: datetime | None) -> Iterator[ColumnElement[bool]]:
+    if after is not None:
+        yield _time_is(Asset.taken_at >= after, File.modified_ns >= nanoseconds_of(after))
+    if before is not None:
+        yield _time_is(Asset.taken_at < before, File.modified_ns < nanoseconds_of(before))
+
+
+def _time_is(taken: ColumnElement[bool], modified: ColumnElement[bool]) -> ColumnElement[bool]:
+    return case((Asset.taken_at.is_not(None), taken), else_=modified)
+
+
+def nanoseconds_of(local: datetime) -> int:
+    """A local time without a zone as files' times are kept."""
+    nanoseconds = int(local.replace(microsecond=0).timestamp()) * 1_000_000_000 + local.microsecond * 1000
+    return max(-_BIGGEST, min(_BIGGEST, nanoseconds))  # past the year 2262 they don't fit the column
