@@ -17,7 +17,7 @@ from indexer.report import IndexReport
 from retrieval.experts.expert import Rows
 from retrieval.store.catalog import Catalog
 from retrieval.store.results import FailureRecord, MediaRecord, SegmentRecord
-from retrieval.types import Float32Array, MediaFacts, MediaKind
+from retrieval.types import FeatureTrack, Float32Array, MediaFacts, MediaKind
 
 DIM = 4
 
@@ -37,6 +37,8 @@ class PlainWork:
     ``before_reading`` may do to a file what happens to files."""
 
     decoded: list[bytes]
+    keeps_tracks = False
+    """As the real one does, so that the real one knows its work as whole."""
     before_reading: Callable[[bytes], None] | None
 
     def __init__(self, job: Job, _appearance: object, report: IndexReport, meter: Meter) -> None:
@@ -73,7 +75,9 @@ class PlainWork:
         digest = blake3(content).digest()
         vector = np.frombuffer(digest[:DIM], np.uint8).astype(np.float32)[None] + 1
         facts = MediaFacts(MediaKind.PICTURE)
-        return MediaRecord(file_id, digest, facts, [SegmentRecord()], vector / np.linalg.norm(vector), {})
+        track = FeatureTrack(np.zeros((1, 2), np.float32), vector.astype(np.float16))
+        tracks = {self._job.expert: track} if self.keeps_tracks else {}
+        return MediaRecord(file_id, digest, facts, [SegmentRecord()], vector / np.linalg.norm(vector), tracks)
 
 
 @pytest.fixture

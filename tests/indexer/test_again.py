@@ -117,6 +117,7 @@ def test_a_moved_tree_of_ten_thousand_is_known_again_without_decoding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copytree(empty_library, library)
+    monkeypatch.setattr(plain_work, "keeps_tracks", True)
     for number in range(10_000):
         write_file(tmp_path / "old" / str(number % 50) / f"{number}.jpg", f"picture {number}".encode())
     index([tmp_path], library)
