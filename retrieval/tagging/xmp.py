@@ -63,7 +63,11 @@ def tagged_sidecar(content: bytes | None, tags: SidecarTags) -> bytes | None:
     changed = [
         _bring(document, wanted, kind) for wanted, kind in ((tags.subjects, _SUBJECT), (tags.hierarchy, _HIERARCHY))
     ]
-    return "".join(_written(document)).encode() if any(changed) else None
+    if not any(changed):
+        return None
+    written = "".join(_written(document)).encode()
+    _parse(written)  # what can't be read again must never take the place of what can
+    return written
 
 
 def _parse(content: bytes) -> minidom.Document:
@@ -72,7 +76,7 @@ def _parse(content: bytes) -> minidom.Document:
 
     try:
         document: minidom.Document = parseString(content, forbid_dtd=True)
-    except (ExpatError, DefusedXmlException, ValueError, LookupError) as error:
+    except (ExpatError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
         raise DatasetError(f"it is no XML that can be read ({error})") from error
     if not document.getElementsByTagNameNS(_RDF, "RDF"):
         raise DatasetError("it is XML, but no XMP (it has no rdf:RDF)")
@@ -85,9 +89,9 @@ def _bring(document: minidom.Document, wanted: Sequence[str], kind: _Property) -
     there = {text.casefold() for text in listed}
     named = {text.casefold(): text for text in wanted}
     taken_out = {text.casefold() for text in ours} - there
-    stale = {text.casefold() for text in ours} - named.keys()
+    stale = {text for text in ours if text.casefold() not in named}  # as vidi spelt it: "Dog" is a person's own
     added = [text for key, text in named.items() if key not in there and key not in taken_out]
-    kept = [text for text in listed if text.casefold() not in stale]
+    kept = [text for text in listed if text not in stale]
     remembered = [text for text in ours if text.casefold() in named] + added
     if kept + added == listed and remembered == ours:
         return False

@@ -89,11 +89,13 @@ def _space_of(library: str | None) -> str:
 def _out(path: Path, out: Path | None) -> Path:
     from retrieval.errors import UsageError
 
-    out = out or Path(f"{path.stem}.why.png")
+    is_named, out = out is not None, out or Path(f"{path.stem}.why.png")
     if out.suffix.lower() not in _FORMATS:
         raise UsageError(f"--out {out} names no kind of picture that can be written; expected {', '.join(_FORMATS)}")
     if out.exists() and path.exists() and out.samefile(path):
         raise UsageError(f"--out {out} is the picture itself, which is never written; choose another name")
+    if is_named and out.exists():
+        raise UsageError(f"--out {out} is there already, and nothing is written over it; choose another name")
     return out
 
 

@@ -128,3 +128,13 @@ def test_any_tags_go_in_and_out_again(first: list[str], second: list[str]) -> No
     made = tagged_sidecar(made or DARKTABLE.encode(), SidecarTags(tuple(second))) or made
     emptied = tagged_sidecar(made or DARKTABLE.encode(), SidecarTags(())) or made or DARKTABLE.encode()
     assert subjects(emptied) == ["Anna", "Dog"]
+
+
+def test_a_keyword_that_a_person_spelt_otherwise_is_theirs() -> None:
+    ours = tagged_sidecar(None, SidecarTags(("dog",), ()))
+    assert ours is not None
+    theirs = ours.replace(b"<rdf:li>dog</rdf:li>", b"<rdf:li>Dog</rdf:li>", 1)
+    assert theirs != ours
+    after = tagged_sidecar(theirs, SidecarTags(("cat",), ()))
+    assert after is not None
+    assert b"<rdf:li>Dog</rdf:li>" in after

@@ -64,3 +64,12 @@ def test_the_original_is_never_written(picture: Path, capsys: pytest.CaptureFixt
 def test_a_name_that_is_no_picture_is_refused(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", str(picture), "a cat", "--out", "heat.txt"]) == 2
     assert "expected .png" in capsys.readouterr().err
+
+
+def test_another_picture_is_never_written_over(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = picture.with_name("other.jpg")
+    Image.new("RGB", (10, 10), "red").save(other)
+    before = other.read_bytes()
+    assert main(["why", str(picture), "a cat", "--out", str(other)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert other.read_bytes() == before
