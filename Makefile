@@ -12,7 +12,7 @@ DISK_GB := 8.3
 FREE_GB := 12
 DEMO_LIBRARY := demo-library
 # What the set-up installs beyond the core (see pyproject.toml).
-EXTRAS := demo heif raw export train
+EXTRAS := demo heif raw export train speech ocr mcp
 # The hashes of the requirements decide what is installed; nothing of the person's pip settings may change it.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
