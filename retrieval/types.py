@@ -20,6 +20,8 @@ __all__ = [
     "PictureForm",
     "ResizeMode",
     "Span",
+    "TextSource",
+    "TimedText",
     "Words",
 ]
 
@@ -60,6 +62,34 @@ class Moment:
     start_seconds: float
     end_seconds: float
     score: float
+
+
+class TextSource(StrEnum):
+    """Which expert read the words of a video or sound; also its name as an expert."""
+
+    SPEECH = "speech"
+    """What is said: a machine transcript."""
+    OCR = "ocr"
+    """What is written on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedText:
+    """Words that a machine heard or read in ``[start_seconds, end_seconds)`` of a video or sound."""
+
+    source: TextSource
+    start_seconds: float
+    end_seconds: float
+    text: str
+    confidence: float
+    """The machine's own, 0 to 1; not calibrated."""
+    language: str | None = None
+    """ISO 639-1, where it is known."""
+
+    def __post_init__(self) -> None:
+        Span(self.start_seconds, self.end_seconds)
+        _check(bool(self.text.strip()), "a timed text has words, got none")
+        _check(0 <= self.confidence <= 1, f"a confidence lies in 0 to 1, got {self.confidence}")
 
 
 class ResizeMode(StrEnum):
