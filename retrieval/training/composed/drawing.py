@@ -158,12 +158,14 @@ def draw_training(parts: Parts, count: int, seed: int) -> Iterator[Clip]:
 
     Every second clip is a single event that its caption tells as people do; the rest tell of order, sounds, speech,
     words and motion, and bring a clip of the same events in another order, or the same sight with another sound.
+    Where there are no noises or no sayings, nothing tells of them.
     """
     rng = np.random.default_rng([seed, 2])
     drawer = _Drawer(parts, rng)
+    heard = 1.0 if parts.noises else 0.0
     makers: list[tuple[float, _Maker]] = [
-        (0.40, _one), (0.18, _two), (0.10, _three), (0.06, _camera), (0.09, _sound), (0.06, _speech), (0.05, _words),
-        (0.06, _mixed),
+        (0.40, _one), (0.18, _two), (0.10, _three), (0.06, _camera), (0.09 * heard, _sound),
+        (0.06 if parts.sayings else 0.0, _speech), (0.05, _words), (0.06 * heard, _mixed),
     ]  # fmt: skip
     shares = np.array([share for share, _ in makers])
     made, group = 0, 0

@@ -100,7 +100,7 @@ def _saying_wave(saying: Saying) -> Float32Array:
     if program is None:
         raise MissingExtraError("espeak-ng is not installed: it speaks the sentences; run: apt-get install espeak-ng")
     command = [program, "-v", saying.voice, "-s", str(saying.words_a_minute), "--stdout", saying.text]
-    spoken = subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603 - a program by its full path
+    spoken = subprocess.run(command, check=True, capture_output=True).stdout
     rng = np.random.default_rng(saying.seed)
     wave = _loud(_read(BytesIO(spoken))) * rng.uniform(0.5, 1.0)
     return np.clip(wave + rng.normal(0, 10 ** rng.uniform(-4, -2.7), len(wave)), -1, 1).astype(np.float32)
