@@ -163,7 +163,7 @@ class ExpertThreads:
     def _close_if_complete(self, key: int, gathered: _Gathered) -> None:
         if gathered.owed == 0:
             del self._gathered[key]
-            self._complete.append((key, Testimony(gathered.tracks, gathered.texts, gathered.notes)))
+            self._complete.append((key, Testimony(gathered.tracks, gathered.texts, tuple(gathered.notes))))
             self._changed.notify_all()
 
 

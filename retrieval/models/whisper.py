@@ -201,11 +201,11 @@ def _faster_whisper() -> Any:
 
 
 def _segment(segment: Any) -> Segment:
-    words = [Word(word.word, word.start, word.end, word.probability) for word in segment.words or ()]
+    words = [Word(word.word, float(word.start), float(word.end), word.probability) for word in segment.words or ()]
     return Segment(
         segment.text.strip(),
-        segment.start,
-        segment.end,
+        float(segment.start),
+        float(segment.end),
         words,
         segment.avg_logprob,
         segment.no_speech_prob,
