@@ -166,8 +166,7 @@ def _attend(graph: GraphWriter, config: BertConfig, name: str, x: str, padding: 
 
 
 def _mean_of_tokens(graph: GraphWriter, config: BertConfig, x: str, mask: str) -> None:
-    """``sentences`` [n, d], the mean over the tokens that are not padding, scaled to length 1, from [n·t, d]; on the way
-    ``tokens`` [n, t, d]."""
+    """From [n·t, d] to ``tokens`` [n, t, d], and their mean without padding, of length 1: ``sentences`` [n, d]."""
     tokens = graph.apply("Shape", mask, result="mask_shape")
     width = graph.constant("width", [config.hidden])
     shape = graph.apply("Concat", tokens, width, result="tokens_shape", axis=0)  # (n, t, d)

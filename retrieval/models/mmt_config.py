@@ -13,6 +13,7 @@ from typing import Any, Final
 from retrieval.models.bert import BertConfig
 
 __all__ = [
+    "PAPERS_TYPES",
     "AlignedTerm",
     "AlignedText",
     "BertText",
@@ -298,6 +299,10 @@ _PAPERS_EXPERTS: Final = {  # name: width of a feature, row of its embedding
     "speech": (300, 6),
     "vggish": (128, 2),
 }
+
+
+PAPERS_TYPES: Final = {name: type_id for name, (_, type_id) in _PAPERS_EXPERTS.items()}
+"""Rows of the authors' table of expert embeddings."""
 
 
 def _papers_experts(names: Sequence[str] = tuple(_PAPERS_EXPERTS), **dims: int) -> tuple[ExpertInput, ...]:

@@ -19,7 +19,7 @@ __all__ = ["StarterText"]
 
 
 class StarterText(nn.Module):
-    """From sentence vectors [m, 384] to the starter's vectors [m, d], as :meth:`StarterHeads.embed_texts` gives them."""
+    """From sentence vectors [m, 384] to the starter's [m, d], as :meth:`StarterHeads.embed_texts` does."""
 
     def __init__(self, heads: StarterHeads) -> None:
         super().__init__()

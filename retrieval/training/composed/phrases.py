@@ -15,8 +15,8 @@ _THINGS: Final = ("the red car", "a cup of coffee", "the blue book", "the kitche
                   "a warm coat", "the broken bicycle", "a bottle of water", "the heavy box", "the morning paper",
                   "a pair of shoes")  # fmt: skip
 _PLACES: Final = ("in the park", "at the station", "near the river", "behind the school", "in the market",
-                  "on the hill", "at the airport", "in the library", "by the lake", "in the museum", "next to the church",
-                  "on the beach")  # fmt: skip
+                  "on the hill", "at the airport", "in the library", "by the lake", "in the museum",
+                  "next to the church", "on the beach")  # fmt: skip
 _TIMES: Final = ("tomorrow morning", "on Monday", "at nine o'clock", "next week", "after lunch", "before dinner",
                  "in ten minutes", "on Friday evening", "at midnight", "this summer")  # fmt: skip
 _DEEDS: Final = ("sold", "lost", "found", "painted", "bought", "forgot", "repaired", "carried", "wanted", "borrowed")

@@ -191,9 +191,8 @@ class MmtTraining:
         found = "" if figures.dev_r1 is None else f", R@1/5/10 {figures.dev_r1}/{figures.dev_r5}/{figures.dev_r10}"
         took = [entry["seconds"] for entry in self._progress.history[-5:]]
         left = float(np.mean(took)) * (self.recipe.epochs - figures.epoch - 1)
-        self.say(
-            f"epoch {figures.epoch + 1} of {self.recipe.epochs}: loss {figures.train_loss:.4f}{found}, {left:.0f} s left"
-        )
+        place = f"epoch {figures.epoch + 1} of {self.recipe.epochs}"
+        self.say(f"{place}: loss {figures.train_loss:.4f}{found}, {left:.0f} s left")
 
 
 def _groups(model: Mmt, weight_decay: float) -> list[dict[str, Any]]:
