@@ -64,9 +64,7 @@ def _add_recipe(group: Any) -> None:
 
 
 def _add_composed(group: Any) -> None:
-    group.add_argument(
-        "--compose", action="store_true", help="the captions are of photographs: compose videos of them"
-    )
+    group.add_argument("--compose", action="store_true", help="the captions are of photographs: compose videos of them")
     group.add_argument(
         "--clips", type=whole_number(16), default=40_000, metavar="N", help="compose so many (default: 40,000)"
     )

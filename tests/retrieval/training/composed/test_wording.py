@@ -42,8 +42,8 @@ def test_every_phrasing_tells_each_event_once_and_in_order(count: int) -> None:
         caption = word_events(events, [frozenset()] * count, np.random.default_rng(seed))
         seen.add(caption)
         assert [caption.count(name) for name in names] == [1] * count
-        turned = (
-            "beta after alpha" in caption or caption.startswith("before beta")
+        turned = "beta after alpha" in caption or caption.startswith(
+            "before beta"
         )  # "B after A" and "before B, A" name the second first
         told = sorted(names, key=caption.index)
         assert told == (names if not turned else [names[1], names[0], *names[2:]]), caption
