@@ -1,4 +1,6 @@
-"""A small MMT by numpy: windows and texts to their vectors, without torch, equal to :mod:`retrieval.models.mmt` to 1e-5.
+"""A small MMT by numpy: windows and texts to their vectors, without torch.
+
+The arithmetic is that of :mod:`retrieval.models.mmt`, and a test holds the two against each other to 1e-5.
 
 A window costs what it holds: no padding is computed, and of the last layer only the rows that are read.
 
@@ -157,11 +159,11 @@ def _layout(
     sequences, row = [], 0
     for window in range(len(present)):
         start, row = row, row + 1  # [CLS]
-        for expert, count in enumerate(counts[window]):
+        for expert, count in enumerate(counts[window].tolist()):
             features[expert].append(np.arange(row, row + count))
-            row += int(count)
+            row += count
         for is_asked in (True, False):
-            for expert in np.flatnonzero(present[window] == is_asked):
+            for expert in np.flatnonzero(present[window] == is_asked).tolist():
                 aggregated[window, expert] = row
                 row += 1
         sequences.append(Rows(start, row, row - start - int((~present[window]).sum())))
@@ -183,9 +185,10 @@ def _drawn_together(scores: Float32Array, batch: ExpertBatch[NDArray[Any]]) -> F
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TextParts:
-    """The text side before it is joined: ``parts``, [q, a_i] of each term, not yet scaled by its ``weights`` [q, terms].
+    """The text side before it is joined.
 
-    Terms are the experts, the aligned terms, then the frames.
+    ``parts``: [q, a_i] of each term, not yet scaled by its ``weights`` [q, terms]. Terms are the
+    experts, the aligned terms, then the frames.
     """
 
     parts: list[Float32Array]
