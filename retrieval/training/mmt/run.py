@@ -139,7 +139,7 @@ class MmtRun:
             TransientMediaError: media workers can't be started on this machine now.
             WeightsError: a model's weights are absent or damaged.
         """
-        experts, pictures = self._experts(), StarterPictures()
+        experts, pictures = self.experts(), StarterPictures()
         config = self._config(experts, pictures)
         versions = {expert.name: expert.version for expert in experts}
         run = {"data": dict(self.source.described()), "recipe": self.recipe.to_json(), "model": config.to_json(),
@@ -164,7 +164,8 @@ class MmtRun:
     def _name(self) -> str:
         return self.name or self.out.resolve().name
 
-    def _experts(self) -> list[TimeExpert]:
+    def experts(self) -> list[TimeExpert]:
+        """Those that can load here, by name; of each other the reason is told."""
         found = time_experts()
         for absent in found.absent:
             self.say(f"without the {absent.name} expert: {absent.reason}")
