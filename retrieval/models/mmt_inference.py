@@ -43,7 +43,7 @@ from retrieval.models.post_norm_numpy import (
 )
 from retrieval.types import Float32Array
 
-__all__ = ["TextParts", "TextSide", "VideoSide", "check_runs_without_torch"]
+__all__ = ["PictureText", "TextParts", "TextSide", "VideoSide", "check_runs_without_torch"]
 
 _WINDOWS_AT_ONCE: Final = 16
 _BATCH_NORM_EPSILON: Final = 1e-5  # torch's own

@@ -25,7 +25,7 @@ from retrieval.experts.appearance import Appearance
 from retrieval.experts.expert import Rows
 from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS
 from retrieval.models.mmt_folder import MmtFolder, read_mmt_folder
-from retrieval.models.mmt_inference import TextParts, TextSide, VideoSide, check_runs_without_torch
+from retrieval.models.mmt_inference import PictureText, TextParts, TextSide, VideoSide, check_runs_without_torch
 from retrieval.models.mmt_inputs import Window, cut_window, mean_frame
 from retrieval.models.sentence_encoder import TokenEncoder
 from retrieval.spaces.experts import expert_of
@@ -69,6 +69,10 @@ class TermShare:
     def share(self) -> float:
         """Weight × agreement: all terms' shares sum to the score."""
         return self.weight * self.agreement
+
+
+def _head_of(pictures: Space | None) -> PictureText | None:
+    return pictures.embed_sentences if isinstance(pictures, ReadsSentences) else None
 
 
 def read_model(path: Path) -> MmtFolder:
@@ -123,6 +127,7 @@ class MmtSpace:
         self._folder = folder
         self._config = config
         self._pictures = pictures
+        self._head: PictureText | None = _head_of(pictures)
         self._threads = threads
         self._lock = Lock()
 
@@ -179,11 +184,11 @@ class MmtSpace:
 
     def _text_parts(self, texts: Sequence[str]) -> TextParts:
         states = self._loaded_encoder().encode(texts)
-        pictures, frames = self._pictures, None
-        if isinstance(pictures, ReadsSentences):
-            frames = pictures.embed_sentences(states.sentences)
-        elif pictures is not None:
-            frames = pictures.embed_text(texts)
+        frames: Float32Array | None = None
+        if self._head is not None:
+            frames = self._head(states.sentences)
+        elif self._pictures is not None:
+            frames = self._pictures.embed_text(texts)
         return self._text_side.embed(states.tokens, frames)
 
     # --------------------------------------------------------------------------------------------------------- videos
@@ -295,5 +300,4 @@ class MmtSpace:
 
     @cached_property
     def _text_side(self) -> TextSide:
-        head = self._pictures.embed_sentences if isinstance(self._pictures, ReadsSentences) else None
-        return TextSide(self._config, self._weights, head)
+        return TextSide(self._config, self._weights, self._head)
