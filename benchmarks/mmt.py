@@ -129,11 +129,10 @@ def _ten_hours() -> dict[str, float]:
     with TemporaryDirectory() as temporary:
         space = _space(Path(temporary), config, weights)
         began = time.perf_counter()
-        windows = space.cut(tracks, _TEN_HOURS)
-        vectors = space.embed_windows(tracks, windows)
+        windows, _ = space.embed_video(tracks, _TEN_HOURS)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"windows": len(vectors), "seconds": round(seconds, 1), "peak_memory_gib": round(peak, 2)}
+    return {"windows": len(windows), "seconds": round(seconds, 1), "peak_memory_gib": round(peak, 2)}
 
 
 def _space(folder: Path, config: MmtConfig, weights: dict[str, Float32Array]) -> MmtSpace:

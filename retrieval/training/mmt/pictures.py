@@ -47,9 +47,7 @@ class StarterPictures:
         features = [track.features for track in seen.values()]
         vectors = self._vectors(np.concatenate(features)) if features else np.zeros((0, self.dim), np.float16)
         parts = np.split(vectors, np.cumsum([len(rows) for rows in features])[:-1]) if features else []
-        made = {
-            key: FeatureTrack(track.times, part) for (key, track), part in zip(seen.items(), parts, strict=True)
-        }
+        made = {key: FeatureTrack(track.times, part) for (key, track), part in zip(seen.items(), parts, strict=True)}
         return {
             key: {**those, Appearance.name: made[key]} if key in made else dict(those) for key, those in tracks.items()
         }
