@@ -81,7 +81,7 @@ class TrackReader:
         return MediaTracks(tracks, durations, left_out)
 
     def _extract(self, paths: Sequence[Path]) -> tuple[MediaTracks, bool]:
-        """Tracks, and whether they are final: what failed by the moment's fault, twice, may not fail at the next run."""
+        """Tracks, and whether they are final: what failed twice by the fault of the moment may not fail another day."""
         left_out = {path: why for path in paths if (why := _unfit(path))}
         found = MediaTracks({}, {}, left_out)
         wanted = [path for path in paths if path not in left_out]
