@@ -86,7 +86,9 @@ def main() -> None:
     print(json.dumps(figures, indent=2))
 
 
-def measure_composed(captions: Path, media: Path, sounds: Sequence[Path] = PACKAGES, model: Path = MMT_STARTER) -> Figures:
+def measure_composed(
+    captions: Path, media: Path, sounds: Sequence[Path] = PACKAGES, model: Path = MMT_STARTER
+) -> Figures:
     """All figures of the page."""
     seen = read_clips(draw_clips(captions / "dev.csv", COUNT, SEED, sounds), media / "composed")
     figures = compare(seen, model)
