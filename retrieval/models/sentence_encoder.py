@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from retrieval.types import Float32Array
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["SentenceEncoder"]
+__all__ = ["SentenceEncoder", "TokenEncoder", "TokenStates"]
 
 _BATCH: Final = 32
 _UNUSED: Final = frozenset({"pooler.dense.weight", "pooler.dense.bias"})  # the mean over tokens stands in their place
@@ -38,10 +39,7 @@ class SentenceEncoder:
             WeightsError: the weights are not installed, or differ from the published ones.
         """
         config = minilm_l6()
-        content = MINILM_WEIGHTS.map()
-        weights = {name: tensor for name, tensor in view_float_tensors(content).items() if name not in _UNUSED}
-        model = OnnxModel(kept_graph("minilm_l6"), weights, threads=threads or usable_cores())
-        return cls(config, model, _load_tokenizer(config))
+        return cls(config, _open_graph("minilm_l6", threads), _load_tokenizer(config))
 
     @property
     def dim(self) -> int:
@@ -60,6 +58,49 @@ class SentenceEncoder:
     def is_cut(self, text: str) -> bool:
         """Whether ``text`` is longer than the model reads."""
         return bool(self._tokenizer.encode(text.strip()).overflowing)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TokenStates:
+    """What the last layer says of n texts: ``tokens``, n arrays [t_i, 384] with those of [CLS] and [SEP], and
+    ``sentences`` [n, 384], the vectors of :class:`SentenceEncoder`."""
+
+    tokens: list[Float32Array]
+    sentences: Float32Array
+
+
+class TokenEncoder:
+    """Turns sentences into the states of their tokens: what layers trained upon the model read."""
+
+    def __init__(self, model: OnnxModel, tokenizer: Tokenizer) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, *, threads: int | None = None) -> Self:
+        """The encoder with the packaged weights. Arguments and errors as those of :meth:`SentenceEncoder.load`."""
+        return cls(_open_graph("minilm_l6_tokens", threads), _load_tokenizer(minilm_l6()))
+
+    def encode(self, texts: Sequence[str]) -> TokenStates:
+        """States and vectors of ``texts``. What is beyond 256 tokens is left out."""
+        encodings = self._tokenizer.encode_batch([text.strip() for text in texts])
+        tokens: list[Float32Array] = [np.empty((0, 0), np.float32)] * len(encodings)
+        sentences = np.empty((len(encodings), minilm_l6().hidden), np.float32)
+        for rows in _batches_by_length(encodings):
+            ids, mask = _pad([encodings[row] for row in rows])
+            states, sentences[rows] = self._model.run(ids=ids, mask=mask)
+            for row, those in zip(rows, states, strict=True):
+                tokens[row] = those[: len(encodings[row].ids)].copy()
+        return TokenStates(tokens, sentences)
+
+    def count(self, text: str) -> int:
+        """How many tokens ``text`` has, with [CLS] and [SEP]; 256 at most."""
+        return len(self._tokenizer.encode(text.strip()).ids)
+
+
+def _open_graph(graph: str, threads: int | None) -> OnnxModel:
+    weights = {name: tensor for name, tensor in view_float_tensors(MINILM_WEIGHTS.map()).items() if name not in _UNUSED}
+    return OnnxModel(kept_graph(graph), weights, threads=threads or usable_cores())
 
 
 def _load_tokenizer(config: BertConfig) -> Tokenizer:
