@@ -7,6 +7,7 @@ from retrieval.media.files import FileStat, Identity
 from retrieval.media.kinds import kind_of
 from retrieval.media.tasks import (
     DecodedFrame,
+    DecodedPiece,
     DecodeTask,
     Failed,
     Finished,
@@ -22,6 +23,7 @@ from retrieval.media.worker import MediaWorkers
 __all__ = [
     "DecodeTask",
     "DecodedFrame",
+    "DecodedPiece",
     "Failed",
     "FileStat",
     "Finished",

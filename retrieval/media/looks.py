@@ -15,24 +15,25 @@ import numpy as np
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from retrieval.media.attention import Attention, Reason
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
 from retrieval.media.forms import cut_to, size_before_cut
+from retrieval.media.pairs import GAP_LEAST_SECONDS, GAP_MOST_SECONDS, PairMaker
+from retrieval.media.rgb import reformatted, scaled
+from retrieval.media.screens import ScreenMaker
 from retrieval.media.shots import SIGNATURE_SIZE, Signature, may_cut, signature
 from retrieval.media.spans import Look
 from retrieval.media.timeline import Stretch, Timeline
 from retrieval.types import PictureForm
 
-__all__ = ["Looker", "scaled"]
+__all__ = ["Looker", "pixel_aspect"]
 
 DENSE_SHARE = 0.125
 """Frames closer than this share of the interval follow closely."""
-COLORSPACE_UNSPECIFIED = 2
-HIGH_DEFINITION_LINES = 720
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,33 +43,6 @@ class _Seen:
     time_seconds: float
     frame: VideoFrame
     signature: Signature
-
-
-def scaled(frame: VideoFrame, width: int, height: int, reformatter: VideoReformatter) -> NDArray[np.uint8]:
-    """A frame in RGB ``[height, width, 3]``, scaled in the same pass.
-
-    Averaging areas costs 0.4 of bicubic and is as near to Pillow's bicubic where pixels are many (cosine 0.999).
-    """
-    is_far_larger = frame.width >= 2 * width and frame.height >= 2 * height
-    return _reformatted(
-        frame, width, height, reformatter, Interpolation.AREA if is_far_larger else Interpolation.BICUBIC
-    )
-
-
-def _reformatted(
-    frame: VideoFrame, width: int, height: int, reformatter: VideoReformatter, interpolation: Interpolation
-) -> NDArray[np.uint8]:
-    # Where the stream doesn't tell its colour matrix, high definition means BT.709, as every player takes it.
-    is_untold_hd = frame.colorspace == COLORSPACE_UNSPECIFIED and frame.height >= HIGH_DEFINITION_LINES
-    small = reformatter.reformat(
-        frame,
-        width,
-        height,
-        "rgb24",
-        src_colorspace=Colorspace.ITU709 if is_untold_hd else None,
-        interpolation=interpolation,
-    )
-    return small.to_ndarray().astype(np.uint8, copy=False)
 
 
 class Looker:
@@ -82,11 +56,15 @@ class Looker:
         interval_seconds: float,
         on_progress: Callable[[], None],
         form: PictureForm | None = None,
+        pairs: PairMaker | None = None,
+        screens: ScreenMaker | None = None,
     ) -> None:
+        """``pairs`` and ``screens`` are shown what is decoded; for a pair's sake a few frames more are."""
         self._decoder = stream.codec_context
         self._form = form
-        aspect = float(stream.sample_aspect_ratio or 1)
-        self._aspect = aspect if 0.1 < aspect < 10 else 1.0
+        self._pairs = pairs
+        self._screens = screens
+        self._aspect = pixel_aspect(stream)
         self._timeline = timeline
         self._size = size
         self._interval = interval_seconds
@@ -117,13 +95,14 @@ class Looker:
     def _inside(self, part: Stretch, following: Stretch | None, next_key: _Seen | None) -> Iterator[Look]:
         """Looks between a part's key frame and the next part."""
         if self._is_enough(following, next_key):
+            self._find_neighbour(part)
             return
         for seen in self._frames(part, is_last=following is None or following.starts_at_key):
             if seen.time_seconds <= self._attention.last_look:
                 continue
             near_next = next_key is not None and next_key.time_seconds - seen.time_seconds < self._interval / 2
             yield from self._considered(seen, is_wanted=not near_next and seen.time_seconds >= self._attention.due)
-            if self._is_enough(following, next_key):
+            if self._is_enough(following, next_key) and not self._awaits_neighbour:
                 return
 
     def _is_enough(self, following: Stretch | None, next_key: _Seen | None) -> bool:
@@ -134,10 +113,35 @@ class Looker:
         left = next_key.time_seconds - self._attention.last_look
         return left <= 1.5 * self._interval and not may_cut(last, next_key.signature)
 
+    @property
+    def _awaits_neighbour(self) -> bool:
+        return self._pairs is not None and self._pairs.first_seconds is not None
+
+    def _find_neighbour(self, part: Stretch) -> None:
+        """Of a part that need not be decoded, decode what shows a neighbour of its key frame: often two packets."""
+        first = self._pairs.first_seconds if self._pairs is not None else None
+        if self._pairs is None or first is None:
+            return
+        count = _packets_to(part, first, self._timeline)
+        if not count:
+            self._pairs.give_up()
+            return
+        self._decoder.flush_buffers()
+        self._decoder.skip_frame = "DEFAULT"
+        for packet in (*part.packets[:count], None):
+            for seen in map(self._seen, self._decoded(packet)):
+                self._pairs.take(seen.time_seconds, seen.frame, seen.signature)
+        self._decoder.flush_buffers()
+        self._pairs.give_up()
+
     def _considered(self, seen: _Seen, is_wanted: bool) -> Iterator[Look]:
+        if self._pairs is not None:
+            self._pairs.take(seen.time_seconds, seen.frame, seen.signature)
         reason = self._attention.judge(seen.time_seconds, seen.signature, is_wanted=is_wanted)
         if reason is None:
             return
+        if self._screens is not None:
+            self._screens.take(seen.time_seconds, seen.frame, is_cut=reason is Reason.CUT)
         pixels = upright(scaled(seen.frame, self._size, self._size, self._full), orientation(seen.frame))
         shown = None if self._form is None else self._in_form(seen.frame, self._form)
         yield Look(max(0.0, seen.time_seconds), pixels, reason is Reason.CUT, shown)
@@ -194,7 +198,24 @@ class Looker:
     def _seen(self, frame: VideoFrame) -> _Seen:
         if self.first is None:
             self.first = frame
-        small = _reformatted(frame, *SIGNATURE_SIZE, self._small, Interpolation.FAST_BILINEAR)
+        small = reformatted(frame, *SIGNATURE_SIZE, self._small, Interpolation.FAST_BILINEAR)
         stamp = frame.pts if frame.pts is not None else frame.dts
         time = self._timeline.seconds(stamp) if stamp is not None else self._attention.last_look + self._interval
         return _Seen(time, frame, signature(small))
+
+
+def pixel_aspect(stream: VideoStream) -> float:
+    """Width of a pixel by its height; 1 where the stream says nothing sensible."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 0.1 < aspect < 10 else 1.0
+
+
+def _packets_to(part: Stretch, first_seconds: float, timeline: Timeline) -> int:
+    """How many packets are decoded until a neighbour of the frame at ``first_seconds`` is seen; 0: there is none."""
+    for count, packet in enumerate(part.packets, start=1):
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None:
+            gap = timeline.seconds(stamp) - first_seconds
+            if GAP_LEAST_SECONDS <= gap <= GAP_MOST_SECONDS:
+                return count
+    return 0

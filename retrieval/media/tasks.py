@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from retrieval.errors import MediaError, TransientMediaError
 from retrieval.media.files import FileStat, Identity, MediaPath
+from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece, Stream
 from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
 __all__ = [
+    "PARTIAL",
     "DecodeTask",
     "DecodedFrame",
+    "DecodedPiece",
     "Failed",
     "Finished",
     "Identified",
@@ -34,13 +37,16 @@ class IdentifyTask:
 
 @dataclass(frozen=True, slots=True)
 class DecodeTask:
-    """Frames and facts of a file of that kind: some :class:`DecodedFrame`, then :class:`Finished`."""
+    """What ``streams`` name of a file of that kind: :class:`DecodedFrame` and :class:`DecodedPiece`, then
+    :class:`Finished`."""
 
     key: int
     path: MediaPath
     kind: MediaKind
     is_still: bool = False
     """Of an animated picture, the first frame alone is wanted, as a picture."""
+    streams: frozenset[Stream] = frozenset({Stream.FRAMES})
+    """What is wanted of a video or sound, in one pass; pictures and animated ones give frames alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,14 @@ class DecodedFrame:
 
     key: int
     frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPiece:
+    """Something for an expert over time; those of one stream come in the order of time, well mixed with the others."""
+
+    key: int
+    piece: FramePair | ScreenFrame | SoundPiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +143,6 @@ class Failed:
 
 
 Task = IdentifyTask | DecodeTask | ThumbnailTask | ProbeTask
-Outcome = Identified | DecodedFrame | Finished | ThumbnailMade | Probed | Failed
+Outcome = Identified | DecodedFrame | DecodedPiece | Finished | ThumbnailMade | Probed | Failed
+PARTIAL = (DecodedFrame, DecodedPiece)
+"""Outcomes that close no task."""

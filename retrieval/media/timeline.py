@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -15,13 +15,21 @@ from av.video.stream import VideoStream
 
 from retrieval.errors import MediaLimitError
 
-__all__ = ["Stretch", "Timeline", "stretches"]
+__all__ = ["Beside", "Stretch", "Timeline", "stretches"]
 
 USUAL_RATE = Fraction(25)
 NEAR_SECONDS = 10
 """A start told by the header is believed if the first packet lies this near to it."""
 STRETCH_BYTES = 32 << 20
 STRETCH_PACKETS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another stream of the same file, and who takes its packets."""
+
+    stream: Stream
+    take: Callable[[Packet[Stream]], None]
 
 
 class Timeline:
@@ -32,10 +40,19 @@ class Timeline:
     """
 
     def __init__(
-        self, container: av.container.InputContainer, stream: Stream, longest_hold_seconds: float, limit_seconds: float
+        self,
+        container: av.container.InputContainer,
+        stream: Stream,
+        longest_hold_seconds: float,
+        limit_seconds: float,
+        beside: Beside | None = None,
     ) -> None:
-        """``longest_hold_seconds``: how long one packet may claim to last; ``limit_seconds``: how long all of them."""
+        """``longest_hold_seconds``: how long one packet may claim to last; ``limit_seconds``: how long all of them.
+
+        ``beside`` takes the packets of another stream, as they come by.
+        """
         self._container = container
+        self._beside = beside
         self._stream = stream
         self._unit = stream.time_base or Fraction(1, 1000)
         rate = (stream.average_rate or stream.guessed_rate) if isinstance(stream, VideoStream) else None
@@ -59,7 +76,8 @@ class Timeline:
 
     def packets(self) -> Iterator[Packet[Stream]]:
         """All packets that hold data, in decoding order. An error of the data ends them (``is_cut_short``)."""
-        reader = self._container.demux(self._stream)
+        beside = self._beside
+        reader = self._container.demux(*([self._stream] if beside is None else [self._stream, beside.stream]))
         while True:
             try:
                 packet = next(reader)
@@ -70,6 +88,10 @@ class Timeline:
             except av.error.FFmpegError:
                 self.is_cut_short = True
                 return
+            if beside is not None and packet.stream_index != self._stream.index:
+                if packet.size:
+                    beside.take(packet)
+                continue
             self.is_cut_short = self.is_cut_short or packet.is_corrupt
             if packet.size:
                 self._mend(packet)

@@ -15,10 +15,15 @@ from retrieval.errors import BadMediaError
 from retrieval.media.container import DECODE_ERRORS, OpenContainer, open_container, orientation, shot_facts, upright
 from retrieval.media.descriptions import container_words
 from retrieval.media.files import MediaPath, OpenMedia, nothing, open_media
-from retrieval.media.looks import Looker, scaled
+from retrieval.media.looks import Looker, pixel_aspect
+from retrieval.media.pairs import PairMaker
 from retrieval.media.picture import encode_thumbnail, fitted
+from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece, Stream
+from retrieval.media.rgb import scaled
+from retrieval.media.screens import ScreenMaker
+from retrieval.media.sound import SoundReader
 from retrieval.media.spans import kept_frames
-from retrieval.media.timeline import Timeline, stretches
+from retrieval.media.timeline import Beside, Timeline, stretches
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
@@ -33,6 +38,12 @@ __all__ = [
 
 MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
+
+
+def ignore(_piece: FramePair | ScreenFrame | SoundPiece) -> None:
+    """For callers that want frames alone."""
+
+
 HEADER_SLACK = 1.05
 """A header may promise this many times what the data hold (and two seconds) before it is worth a word."""
 
@@ -64,27 +75,76 @@ def sample_video(
 
 
 def sample_open_video(
-    media: OpenMedia, sampling: SamplingSettings, limits: MediaLimits, on_progress: Callable[[], None] = nothing
+    media: OpenMedia,
+    sampling: SamplingSettings,
+    limits: MediaLimits,
+    on_progress: Callable[[], None] = nothing,
+    streams: frozenset[Stream] = frozenset({Stream.FRAMES}),
+    emit: Callable[[FramePair | ScreenFrame | SoundPiece], None] = ignore,
 ) -> Generator[Frame, None, VideoSummary]:
-    """As :func:`sample_video`, for a file that is open already."""
+    """As :func:`sample_video`, for a file that is open already; of the ``streams`` that are wanted, frames are yielded.
+
+    The others are given to ``emit`` as they are met, in the same pass: sound as its packets come by, pairs and screens
+    from the frames that are decoded.
+    """
     with open_container(media, limits) as source:
         stream = source.video if source.video is not None else source.container.streams.audio[0]
-        timeline = Timeline(source.container, stream, sampling.longest_span_seconds, limits.duration_seconds)
-        promised = _promised_seconds(source)
-        if source.video is None:
-            for _ in timeline.packets():
-                on_progress()
-            return _summary(media, _facts(source, None, timeline.end_seconds), timeline, promised, 0)
-        _prepare(source.video, limits)
-        looker = Looker(
-            source.video, timeline, sampling.frame_size, sampling.interval_seconds, on_progress, sampling.form
+        sound = _sound_reader(source, limits, emit) if Stream.SOUND in streams else None
+        beside = (
+            None if sound is None or source.video is None else Beside(source.container.streams.audio[0], sound.take)
         )
-        looks = looker.looks(stretches(timeline, sampling.interval_seconds))
-        yield from kept_frames(looks, sampling, lambda: timeline.end_seconds)
-        if looker.first is None:
-            raise BadMediaError("not one frame can be decoded; copy it again from its source")
-        facts = _facts(source, looker.first, timeline.end_seconds)
-        return _summary(media, facts, timeline, promised, looker.damage)
+        timeline = Timeline(source.container, stream, sampling.longest_span_seconds, limits.duration_seconds, beside)
+        promised = _promised_seconds(source)
+        looker = None
+        if source.video is not None and streams - {Stream.SOUND}:
+            _prepare(source.video, limits)
+            looker = _looker(source.video, timeline, sampling, on_progress, streams, emit)
+            looks = looker.looks(stretches(timeline, sampling.interval_seconds))
+            if Stream.FRAMES in streams:
+                yield from kept_frames(looks, sampling, lambda: timeline.end_seconds)
+            for _ in looks:
+                """Nothing is kept of them."""
+            if looker.first is None:
+                raise BadMediaError("not one frame can be decoded; copy it again from its source")
+        for packet in timeline.packets() if looker is None else ():
+            if sound is not None and beside is None:
+                sound.take(packet)
+            on_progress()
+        if sound is not None:
+            sound.finish()
+        facts = _facts(source, looker and looker.first, timeline.end_seconds)
+        return _summary(media, facts, timeline, promised, 0 if looker is None else looker.damage)
+
+
+def _looker(
+    stream: VideoStream,
+    timeline: Timeline,
+    sampling: SamplingSettings,
+    on_progress: Callable[[], None],
+    streams: frozenset[Stream],
+    emit: Callable[[FramePair | ScreenFrame | SoundPiece], None],
+) -> Looker:
+    aspect = pixel_aspect(stream)
+    return Looker(
+        stream,
+        timeline,
+        sampling.frame_size,
+        sampling.interval_seconds,
+        on_progress,
+        sampling.form,
+        pairs=PairMaker(aspect, emit) if Stream.PAIRS in streams else None,
+        screens=ScreenMaker(aspect, emit) if Stream.SCREENS in streams else None,
+    )
+
+
+def _sound_reader(
+    source: OpenContainer, limits: MediaLimits, emit: Callable[[FramePair | ScreenFrame | SoundPiece], None]
+) -> SoundReader | None:
+    if not source.has_sound:
+        return None
+    # Of a sound alone, the timeline mends the packets, so that they start at 0.
+    start = 0.0 if source.video is None else (source.container.start_time or 0) / 1e6
+    return SoundReader(source.container.streams.audio[0], start, limits.duration_seconds, emit)
 
 
 def probe_open_video(media: OpenMedia, limits: MediaLimits) -> tuple[Words, float]:

@@ -21,8 +21,10 @@ import numpy as np
 from retrieval import errors
 from retrieval.errors import MediaError
 from retrieval.media.files import FileStat, Identity
+from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece, Stream
 from retrieval.media.tasks import (
     DecodedFrame,
+    DecodedPiece,
     DecodeTask,
     Failed,
     Finished,
@@ -120,6 +122,8 @@ def task_message(task: Task) -> Head:
     """A task as JSON; its path in base64, since a path is bytes of any kind."""
     values = {field.name: getattr(task, field.name) for field in fields(task)}
     values["path"] = base64.b64encode(os.fsencode(task.path)).decode("ascii")
+    if isinstance(task, DecodeTask):
+        values["streams"] = sorted(task.streams)
     return {"task": type(task).__name__, **values}
 
 
@@ -130,6 +134,8 @@ def task_from(head: Head) -> Task:
     values["path"] = base64.b64decode(values["path"])
     if values.get("kind") is not None:
         values["kind"] = MediaKind(values["kind"])
+    if kind is DecodeTask:
+        values["streams"] = frozenset(map(Stream, values["streams"]))
     return kind(**values)
 
 
@@ -143,6 +149,9 @@ def outcome_message(outcome: Outcome) -> Message:
             span = frame.span and [frame.span.start_seconds, frame.span.end_seconds]
             head = {"shape": frame.pixels.shape, "time_seconds": frame.time_seconds, "span": span}
             return {"outcome": name, "key": key, **head}, np.ascontiguousarray(frame.pixels)
+        case DecodedPiece(piece=piece):
+            head, body = _piece_message(piece)
+            return {"outcome": name, "key": key, "piece": type(piece).__name__, **head}, body
         case Finished(facts=facts, stat=stat, note=note):
             told = asdict(facts) | {"taken_at": facts.taken_at and facts.taken_at.isoformat()}
             return {"outcome": name, "key": key, "facts": told, "stat": _stat(stat), "note": note}, b""
@@ -153,6 +162,17 @@ def outcome_message(outcome: Outcome) -> Message:
             return {"outcome": name, "key": key}, jpeg
         case Failed(error=error):
             return {"outcome": name, "key": key, "error": type(error).__name__, "reason": str(error)}, b""
+
+
+def _piece_message(piece: FramePair | ScreenFrame | SoundPiece) -> Message:
+    match piece:
+        case FramePair(time_seconds=time, gap_seconds=gap, before=before):
+            frames = np.stack([before, piece.after])
+            return {"time_seconds": time, "gap_seconds": gap, "shape": frames.shape}, frames
+        case ScreenFrame(time_seconds=time, pixels=pixels):
+            return {"time_seconds": time, "shape": pixels.shape}, np.ascontiguousarray(pixels)
+        case SoundPiece(start_seconds=start, samples=samples):
+            return {"start_seconds": start}, np.ascontiguousarray(samples)
 
 
 def outcome_from(head: Head, body: bytearray) -> Outcome:
@@ -167,6 +187,24 @@ def _stat(stat: FileStat | Identity) -> list[int]:
 def _frame(key: int, head: Head, body: bytearray) -> Outcome:
     span = Span(*head["span"]) if head["span"] is not None else None
     return DecodedFrame(key, Frame(np.frombuffer(body, np.uint8).reshape(head["shape"]), head["time_seconds"], span))
+
+
+def _piece(key: int, head: Head, body: bytearray) -> Outcome:
+    return DecodedPiece(key, _PIECES[head["piece"]](head, body))
+
+
+def _pair(head: Head, body: bytearray) -> FramePair:
+    before, after = np.frombuffer(body, np.uint8).reshape(head["shape"])
+    return FramePair(head["time_seconds"], head["gap_seconds"], before, after)
+
+
+_PIECES: Mapping[str, Callable[[Head, bytearray], FramePair | ScreenFrame | SoundPiece]] = {
+    "FramePair": _pair,
+    "ScreenFrame": lambda head, body: ScreenFrame(
+        head["time_seconds"], np.frombuffer(body, np.uint8).reshape(head["shape"])
+    ),
+    "SoundPiece": lambda head, body: SoundPiece(head["start_seconds"], np.frombuffer(body, np.int16)),
+}
 
 
 def _finished(key: int, head: Head, body: bytearray) -> Outcome:
@@ -191,6 +229,7 @@ def _failed(key: int, head: Head, body: bytearray) -> Outcome:
 _READERS: Mapping[str, Callable[[int, Head, bytearray], Outcome]] = {
     "Identified": lambda key, head, body: Identified(key, Identity(bytes(body), *head["stat"])),
     "DecodedFrame": _frame,
+    "DecodedPiece": _piece,
     "Finished": _finished,
     "Probed": lambda key, head, body: Probed(
         key, _words(head["words"]), FileStat(*head["stat"]), head["duration_seconds"]

@@ -20,7 +20,7 @@ from retrieval.errors import BadMediaError, MediaError, MediaLimitError, Transie
 from retrieval.media import wire
 from retrieval.media.jobs import Job, Jobs, Outbox
 from retrieval.media.process import WorkerProcess
-from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed, IdentifyTask, Outcome, Task
+from retrieval.media.tasks import PARTIAL, DecodeTask, Failed, IdentifyTask, Outcome, Task
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import MediaKind
 
@@ -82,7 +82,8 @@ class MediaWorkers:
         return [identifier for keeper in self._keepers if (identifier := keeper.process_identifier) is not None]
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Do all tasks. Each is closed by exactly one outcome that is no :class:`DecodedFrame`.
+        """Do all tasks. Each is closed by exactly one outcome that is no :class:`DecodedFrame` or
+        :class:`DecodedPiece`.
 
         Outcomes of one task come in order, those of several intermingled. Tasks are taken in the calling thread, a
         bounded number ahead; workers wait while the caller is behind. Leaving the loop ends the work.
@@ -111,7 +112,7 @@ class MediaWorkers:
             if not unfinished:
                 return
             outcome = outbox.get()
-            unfinished -= not isinstance(outcome, DecodedFrame)
+            unfinished -= not isinstance(outcome, PARTIAL)
             yield outcome
 
     def run(self, task: Task) -> list[Outcome]:
@@ -130,7 +131,7 @@ class MediaWorkers:
         try:
             self._jobs.put_first([Job(task, outbox)])
             outcomes = [outbox.get()]
-            while isinstance(outcomes[-1], DecodedFrame):
+            while isinstance(outcomes[-1], PARTIAL):
                 outcomes.append(outbox.get())
             return outcomes
         finally:
@@ -257,10 +258,10 @@ class _Keeper:
             self._deliver(job, wire.outcome_from(head, body))
 
     def _deliver(self, job: Job, outcome: Outcome) -> None:
-        if not isinstance(outcome, DecodedFrame):
+        if not isinstance(outcome, PARTIAL):
             self._held.popleft()
         job.outbox.put(outcome)
-        if self._process is not None and isinstance(outcome, DecodedFrame):
+        if self._process is not None and isinstance(outcome, PARTIAL):
             self._processor_seconds = self._process.processor_seconds()
 
     def _patience(self, task: Task) -> float:

@@ -24,8 +24,10 @@ from retrieval.media.files import identify, open_media
 from retrieval.media.formats import is_picture
 from retrieval.media.opening import open_picture
 from retrieval.media.picture import decode, probe, thumbnail_of
+from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece
 from retrieval.media.tasks import (
     DecodedFrame,
+    DecodedPiece,
     DecodeTask,
     Failed,
     Finished,
@@ -84,22 +86,26 @@ def _limit_memory(added_bytes: int) -> None:
 
 def _serve(channel: socket.socket, limits: MediaLimits, sampling: SamplingSettings) -> None:
     heartbeat = _Heartbeat(channel)
+
+    def emit(outcome: Outcome) -> None:
+        wire.send(channel, *wire.outcome_message(outcome))
+
     while True:
         task = wire.task_from(wire.receive(channel)[0])
         wire.send(channel, {"began": task.key})
         try:
-            for outcome in _outcomes(task, limits, sampling, heartbeat):
-                wire.send(channel, *wire.outcome_message(outcome))
+            for outcome in _outcomes(task, limits, sampling, heartbeat, emit):
+                emit(outcome)
         except MediaError as exc:
-            wire.send(channel, *wire.outcome_message(Failed(task.key, _one_line(exc))))
+            emit(Failed(task.key, _one_line(exc)))
         except MemoryError:
             limit = MediaLimitError(f"needs more memory than {limits.memory_bytes >> 20} MiB; make a smaller copy")
-            wire.send(channel, *wire.outcome_message(Failed(task.key, limit)))
+            emit(Failed(task.key, limit))
         except wire.Closed:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever a decoder raised, it costs this file and no other
             error = BadMediaError(f"decoding failed ({type(exc).__name__}: {exc}); copy it again from its source")
-            wire.send(channel, *wire.outcome_message(Failed(task.key, _one_line(error))))
+            emit(Failed(task.key, _one_line(error)))
 
 
 def _one_line(error: MediaError) -> MediaError:
@@ -121,8 +127,13 @@ class _Heartbeat:
 
 
 def _outcomes(
-    task: Task, limits: MediaLimits, sampling: SamplingSettings, on_progress: Callable[[], None]
+    task: Task,
+    limits: MediaLimits,
+    sampling: SamplingSettings,
+    on_progress: Callable[[], None],
+    emit: Callable[[Outcome], None],
 ) -> Iterator[Outcome]:
+    """What a task gives; ``emit`` takes what is met between two of them, in the middle of decoding."""
     match task:
         case IdentifyTask():
             yield Identified(task.key, identify(task.path, on_progress))
@@ -133,7 +144,7 @@ def _outcomes(
         case DecodeTask(kind=MediaKind.PICTURE):
             yield from _picture_outcomes(task, limits, sampling, on_progress)
         case DecodeTask():
-            yield from _video_outcomes(task, limits, sampling, on_progress)
+            yield from _video_outcomes(task, limits, sampling, on_progress, emit)
 
 
 def _probed(task: ProbeTask, limits: MediaLimits) -> Probed:
@@ -183,12 +194,21 @@ def _picture_outcomes(
 
 
 def _video_outcomes(
-    task: DecodeTask, limits: MediaLimits, sampling: SamplingSettings, on_progress: Callable[[], None]
+    task: DecodeTask,
+    limits: MediaLimits,
+    sampling: SamplingSettings,
+    on_progress: Callable[[], None],
+    emit: Callable[[Outcome], None],
 ) -> Iterator[Outcome]:
     from retrieval.media.video import sample_open_video  # as above
 
+    def emit_piece(piece: FramePair | ScreenFrame | SoundPiece) -> None:
+        emit(DecodedPiece(task.key, piece))
+
     with open_media(task.path) as media:
-        summary = yield from _frames(task, sample_open_video(media, sampling, limits, on_progress))
+        summary = yield from _frames(
+            task, sample_open_video(media, sampling, limits, on_progress, task.streams, emit_piece)
+        )
         media.check_unchanged()
         yield Finished(task.key, summary.facts, media.stat, summary.note)
 

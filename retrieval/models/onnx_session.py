@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from retrieval.errors import WeightsError
 from retrieval.types import Float32Array
 
-__all__ = ["OnnxFile", "OnnxModel", "kept_graph", "usable_cores"]
+__all__ = ["OnnxFile", "OnnxModel", "kept_graph", "runtime", "usable_cores"]
 
 _ERRORS_ONLY: Final = 3  # of ONNX Runtime: warnings on how a graph was optimised are not for a person
 
@@ -34,7 +34,8 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _runtime() -> Any:
+def runtime() -> Any:
+    """ONNX Runtime, told to report nothing. Whatever else uses it must be imported after this."""
     # Its official builds write a device's identifier into the home folder and report use to their maker, from the
     # moment of import; nothing of vidi leaves the machine. The second name is that of some versions between.
     os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
@@ -44,7 +45,7 @@ def _runtime() -> Any:
 
 
 def _options(threads: int) -> Any:
-    onnxruntime = _runtime()
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -59,7 +60,7 @@ class OnnxFile:
 
     def __init__(self, path: Path, *, threads: int) -> None:
         """``threads`` of one run; 0: as many as there are cores."""
-        self._session = _runtime().InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
+        self._session = runtime().InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
 
     def run(self, **inputs: NDArray[Any]) -> list[Float32Array]:
         """All outputs, in the graph's order, for inputs by name."""
@@ -75,7 +76,7 @@ class OnnxModel:
         Raises:
             WeightsError: ``weights`` lack a tensor of the graph, or have one too many or of another shape.
         """
-        onnxruntime = _runtime()
+        onnxruntime = runtime()
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
         options = _options(threads)

@@ -1,0 +1,84 @@
+"""Telling English speech from what Whisper makes of noise, music and other languages.
+
+The packaged Whisper knows English alone: it can't say "this is French", it writes English sentences that were never
+said. Three things betray them. The model is unsure of its own words; it falls into loops; and when it hears the same
+sound a little faster, it writes something else, while English stays the same. The third costs a second hearing, so it
+is asked of those that the first leaves in doubt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
+from typing import Final
+
+import numpy as np
+
+from retrieval.models.whisper import Segment
+from retrieval.types import Float32Array
+
+__all__ = ["TEMPO", "agreement", "confidence_of", "credible", "faster"]
+
+_LOG_PROBABILITY_SURE: Final = -0.5
+"""From here on nothing more is asked; read-out English lies at about -0.3, synthetic English at about -0.5."""
+_LOG_PROBABILITY_LEAST: Final = -1.0
+"""Below this lies most of what was made up."""
+_CONFIDENCE_LEAST: Final = 0.35
+_COMPRESSION_MOST: Final = 2.2
+"""A text that zlib makes smaller by more than this repeats itself."""
+_NO_SPEECH_MOST: Final = 0.6
+_AGREEMENT_LEAST: Final = 0.5
+_SIGNS_PER_SECOND_MOST: Final = 40
+"""Nobody says more letters than this."""
+TEMPO: Final = 1.07
+"""How much faster the second hearing is; pitch rises with it."""
+
+
+def credible(segments: Sequence[Segment], hear_again: Callable[[], Sequence[Segment]]) -> list[Segment]:
+    """Those of a stretch's ``segments`` that somebody said in English, as far as can be told.
+
+    ``hear_again`` gives the transcript of the same stretch at another tempo; it is called once at most.
+    """
+    likely = [segment for segment in segments if _is_likely(segment)]
+    doubtful = [segment for segment in likely if segment.mean_log_probability < _LOG_PROBABILITY_SURE]
+    if not doubtful or agreement(segments, hear_again()) >= _AGREEMENT_LEAST:
+        return likely
+    return [segment for segment in likely if segment not in doubtful]
+
+
+def _is_likely(segment: Segment) -> bool:
+    seconds = max(segment.end_seconds - segment.start_seconds, 0.1)
+    is_noise = segment.no_speech_probability > _NO_SPEECH_MOST and segment.mean_log_probability < _LOG_PROBABILITY_SURE
+    return (
+        any(sign.isalnum() for sign in segment.text)
+        and not is_noise
+        and segment.mean_log_probability >= _LOG_PROBABILITY_LEAST
+        and segment.compression_ratio <= _COMPRESSION_MOST
+        and confidence_of(segment) >= _CONFIDENCE_LEAST
+        and len(segment.text) <= _SIGNS_PER_SECOND_MOST * seconds
+    )
+
+
+def confidence_of(segment: Segment) -> float:
+    """Geometric mean of the words' probabilities, 0 to 1; without words, that of the tokens."""
+    if not segment.words:
+        return min(1.0, math.exp(segment.mean_log_probability))
+    logs = [math.log(max(word.probability, 1e-3)) for word in segment.words]
+    return min(1.0, math.exp(sum(logs) / len(logs)))
+
+
+def agreement(first: Sequence[Segment], second: Sequence[Segment]) -> float:
+    """How much of two transcripts is the same words in the same order, 0 to 1."""
+    return SequenceMatcher(None, _words(first), _words(second), autojunk=False).ratio()
+
+
+def _words(segments: Sequence[Segment]) -> list[str]:
+    text = " ".join(segment.text for segment in segments).casefold()
+    return "".join(sign for sign in text if sign.isalnum() or sign.isspace()).split()
+
+
+def faster(sound: Float32Array) -> Float32Array:
+    """``sound`` at :data:`TEMPO`."""
+    places = np.arange(int(len(sound) / TEMPO)) * TEMPO
+    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)

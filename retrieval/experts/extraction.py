@@ -1,0 +1,307 @@
+"""From what the media workers give of files to the experts' tracks and words: for indexing, training and evaluation.
+
+Each expert works in a thread of its own, on the pieces of many files as they come; a caller who brings them faster than
+the slowest expert takes them has to wait, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import numpy as np
+
+from retrieval.errors import ModelError
+from retrieval.experts.over_time import Reading, TimeExpert, Told
+from retrieval.media.files import MediaPath
+from retrieval.media.pieces import Piece, Stream, stream_of
+from retrieval.media.tasks import DecodedFrame, DecodedPiece, DecodeTask, Failed, Finished
+from retrieval.media.worker import MediaWorkers
+from retrieval.settings import Settings
+from retrieval.types import FeatureTrack, MediaFacts, MediaKind, TimedText
+
+__all__ = ["ExpertThreads", "Extracted", "NotExtracted", "Testimony", "extract_tracks"]
+
+_PIECES_AHEAD: Final = 24
+"""Pieces that may wait for one expert, the largest of two megabytes."""
+
+_T = TypeVar("_T")
+TrackKey = tuple[str, str]
+"""The name and version of an expert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What several experts say of one file, by (name, version). An expert that failed at it has no track."""
+
+    tracks: Mapping[TrackKey, FeatureTrack] = field(default_factory=dict)
+    texts: Mapping[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    """One line for each expert that failed at this file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Add:
+    key: int
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    key: int
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Drop:
+    key: int
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What is known of a file; complete when the file has ended and no expert is left."""
+
+    owed: int
+    tracks: dict[TrackKey, FeatureTrack] = field(default_factory=dict)
+    texts: dict[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class ExpertThreads:
+    """Experts at work on many files at once, each file under a key of the caller's; a context manager.
+
+    An expert whose model can't be had is left out from then on, and ``notice`` is told so once.
+    """
+
+    def __init__(self, experts: Sequence[TimeExpert], notice: Callable[[str], None]) -> None:
+        self.experts = tuple(experts)
+        self._desks = [_Desk(expert, self._take, notice) for expert in experts]
+        self._asked: dict[int, frozenset[str]] = {}
+        self._gathered: dict[int, _Gathered] = {}
+        self._complete: deque[tuple[int, Testimony]] = deque()
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> Self:
+        for desk in self._desks:
+            desk.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """What is not finished is lost."""
+        for desk in self._desks:
+            desk.stop()
+
+    def begin(self, key: int, names: Iterable[str] | None = None) -> None:
+        """A file begins, for the experts of these ``names`` alone (default: all)."""
+        wanted = frozenset(desk.expert.name for desk in self._desks)
+        self._asked[key] = wanted if names is None else wanted & frozenset(names)
+
+    def streams(self, key: int) -> frozenset[Stream]:
+        """What the experts of a file read of it."""
+        return frozenset(desk.expert.stream for desk in self._desks_of(key))
+
+    def add(self, key: int, piece: Piece) -> None:
+        """Hand a piece to those who read its stream. Waits while they are behind."""
+        stream = stream_of(piece)
+        for desk in self._desks_of(key):
+            if desk.expert.stream is stream:
+                desk.put(_Add(key, piece))
+
+    def finish(self, key: int, duration_seconds: float) -> None:
+        """A file has ended: what the experts say of it comes from :meth:`ready` or :meth:`rest`."""
+        desks = self._desks_of(key)
+        with self._changed:
+            self._gathered[key] = gathered = _Gathered(len(desks))
+            self._close_if_complete(key, gathered)
+        for desk in desks:
+            desk.put(_Finish(key, duration_seconds))
+        self._asked.pop(key, None)
+
+    def drop(self, key: int) -> None:
+        """Forget a file that failed."""
+        for desk in self._desks_of(key):
+            desk.put(_Drop(key))
+        self._asked.pop(key, None)
+
+    def ready(self) -> Iterator[tuple[int, Testimony]]:
+        """Files that every expert is done with by now."""
+        while self._complete:
+            yield self._complete.popleft()
+
+    def rest(self) -> Iterator[tuple[int, Testimony]]:
+        """All files that have ended, waiting for the experts."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._complete or not self._gathered)
+                if not self._complete:
+                    return
+            yield from self.ready()
+
+    def _desks_of(self, key: int) -> list[_Desk]:
+        names = self._asked.get(key, frozenset())
+        return [desk for desk in self._desks if desk.expert.name in names]
+
+    def _take(self, key: int, expert: TimeExpert, told: Told | None, note: str | None) -> None:
+        """What one expert says of one file (in its thread)."""
+        with self._changed:
+            gathered = self._gathered[key]
+            if told is not None:
+                gathered.tracks[expert.name, expert.version] = told.track
+                gathered.texts[expert.name, expert.version] = told.texts
+            if note is not None:
+                gathered.notes.append(note)
+            gathered.owed -= 1
+            self._close_if_complete(key, gathered)
+
+    def _close_if_complete(self, key: int, gathered: _Gathered) -> None:
+        if gathered.owed == 0:
+            del self._gathered[key]
+            self._complete.append((key, Testimony(gathered.tracks, gathered.texts, tuple(gathered.notes))))
+            self._changed.notify_all()
+
+
+class _Desk:
+    """One expert in its thread, with the pieces that wait for it."""
+
+    def __init__(
+        self,
+        expert: TimeExpert,
+        tell: Callable[[int, TimeExpert, Told | None, str | None], None],
+        notice: Callable[[str], None],
+    ) -> None:
+        self.expert = expert
+        self._tell = tell
+        self._notice = notice
+        self._waiting: queue.Queue[_Add | _Finish | _Drop | None] = queue.Queue(_PIECES_AHEAD)
+        self._thread = threading.Thread(target=self._work, name=f"expert-{expert.name}", daemon=True)
+        self._readings: dict[int, Reading] = {}
+        self._failed: dict[int, str] = {}
+        self._is_closed = False
+        self._is_out = False
+        """Its model can't be had."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, order: _Add | _Finish | _Drop) -> None:
+        self._waiting.put(order)
+
+    def stop(self) -> None:
+        self._is_closed = True
+        while self._thread.is_alive():
+            try:
+                self._waiting.put_nowait(None)
+                break
+            except queue.Full:
+                try:
+                    self._waiting.get_nowait()
+                except queue.Empty:
+                    continue
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (order := self._waiting.get()) is not None and not self._is_closed:
+            match order:
+                case _Drop(key):
+                    self._readings.pop(key, None)
+                    self._failed.pop(key, None)
+                case _Add(key, piece):
+                    if not self._is_out and key not in self._failed:
+                        self._guarded(key, lambda key=key, piece=piece: self._reading(key).add(piece))
+                case _Finish(key, seconds):
+                    told = None
+                    if not self._is_out and key not in self._failed:
+                        told = self._guarded(key, lambda key=key, seconds=seconds: self._finished(key, seconds))
+                    self._readings.pop(key, None)
+                    self._tell(key, self.expert, told, self._failed.pop(key, None))
+
+    def _reading(self, key: int) -> Reading:
+        if key not in self._readings:
+            self._readings[key] = self.expert.begin()
+        return self._readings[key]
+
+    def _finished(self, key: int, duration_seconds: float) -> Told:
+        told = self._reading(key).finish(duration_seconds)
+        if not np.isfinite(told.track.features).all():
+            raise ValueError("it gave numbers that are not finite")
+        return told
+
+    def _guarded(self, key: int, work: Callable[[], _T]) -> _T | None:
+        """What ``work`` gives; its failure costs the expert this file, or all of them if its model can't be had."""
+        try:
+            return work()
+        except ModelError as error:
+            self._is_out = True
+            self._notice(f"the {self.expert.name} expert is left out: {error}")
+        except Exception as error:  # noqa: BLE001 - a model's own code may raise anything; the file's other experts go on
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self._failed[key] = f"the {self.expert.name} expert failed at it and is left out: {reason}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A file, and all that the experts say of it."""
+
+    path: MediaPath
+    facts: MediaFacts
+    testimony: Testimony
+
+
+@dataclass(frozen=True, slots=True)
+class NotExtracted:
+    """A file that can't be used, and why."""
+
+    path: MediaPath
+    reason: str
+
+
+def extract_tracks(
+    files: Iterable[tuple[MediaPath, MediaKind]],
+    experts: Sequence[TimeExpert],
+    *,
+    settings: Settings | None = None,
+    notice: Callable[[str], None] = lambda _line: None,
+) -> Iterator[Extracted | NotExtracted]:
+    """Decode each of ``files`` once, in isolated workers, and ask all ``experts`` of it. Files come as they are done.
+
+    Raises:
+        TransientMediaError: media workers can't be started on this machine now.
+    """
+    settings = settings or Settings()
+    with (
+        ExpertThreads(experts, notice) as threads,
+        MediaWorkers(settings.limits, settings.sampling, processes=settings.index.workers) as workers,
+    ):
+        paths: dict[int, MediaPath] = {}
+        facts: dict[int, MediaFacts] = {}
+
+        def tasks() -> Iterator[DecodeTask]:
+            for key, (path, kind) in enumerate(files):
+                paths[key] = path
+                threads.begin(key)
+                yield DecodeTask(key, path, kind, streams=threads.streams(key))
+
+        def extracted(found: Iterator[tuple[int, Testimony]]) -> Iterator[Extracted]:
+            for key, testimony in found:
+                yield Extracted(paths.pop(key), facts.pop(key), testimony)
+
+        for outcome in workers.map(tasks()):
+            match outcome:
+                case DecodedFrame(key=key, frame=piece) | DecodedPiece(key=key, piece=piece):
+                    threads.add(key, piece)
+                case Finished(key=key):
+                    facts[key] = outcome.facts
+                    threads.finish(key, outcome.facts.duration_seconds or 0.0)
+                case Failed(key=key):
+                    threads.drop(key)
+                    yield NotExtracted(paths.pop(key), outcome.reason)
+            yield from extracted(threads.ready())
+        yield from extracted(threads.rest())

@@ -1,0 +1,71 @@
+"""The experts over time that come with vidi, and the one place where their classes are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Final
+
+from retrieval.experts.audio import Audio
+from retrieval.experts.motion import Motion
+from retrieval.experts.ocr import Ocr
+from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.speech import Speech
+from retrieval.experts.text_vectors import TextVectors
+from retrieval.models.bert import MINILM_WEIGHTS
+from retrieval.models.packaged import PackagedFile
+from retrieval.models.rapid_ocr import OCR_EXTRA, OCR_WEIGHTS, RapidOcr
+from retrieval.models.whisper import SILERO_WEIGHTS, SPEECH_EXTRA, WHISPER_WEIGHTS, Whisper
+
+__all__ = ["TIME_EXPERTS", "AbsentExpert", "Experts", "time_experts"]
+
+TIME_EXPERTS: Final = (Audio.name, Motion.name, Ocr.name, Speech.name)
+"""All names, in the order of the alphabet."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentExpert:
+    """An expert that can't load here, and what to do about it, in one line."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """What can load here, and what can't."""
+
+    present: Sequence[TimeExpert]
+    absent: Sequence[AbsentExpert] = field(default_factory=tuple)
+
+
+def time_experts(*, threads: int = 1) -> Experts:
+    """The experts over time by name; no model is loaded, no file read. ``threads`` of each one's calls."""
+    whisper, vectors = Whisper(threads=threads), TextVectors(threads=threads)
+    hearing = f'pip install "{SPEECH_EXTRA}"'
+    candidates: list[tuple[TimeExpert, str, Sequence[str], Sequence[PackagedFile]]] = [
+        (Audio(whisper), hearing, ["faster_whisper"], [WHISPER_WEIGHTS]),
+        (Motion(), "pip install opencv-python-headless", ["cv2"], []),
+        (
+            Ocr(RapidOcr(threads=threads), vectors),
+            f'pip install "{OCR_EXTRA}"',
+            ["rapidocr_onnxruntime"],
+            [*OCR_WEIGHTS, MINILM_WEIGHTS],
+        ),
+        (
+            Speech(whisper, vectors),
+            hearing,
+            ["faster_whisper"],
+            [WHISPER_WEIGHTS, SILERO_WEIGHTS, MINILM_WEIGHTS],
+        ),
+    ]
+    present, absent = [], []
+    for expert, command, modules, files in candidates:
+        lacking = [name for name in modules if find_spec(name) is None]
+        lacking += [file.path for file in files if file.find() is None]
+        if lacking:
+            absent.append(AbsentExpert(expert.name, f"{lacking[0]} is not installed; run: {command}"))
+        else:
+            present.append(expert)
+    return Experts(present, absent)
