@@ -36,7 +36,7 @@ from retrieval.store.schema import (
 from retrieval.store.text_index import compact_text_index
 from retrieval.store.timed_text_index import compact_timed_text_index
 
-__all__ = ["Eraser", "ForgetPlan", "KnownPath"]
+__all__ = ["Eraser", "ForgetPlan", "KnownPath", "count_deletion"]
 
 _PEOPLE = "people"
 """The tagger that stands for tags given by hand."""
@@ -175,7 +175,7 @@ def _forget_assets(connection: Connection, asset_ids: Sequence[int]) -> None:
         return
     labels = _labels_of(connection, asset_ids)
     if _count_vectors(connection, asset_ids):
-        _count_deletion(connection)
+        count_deletion(connection)
     connection.execute(delete(Asset).where(Asset.id.in_(asset_ids)))
     _forget_unborne(connection, labels)
 
@@ -206,7 +206,7 @@ def _forget_unborne(connection: Connection, label_ids: Sequence[int]) -> None:
         connection.execute(delete(Label).where(Label.id.in_(unborne), ~borne_by_segment))
 
 
-def _count_deletion(connection: Connection) -> None:
+def count_deletion(connection: Connection) -> None:
     """Past any count that another state of this catalog, kept as a backup, may have come to by itself."""
     key = Setting.key == "deletions"
     count = int(connection.scalar(select(Setting.value).where(key)) or 0)

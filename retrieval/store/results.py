@@ -11,25 +11,31 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.descriptions import words_follow, write_descriptions
-from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Track
+from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Space, Track
 from retrieval.store.timed_texts import AssetTexts, write_timed_texts
 from retrieval.store.tracks import StoredTrack
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
 __all__ = [
     "LOOK_STAGE",
+    "WINDOW_SPACES",
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
     "finish_assets",
     "forget_failures",
     "link_files",
+    "outdate_windows",
     "write_failures",
     "write_media",
+    "write_segments",
 ]
 
 LOOK_STAGE = "look"
 """The stage of a failure that came of looking at the name alone: such a file is not opened before it looks well."""
+
+WINDOW_SPACES = "mmt/"
+"""Names of spaces that are computed from the tracks of several experts begin so."""
 
 _IDS_PER_QUERY = 500
 _REASON_MOST = 1024
@@ -137,7 +143,9 @@ def write_media(
         for asset_id, record, tracks in reversed(list(zip(asset_ids, records, packed, strict=True)))
         if asset_id not in finished
     }
-    segments = _segment_ids(connection, segmentation, {key: record.segments for key, (record, _) in unfinished.items()})
+    segments = write_segments(
+        connection, segmentation, {key: record.segments for key, (record, _) in unfinished.items()}
+    )
     _write_tracks(connection, dict(zip(asset_ids, packed, strict=True)))  # a finished asset may have lost its own
     for asset_id, (record, _) in unfinished.items():
         _check_counts(segments[asset_id], record.embeddings)
@@ -171,6 +179,13 @@ def finish_assets(
     _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
 
 
+def outdate_windows(connection: Connection, asset_ids: Iterable[int]) -> None:
+    """New tracks came of these assets: their windows are work again. Until then the old ones are searched."""
+    spaces = select(Space.id).where(Space.name.startswith(WINDOW_SPACES, autoescape=True))
+    listed = list(asset_ids)
+    connection.execute(delete(Result).where(Result.asset_id.in_(listed), Result.space_id.in_(spaces)))
+
+
 def _values(record: Any) -> dict[str, Any]:
     """The fields of a flat dataclass; `asdict` would copy each value deeply, which costs more than the insert."""
     return {each.name: getattr(record, each.name) for each in fields(record)}
@@ -202,8 +217,8 @@ def _asset_ids(connection: Connection, records: Sequence[MediaRecord]) -> dict[b
     return ids | {record.content_hash: asset_id for record, asset_id in zip(new, made, strict=True)}
 
 
-def _segment_ids(
-    connection: Connection, segmentation: tuple[str, str], wanted: dict[int, Sequence[SegmentRecord]]
+def write_segments(
+    connection: Connection, segmentation: tuple[str, str], wanted: Mapping[int, Sequence[SegmentRecord]]
 ) -> dict[int, list[int]]:
     """The ids of each asset's segments in their order; an asset that was not cut this way yet is cut."""
     known = _known_segments(connection, segmentation, list(wanted))
@@ -241,13 +256,14 @@ def _known_segments(
 def _write_tracks(connection: Connection, tracks: dict[int, PackedTracks]) -> None:
     known = select(Track.asset_id, Track.expert, Track.version).where(Track.asset_id.in_(list(tracks)))
     there = {(asset_id, expert, version) for asset_id, expert, version in connection.execute(known)}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"asset_id": asset_id, "expert": expert, "version": version} | _values(stored)
         for asset_id, packed in tracks.items()
         for (expert, version), stored in packed.items()
         if (asset_id, expert, version) not in there
     ]
     _insert(connection, Track, rows)
+    outdate_windows(connection, {row["asset_id"] for row in rows})
 
 
 def _check_counts(segment_ids: Sequence[int], vectors: Float32Array) -> None:

@@ -1,0 +1,120 @@
+"""Windows of video and sound: what a space over kept tracks reads from the catalog, and what it writes there.
+
+No file is opened: the tracks are what experts gave when a file was decoded. When one of them sees a file later than the
+others, its windows are work again, so that they never speak of less than is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_
+
+from retrieval.errors import LibraryError
+from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.epochs import begin_epoch
+from retrieval.store.forget import count_deletion
+from retrieval.store.results import SegmentRecord, finish_assets, outdate_windows, write_segments
+from retrieval.store.schema import Asset, Embedding, Result, Segment, Segmentation, Track
+from retrieval.store.tracks import StoredTrack, read_track
+from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
+
+__all__ = ["METHOD", "UncutAsset", "WindowedAsset", "Windows"]
+
+METHOD: Final = "windows"
+
+_TIMED = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
+
+
+@dataclass(frozen=True, slots=True)
+class UncutAsset:
+    """A video or sound without windows in a space."""
+
+    id: int
+    duration_seconds: float
+    tracks: Mapping[str, FeatureTrack]
+    """By expert, at the versions that the space knows; those that can be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowedAsset:
+    """Windows of one asset, in the order of time, with a vector ``[n, d]`` for each."""
+
+    id: int
+    spans: Sequence[Span]
+    vectors: Float32Array
+
+
+class Windows:
+    """One space's windows. Who writes holds the write lock."""
+
+    def __init__(self, catalog: Catalog, space: SpaceRow, experts: Mapping[str, str], cut: str) -> None:
+        """``experts`` are the versions, by name, whose tracks the space reads; ``cut`` the version of its cutting."""
+        self._catalog = catalog
+        self._space = space
+        self._experts = experts
+        self._cut = cut
+        self._has_epoch = False
+
+    def missing(self, after: int, limit: int) -> list[int]:
+        """The next ids above ``after`` of videos and sounds that have a track which the space knows, and no windows."""
+        finished = exists().where(Result.asset_id == Asset.id, Result.space_id == self._space.id)
+        known = exists().where(Track.asset_id == Asset.id, self._is_read())
+        statement = select(Asset.id).where(Asset.id > after, Asset.kind.in_(_TIMED), ~finished, known)
+        with self._catalog.engine.connect() as connection:
+            return list(connection.scalars(statement.order_by(Asset.id).limit(limit)))
+
+    def read(self, asset_id: int, lost: list[str]) -> UncutAsset:
+        """An asset with its tracks. One that can't be read is left out, and why is added to ``lost``."""
+        columns = (Track.expert, Track.count, Track.dim, Track.times, Track.features, Track.path)
+        statement = select(*columns).where(Track.asset_id == asset_id, self._is_read())
+        with self._catalog.engine.connect() as connection:
+            seconds = connection.scalar(select(Asset.duration_seconds).where(Asset.id == asset_id))
+            rows = [(row[0], StoredTrack(*row[1:])) for row in connection.execute(statement)]
+        tracks = {}
+        for expert, stored in rows:
+            try:
+                tracks[expert] = read_track(stored, self._catalog.library)
+            except LibraryError as error:
+                lost.append(str(error))
+        return UncutAsset(asset_id, seconds or 0.0, tracks)
+
+    def write(self, assets: Sequence[WindowedAsset]) -> None:
+        """Finish ``assets`` in the space, in one transaction; windows of an older look at them go."""
+        segmentation = (METHOD, self._cut)
+        with self._catalog.engine.begin() as connection:
+            if not self._has_epoch:
+                begin_epoch(connection)
+            self._make_room(connection, assets)
+            wanted = {asset.id: _segments(asset.spans) for asset in assets}
+            write_segments(connection, segmentation, wanted)
+            finish_assets(connection, self._space, segmentation, {asset.id: asset.vectors for asset in assets})
+        self._has_epoch = True
+
+    def _make_room(self, connection: Connection, assets: Iterable[WindowedAsset]) -> None:
+        """Take away vectors of an older look, and the whole cut where it was another then."""
+        for asset in assets:
+            cut = select(Segmentation.id).where(
+                Segmentation.asset_id == asset.id, Segmentation.method == METHOD, Segmentation.version == self._cut
+            )
+            segments = select(Segment.id).where(Segment.segmentation_id.in_(cut))
+            old = delete(Embedding).where(Embedding.segment_id.in_(segments))
+            times = select(Segment.start_seconds, Segment.end_seconds).where(Segment.segmentation_id.in_(cut))
+            before = [tuple(row) for row in connection.execute(times.order_by(Segment.position))]
+            if before == [(span.start_seconds, span.end_seconds) for span in asset.spans]:
+                gone = connection.execute(old.where(Embedding.space_id == self._space.id)).rowcount
+            else:
+                gone = connection.execute(old).rowcount
+                connection.execute(delete(Segmentation).where(Segmentation.id.in_(cut)))
+                outdate_windows(connection, [asset.id])  # of other spaces with this cut
+            if gone:
+                count_deletion(connection)
+
+    def _is_read(self) -> ColumnElement[bool]:
+        return tuple_(Track.expert, Track.version).in_(list(self._experts.items()))
+
+
+def _segments(spans: Sequence[Span]) -> list[SegmentRecord]:
+    return [SegmentRecord(span.start_seconds, span.end_seconds) for span in spans]
