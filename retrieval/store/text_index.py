@@ -23,6 +23,7 @@ __all__ = [
     "find_assets",
     "has_text_index",
     "holds_phrase",
+    "is_outdated",
     "make_text_index",
     "phrase_of",
     "quotes",
@@ -52,6 +53,16 @@ def has_text_index(connection: Connection) -> bool:
         return False
     wanted = "SELECT count(*) FROM sqlite_master WHERE name IN (:table, :trigger)"
     return bool(connection.scalar(text(wanted), {"table": _NAME, "trigger": f"{_NAME}_forget"}) == len(_MADE))
+
+
+def is_outdated(connection: Connection) -> bool:
+    """Whether it is still that of an earlier version, in which nothing is looked for."""
+    if connection.dialect.name != "sqlite":
+        return False
+    names = {f"name{place}": name for place, name in enumerate(_OLD_NAMES)}
+    listed = ", ".join(f":{name}" for name in names)
+    found = connection.scalar(text(f"SELECT count(*) FROM sqlite_master WHERE name IN ({listed})"), names)
+    return bool(found) and not has_text_index(connection)
 
 
 def make_text_index(connection: Connection) -> bool:

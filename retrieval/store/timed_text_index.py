@@ -24,6 +24,7 @@ __all__ = [
     "has_timed_text_index",
     "holds_timed_phrase",
     "make_timed_text_index",
+    "phrase_quotes",
     "timed_quotes",
 ]
 
@@ -44,10 +45,10 @@ _QUOTE_TOKENS = 32
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words on one line, said or shown in ``[start_seconds, end_seconds)``."""
+    """Words on one line, said or shown in ``[start_seconds, end_seconds)``; the times of people's words are None."""
 
-    start_seconds: float
-    end_seconds: float
+    start_seconds: float | None
+    end_seconds: float | None
     text: str
 
 
@@ -105,6 +106,13 @@ def timed_quotes(
         wanted = [asset_id for asset_id in asset_ids if asset_id not in found]
         found |= _quotes(connection, source, matching, wanted, most)
     return found
+
+
+def phrase_quotes(
+    connection: Connection, source: TextSource, phrase: str, asset_ids: Sequence[int], most: int
+) -> dict[int, list[Quote]]:
+    """Of each asset the ``most`` best places where it says ``phrase``."""
+    return _quotes(connection, source, phrase_of(phrase), asset_ids, most) if has_timed_text_index(connection) else {}
 
 
 def _quotes(
