@@ -141,12 +141,13 @@ class Whisper:
         self._loaded()
 
     def states(self, mel: Float32Array) -> Float32Array:
-        """States of the encoder ``[t / 2, 384]`` over ``mel [80, t]`` as :func:`whisper_input` gives it, t up to 3000.
+        """States of the encoder ``[n, t / 2, 384]`` over ``mel [n, 80, t]`` as :func:`whisper_input` gives it, t even
+        and up to 3000.
 
         Raises: as :meth:`load`.
         """
         output = self._loaded().encode(np.ascontiguousarray(mel))
-        return np.array(output, np.float32)[0]
+        return np.array(output, np.float32)
 
     def transcribe(self, sound: Float32Array, *, words: bool = False) -> list[Segment]:
         """What is said in ``sound [n]``, -1 to 1 at 16 kHz, whatever the language; doubtful segments are not left out.
