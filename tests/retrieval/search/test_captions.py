@@ -139,7 +139,7 @@ def test_ranks_are_joined_by_their_reciprocals() -> None:
 
 def test_an_index_that_is_damaged_costs_the_words_alone(filled: Any, make_searcher: MakeSearcher) -> None:
     say(filled, 3, Words("dog"))
-    filled.execute("DROP TABLE text_index_1_data")
+    filled.execute("DROP TABLE text_index_2_data")
     lines: list[str] = []
     assert names(make_searcher(notice=lines.append).search(Query("dog"))) == ["best", "good"]
     assert "`vidi rebuild` makes its index again" in lines[-1]
