@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from retrieval.experts.over_time import Told, track_of
-from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream
+from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream, as_floats
 from retrieval.models.whisper import (
     HOP_SAMPLES,
     MEL_BANDS,
@@ -75,7 +75,7 @@ class AudioReading:
     def add(self, piece: Piece) -> None:
         """Take the next sound."""
         assert isinstance(piece, SoundPiece)
-        sound = piece.samples.astype(np.float32) / 32768
+        sound = as_floats(piece.samples)
         at = round(piece.start_seconds * SOUND_RATE)
         while len(sound):
             place = at - (self._start - 1) * SOUND_RATE
