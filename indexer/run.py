@@ -22,8 +22,10 @@ from indexer.sidecars import read_sidecars
 from indexer.survey import Survey
 from indexer.territory import Territory
 from indexer.work import Work
-from retrieval.errors import LibraryError
+from retrieval.errors import LibraryError, ModelError
 from retrieval.experts.expert import FrameExpert
+from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.registry import AbsentExpert, Experts, time_experts
 from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
 from retrieval.search.default_space import default_space
@@ -32,6 +34,7 @@ from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
+from retrieval.store.arrears import experts_in_arrears
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.database import CATALOG_NAME
 from retrieval.store.descriptions import fill_text_index
@@ -105,6 +108,7 @@ class Session:
         self._space = get_space(space or _default_space(self.library))
         self._expert = expert_of(self._space)
         settings = settings or Settings()
+        self._time_experts = _asked(time_experts(), settings.index.experts)
         self._settings = replace(settings, sampling=replace(settings.sampling, form=self._expert.form))
         self._progress = progress
         self._notice = notice
@@ -159,7 +163,8 @@ class Session:
                 sweep_orphans(catalog)
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
             fill_text_index(catalog)
-            job = _job(catalog, space, row, self._expert, self._settings, note)
+            experts = _loadable(self._time_experts, catalog, note)
+            job = _job(catalog, space, row, self._expert, experts, self._settings, note)
             survey = Survey(job.intake, Looks(catalog), report, note, hold)
             with _interruptible(report):
                 with _interruptible(report):
@@ -182,7 +187,8 @@ class Session:
         job.intake.add_roots(root for root in roots if os.path.lexists(root))
         survey.run(roots, library=job.library, territory=self.territory)
         look_for = damaged_tracks if rehash else lost_tracks
-        job.intake.forget_tracks(list(look_for(job.catalog, job.expert[1], job.notice)))
+        for kept in (job.expert[1], *(expert.version for expert in job.time_experts)):
+            job.intake.forget_tracks(list(look_for(job.catalog, kept, job.notice)))
         self._take_companions(job, survey, report, retry=retry)
         describe_silent_assets(job, roots, report)
         embed_from_tracks(job, self._expert, report)
@@ -290,6 +296,7 @@ def _job(
     space: Space,
     row: SpaceRow,
     expert: FrameExpert,
+    experts: Experts,
     settings: Settings,
     note: Callable[[str], None],
 ) -> Job:
@@ -303,15 +310,42 @@ def _job(
     return Job(
         library=catalog.library,
         catalog=catalog,
-        intake=Intake(catalog, ("frames", cut)),
+        intake=Intake(catalog, ("frames", cut), [(each.name, each.version) for each in experts.present]),
         space=space,
         space_row=row,
         expert=(expert.name, f"{expert.version}+{cut}"),
+        time_experts=experts.present,
+        absent_experts=experts.absent,
         settings=settings,
         tried_with=_tried_with(settings),
         notice=note,
         update_index=refresh,
     )
+
+
+def _loadable(experts: Experts, catalog: Catalog, note: Callable[[str], None]) -> Experts:
+    """Without those that have known media to catch up with and can't load: it would be decoded for nothing."""
+    in_arrears = experts_in_arrears(catalog, [(expert.name, expert.version) for expert in experts.present])
+    broken: list[AbsentExpert] = []
+    for expert in experts.present:
+        if expert.name in in_arrears:
+            try:
+                expert.load()
+            except ModelError as error:
+                broken.append(AbsentExpert(expert.name, str(error)))
+                note(f"the {expert.name} expert is left out: {error}")
+    names = {absent.name for absent in broken}
+    present = [expert for expert in experts.present if expert.name not in names]
+    return Experts(present, [*experts.absent, *broken])
+
+
+def _asked(experts: Experts, names: Sequence[str] | None) -> Experts:
+    """Those of ``experts`` that the settings name; all if they name none."""
+    if names is None:
+        return experts
+    present: list[TimeExpert] = [expert for expert in experts.present if expert.name in names]
+    absent: list[AbsentExpert] = [expert for expert in experts.absent if expert.name in names]
+    return Experts(present, absent)
 
 
 def _tried_with(settings: Settings) -> str:

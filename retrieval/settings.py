@@ -60,6 +60,8 @@ class IndexSettings:
     """Frames that are encoded and embedded at once: one read of the heads' weights serves them all."""
     commit_seconds: float = 2.0
     """A batch is committed at least this often."""
+    experts: tuple[str, ...] | None = None
+    """Names of the experts over time that are asked of videos and sounds; None: all that can load here."""
 
 
 @dataclass(frozen=True, slots=True)

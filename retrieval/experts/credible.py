@@ -81,4 +81,4 @@ def _words(segments: Sequence[Segment]) -> list[str]:
 def faster(sound: Float32Array) -> Float32Array:
     """``sound`` at :data:`TEMPO`."""
     places = np.arange(int(len(sound) / TEMPO)) * TEMPO
-    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(sound)), sound), np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retrieval.experts.credible import confidence_of, credible, faster
 from retrieval.experts.over_time import Told
 from retrieval.experts.text_vectors import TextVectors
-from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream
+from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream, as_floats
 from retrieval.models.whisper import SILERO_WEIGHTS, WHISPER_WEIGHTS, Segment, Whisper, voiced
 from retrieval.types import Float32Array, TextSource, TimedText
 
@@ -94,7 +94,7 @@ class SpeechReading:
         if not self._held:
             return
         samples = np.concatenate(self._held)
-        sound = samples.astype(np.float32) / 32768
+        sound = as_floats(samples)
         keep_from = len(sound) if is_last else len(sound) - round(_OPEN_SECONDS * SOUND_RATE)
         for stretch in voiced(
             sound, longest_seconds=_LONGEST_SECONDS, pause_seconds=_PAUSE_SECONDS, pad_seconds=_PAD_SECONDS

@@ -112,7 +112,7 @@ def sample_open_video(
             on_progress()
         if sound is not None:
             sound.finish()
-        facts = _facts(source, looker and looker.first, timeline.end_seconds)
+        facts = _facts(source, None if looker is None else looker.first, timeline.end_seconds)
         return _summary(media, facts, timeline, promised, 0 if looker is None else looker.damage)
 
 

@@ -141,12 +141,13 @@ class Whisper:
         self._loaded()
 
     def states(self, mel: Float32Array) -> Float32Array:
-        """States of the encoder ``[t / 2, 384]`` over ``mel [80, t]`` as :func:`whisper_input` gives it, t up to 3000.
+        """States of the encoder ``[n, t / 2, 384]`` over ``mel [n, 80, t]`` as :func:`whisper_input` gives it, t even
+        and up to 3000.
 
         Raises: as :meth:`load`.
         """
         output = self._loaded().encode(np.ascontiguousarray(mel))
-        return np.array(output, np.float32)[0]
+        return np.array(output, np.float32)
 
     def transcribe(self, sound: Float32Array, *, words: bool = False) -> list[Segment]:
         """What is said in ``sound [n]``, -1 to 1 at 16 kHz, whatever the language; doubtful segments are not left out.
@@ -241,12 +242,12 @@ def log_mel(sound: Float32Array) -> Float32Array:
     spectrum = np.fft.rfft(frames * _hann(), axis=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     mel = _mel_filters() @ power.T.astype(np.float32)
-    return np.log10(np.maximum(mel, _POWER_LEAST))
+    return np.asarray(np.log10(np.maximum(mel, _POWER_LEAST)), np.float32)
 
 
 def whisper_input(log_mel: Float32Array) -> Float32Array:
     """What the encoder takes for a window: 8 decades below the loudest at most, scaled."""
-    return (np.maximum(log_mel, log_mel.max(initial=-10) - 8) + 4) / 4
+    return np.asarray((np.maximum(log_mel, log_mel.max(initial=-10) - 8) + 4) / 4, np.float32)
 
 
 def _hann() -> NDArray[np.float32]:
@@ -262,4 +263,4 @@ def _mel_filters() -> Float32Array:
     ramps = edges[:, None] - np.fft.rfftfreq(_WINDOW_SAMPLES, 1 / 16_000)
     widths = np.diff(edges)[:, None]
     triangles = np.maximum(0, np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]))
-    return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+    return np.asarray(triangles * (2 / (edges[2:] - edges[:-2]))[:, None], np.float32)

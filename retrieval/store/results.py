@@ -22,6 +22,7 @@ __all__ = [
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
+    "TrackRecord",
     "finish_assets",
     "forget_failures",
     "link_files",
@@ -29,6 +30,7 @@ __all__ = [
     "write_failures",
     "write_media",
     "write_segments",
+    "write_tracks",
 ]
 
 LOOK_STAGE = "look"
@@ -78,6 +80,16 @@ class MediaRecord:
             raise ValueError(
                 f"expected a vector a segment, got {len(self.embeddings)} vectors for {len(self.segments)} segments"
             )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackRecord:
+    """What experts over time say of a content that is known: a file that holds it, their tracks and words."""
+
+    file_id: int
+    content_hash: bytes
+    tracks: Mapping[tuple[str, str], FeatureTrack]
+    texts: AssetTexts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,17 @@ def write_media(
     write_timed_texts(connection, {key: each.texts for key, each in zip(asset_ids, records, strict=True)})
     words = {asset_id: record.facts.words for asset_id, record in zip(asset_ids, records, strict=True)}
     write_descriptions(connection, words)
+    return asset_ids
+
+
+def write_tracks(connection: Connection, records: Sequence[TrackRecord], packed: Sequence[PackedTracks]) -> list[int]:
+    """Tracks and words of assets that are known; the asset id of each record. Its file is linked to it."""
+    hashes = [record.content_hash for record in records]
+    known = dict(connection.execute(select(Asset.content_hash, Asset.id).where(Asset.content_hash.in_(hashes))).all())
+    asset_ids = [known[content_hash] for content_hash in hashes]
+    link_files(connection, zip((record.file_id for record in records), asset_ids, strict=True))
+    _write_tracks(connection, dict(zip(asset_ids, packed, strict=True)))
+    write_timed_texts(connection, {key: record.texts for key, record in zip(asset_ids, records, strict=True)})
     return asset_ids
 
 
