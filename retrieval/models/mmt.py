@@ -8,6 +8,7 @@ what it makes of the aggregated tokens is the video, ψ_i. A text tower gives h;
     s(text, video) = Σ_i w_i(text) ⟨φ_i, ψ_i⟩          (2)
 
 which is one inner product, of [w_i φ_i] joined and [ψ_i] joined: an exact inner-product index is exact for it.
+A configuration may add entries of its own to the sum: a frame term, and aligned terms (retrieval.models.mmt_aligned).
 
 Shapes: n windows · q texts · e experts · k slots of an expert · t tokens · d width · f width of the frame term.
 """
@@ -26,6 +27,7 @@ from retrieval.layers.gated import CollaborativeGating, GatedEmbeddingUnit
 from retrieval.layers.initial import initialise
 from retrieval.layers.post_norm import post_norm_blocks
 from retrieval.models.bert_tower import BertTower
+from retrieval.models.mmt_aligned import AlignedTexts, AlignedVideos, PictureText
 from retrieval.models.mmt_config import (
     BertText,
     Missing,
@@ -44,34 +46,42 @@ _DEVIATION = 0.02  # of the embeddings when training starts
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class VideoVectors:
-    """The video side: ``experts`` [n, e, d], each of length 1; ``frames`` [n, f] or None; ``present`` [n, e]."""
+    """The video side: ``experts`` [n, e, d], each of length 1; ``frames`` [n, f] or None; ``present`` [n, e].
+
+    ``aligned``: [n, a_i] of each aligned term, of length 1, or zeros where its expert is missing.
+    """
 
     experts: Tensor
     frames: Tensor | None
     present: Tensor
+    aligned: tuple[Tensor, ...] = ()
 
     def joined(self) -> Tensor:
-        """[n, e·d + f]: what is stored and compared by inner product with :meth:`TextVectors.joined`."""
-        experts = self.experts.flatten(1)
-        return experts if self.frames is None else torch.cat([experts, self.frames], dim=1)
+        """[n, e·d + Σ a_i + f]: what is stored and compared by inner product with :meth:`TextVectors.joined`."""
+        frames = () if self.frames is None else (self.frames,)
+        return torch.cat([self.experts.flatten(1), *self.aligned, *frames], dim=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TextVectors:
-    """The text side: ``experts`` [q, e, d], each of length 1; ``frames`` [q, f] or None; ``weights`` [q, e (+ 1)].
+    """The text side: ``experts`` [q, e, d], each of length 1; ``frames`` [q, f] or None; ``weights`` [q, e + a (+ 1)].
 
-    The weights sum to 1; the last is the frame term's, where there is one.
+    ``aligned``: [q, a_i] of each of the a aligned terms, of length 1. The weights sum to 1; first stand those of the
+    experts, then those of the aligned terms; the last is the frame term's, where there is one.
     """
 
     experts: Tensor
     frames: Tensor | None
     weights: Tensor
+    aligned: tuple[Tensor, ...] = ()
 
     def joined(self) -> Tensor:
-        """[q, e·d + f], its parts scaled by their weights."""
+        """[q, e·d + Σ a_i + f], its parts scaled by their weights."""
         count = self.experts.shape[1]
         experts = (self.weights[:, :count, None] * self.experts).flatten(1)
-        return experts if self.frames is None else torch.cat([experts, self.weights[:, count:] * self.frames], dim=1)
+        others = (*self.aligned, *(() if self.frames is None else (self.frames,)))
+        weighed = [self.weights[:, count + row, None] * vectors for row, vectors in enumerate(others)]
+        return torch.cat([experts, *weighed], dim=1)
 
 
 # ------------------------------------------------------------------------------------------------------------ parts
@@ -112,8 +122,11 @@ class VideoTransformer(nn.Module):
         for table in (self.positions, self.types):
             nn.init.normal_(table.weight, std=_DEVIATION)
 
-    def forward(self, pooled: list[Tensor], features: list[Tensor], batches: list[ExpertBatch[Tensor]]) -> Tensor:
-        """``pooled`` [n, d] and ``features`` [n, k, d] of each expert, projected, to [n, e, d].
+    def forward(
+        self, pooled: list[Tensor], features: list[Tensor], batches: list[ExpertBatch[Tensor]]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """``pooled`` [n, d] and ``features`` [n, k, d] of each expert, projected, to [n, e, d], and what became of the
+        features: [n, k, d] of each.
 
         The sequence is [CLS], then for each expert its aggregated token and its features. Tokens of missing experts
         and of padding are asked by none; the aggregated token of a missing expert still asks the others.
@@ -133,8 +146,8 @@ class VideoTransformer(nn.Module):
         mask = torch.cat(masks, dim=1)  # [n, t]
         for block in self.blocks:
             states = block(states, mask)
-        aggregated_states: Tensor = states[:, places]
-        return aggregated_states
+        those = [states[:, place + 1 : place + 1 + part.shape[1]] for place, part in zip(places, features, strict=True)]
+        return states[:, places], those
 
     def _embedded(self, features: Tensor, type_id: int, positions: Tensor | None) -> Tensor:
         """F + E + T: ``features`` [n, k, d] to the same shape. Without positions it is row 0, which tells no time."""
@@ -154,6 +167,7 @@ class VideoTower(nn.Module):
         self.transformer = VideoTransformer(config) if config.encoder is VideoEncoder.TRANSFORMER else None
         gated = config.encoder is VideoEncoder.GATING
         self.gating = CollaborativeGating(width=config.width, dropout=config.dropout) if gated else None
+        self.aligned = AlignedVideos(config) if config.aligned else None
 
     def forward(self, batch: VideoBatch[Tensor]) -> VideoVectors:
         """The vectors of n windows."""
@@ -163,14 +177,15 @@ class VideoTower(nn.Module):
         present = torch.stack([one.present for one in batches], dim=1)  # [n, e]
         if self.transformer is not None:
             features = [self.projections[name](one.features) for name, one in zip(names, batches, strict=True)]
-            experts = self.transformer(pooled, features, batches)
+            experts, states = self.transformer(pooled, features, batches)
         else:
             assert self.gating is not None
-            experts = self.gating(torch.stack(pooled, dim=1), present)
+            experts, states = self.gating(torch.stack(pooled, dim=1), present), []
         vectors = F.normalize(experts, dim=-1)
         if self.config.missing is not Missing.SCORED:
             vectors = vectors * present[..., None]
-        return VideoVectors(vectors, batch.frames, present)
+        aligned = self.aligned(states, batches) if self.aligned is not None else ()
+        return VideoVectors(vectors, batch.frames, present, aligned)
 
 
 class UpperLayers(nn.Module):
@@ -187,22 +202,21 @@ class UpperLayers(nn.Module):
             norm_epsilon=config.norm_epsilon,
         )
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """``tokens`` [q, t, d] states, ``mask`` [q, t] true where there is one, to [q, d]."""
+    def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """``tokens`` [q, t, d] states, ``mask`` [q, t] true where there is one, to [q, d] and [q, t, d]."""
         counted = mask[..., None].to(tokens.dtype)
         mean = (tokens * counted).sum(dim=1, keepdim=True) / counted.sum(dim=1, keepdim=True)  # [q, 1, d]
         states = torch.cat([mean, tokens], dim=1)
         mask = F.pad(mask, (1, 0), value=True)
         for block in self.blocks:
             states = block(states, mask)
-        first: Tensor = states[:, 0]
-        return first
+        return states[:, 0], states[:, 1:]
 
 
 class TextTower(nn.Module):
     """From tokens to :class:`TextVectors` (section 3.2)."""
 
-    def __init__(self, config: MmtConfig) -> None:
+    def __init__(self, config: MmtConfig, picture_text: PictureText | None) -> None:
         super().__init__()
         self.config = config
         text = config.text
@@ -217,21 +231,26 @@ class TextTower(nn.Module):
         self.dropout = nn.Dropout(text.dropout)
         weighed = config.mixture is Mixture.TEXT
         self.weights = nn.ModuleDict({name: nn.Linear(text.dim, 1) for name in config.names} if weighed else {})
+        self.aligned = AlignedTexts(config, picture_text) if config.aligned else None
+        self.aligned_weights = nn.ModuleList(nn.Linear(text.dim, 1) for _ in (config.aligned if weighed else ()))
         self.frame_weight = nn.Linear(text.dim, 1) if weighed and config.frames else None
 
     def forward(self, batch: TextBatch[Tensor]) -> TextVectors:
         """The vectors of q texts."""
-        states = self.encoder(batch.tokens, batch.mask)  # [q, d]
+        read = self.encoder(batch.tokens, batch.mask)
+        states, of_tokens = read if isinstance(read, tuple) else (read, None)  # [q, d], [q, t, d]
         experts = torch.stack([self.units[name](states) for name in self.config.names], dim=1)
-        return TextVectors(experts, batch.frames, self._mixture(states))
+        aligned = self.aligned(of_tokens, batch) if self.aligned is not None else ()
+        return TextVectors(experts, batch.frames, self._mixture(states), aligned)
 
     def _mixture(self, states: Tensor) -> Tensor:
-        """Equation 3, and the even mixture: [q, e (+ 1)]."""
-        count = len(self.config.experts) + (self.config.frames is not None)
+        """Equation 3, and the even mixture: [q, e + a (+ 1)]."""
+        count = len(self.config.experts) + len(self.config.aligned) + (self.config.frames is not None)
         if self.config.mixture is Mixture.EVEN:
             return states.new_full((len(states), count), 1 / count)
         states = self.dropout(states)
         logits = [self.weights[name](states) for name in self.config.names]
+        logits += [weight(states) for weight in self.aligned_weights]
         if self.frame_weight is not None:
             logits.append(self.frame_weight(states))
         return torch.cat(logits, dim=1).softmax(dim=1)
@@ -243,12 +262,15 @@ class TextTower(nn.Module):
 class Mmt(nn.Module):
     """The whole model: texts and windows in, similarities out."""
 
-    def __init__(self, config: MmtConfig) -> None:
+    def __init__(self, config: MmtConfig, *, picture_text: PictureText | None = None) -> None:
+        """``picture_text``: the picture space's own text head, where an aligned term asks for it."""
         super().__init__()
         self.config = config
         self.video = VideoTower(config)
-        self.text = TextTower(config)
+        self.text = TextTower(config, picture_text)
         initialise(self)
+        for term, weight in zip(config.aligned, self.text.aligned_weights, strict=True):
+            nn.init.constant_(weight.bias, term.start)
         if self.text.frame_weight is not None and config.frames is not None:
             nn.init.constant_(self.text.frame_weight.bias, config.frames.start)
 

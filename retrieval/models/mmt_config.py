@@ -14,6 +14,8 @@ from retrieval.models.bert import BertConfig
 
 __all__ = [
     "PAPERS_TYPES",
+    "AlignedTerm",
+    "AlignedText",
     "BertText",
     "ExpertInput",
     "FeatureTokens",
@@ -142,6 +144,32 @@ class FrameTerm:
     """Bias of its weight before the softmax when training starts: with 3 and five experts it has four fifths."""
 
 
+class AlignedText(StrEnum):
+    """Into which space an aligned term brings its part of the text."""
+
+    PICTURES = "pictures"
+    """The picture space of the frame term: for experts whose features are that space's vectors."""
+    SENTENCES = "sentences"
+    """That of sentence vectors, where the states of tokens lie: for experts whose features are such vectors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignedTerm:
+    """One more entry of the mixture, for an expert whose features can be compared with texts as they are.
+
+    A part of the text, drawn together by attention over its tokens, against a part of the video, drawn together by
+    attention over the expert's features. Where to look is learned, by the text's upper layers and by the video
+    transformer; what is seen and read there is not: the features, and a space that knows texts already. So "a dog runs,
+    then a man sings" can be held against early and late frames apart. Not in the paper.
+    """
+
+    name: str
+    expert: str
+    text: AlignedText
+    start: float = 0.0
+    """Bias of its weight before the softmax when training starts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MmtConfig:
     """The proportions of one model. Defaults are the paper's."""
@@ -150,6 +178,7 @@ class MmtConfig:
     """In the order of their names, which is the order of tokens and of the vectors' parts."""
     text: BertText | TokenText
     frames: FrameTerm | None = None
+    aligned: tuple[AlignedTerm, ...] = ()
     width: int = 512
     layers: int = 4
     heads: int = 4
@@ -178,6 +207,8 @@ class MmtConfig:
             raise ValueError(f"experts {names}: expected one or more, by name, each once, without dots")
         if bad := [expert for expert in self.experts if not (0 < expert.type_id < self.type_rows and expert.dim > 0)]:
             raise ValueError(f"{bad[0]}: expected a type from 1 to {self.type_rows - 1} and a dim over 0")
+        for term in self.aligned:
+            self._check_aligned(term)
         _check_heads(self.width, self.heads)
         if self.max_position < 3 or self.position_seconds <= 0 or self.most_features < 1:
             raise ValueError("expected 3 positions or more, of some length, and room for a feature")
@@ -187,10 +218,29 @@ class MmtConfig:
         """Names of the experts, in order."""
         return tuple(expert.name for expert in self.experts)
 
+    def _check_aligned(self, term: AlignedTerm) -> None:
+        widths = {expert.name: expert.dim for expert in self.experts}
+        pictures = self.frames.dim if self.frames else None
+        expected = pictures if term.text is AlignedText.PICTURES else self.text.dim
+        if self.encoder is not VideoEncoder.TRANSFORMER or self.features is FeatureTokens.POOLED:
+            raise ValueError(
+                f"the aligned term {term.name!r} reads what a transformer makes of features: there is none"
+            )
+        if isinstance(self.text, BertText) or expected is None or widths.get(term.expert) != expected:
+            raise ValueError(
+                f"the aligned term {term.name!r}: expected an expert of width {expected} and the small text tower, "
+                f"got {term.expert} of width {widths.get(term.expert)}"
+            )
+
+    def aligned_dim(self, term: AlignedTerm) -> int:
+        """Width of an aligned term's vectors."""
+        return next(expert.dim for expert in self.experts if expert.name == term.expert)
+
     @property
     def dim(self) -> int:
         """Width of the vectors whose inner product is the similarity."""
-        return len(self.experts) * self.width + (self.frames.dim if self.frames else 0)
+        aligned = sum(self.aligned_dim(term) for term in self.aligned)
+        return len(self.experts) * self.width + aligned + (self.frames.dim if self.frames else 0)
 
     def to_json(self) -> dict[str, Any]:
         """As in ``config.json``."""
@@ -207,6 +257,8 @@ class MmtConfig:
         values["experts"] = tuple(ExpertInput(**expert) for expert in values["experts"])
         values["text"] = _text_from_json(values["text"])
         values["frames"] = FrameTerm(**values["frames"]) if values.get("frames") else None
+        aligned = values.get("aligned", ())
+        values["aligned"] = tuple(AlignedTerm(**term | {"text": AlignedText(term["text"])}) for term in aligned)
         for name, kind in _ENUMS.items():
             if name in values:
                 values[name] = kind(values[name])
@@ -297,6 +349,7 @@ def mmt_small(
     dims: Mapping[str, int],
     *,
     frames: FrameTerm | None = None,
+    aligned: Sequence[AlignedTerm] = (),
     width: int = 256,
     layers: int = 2,
     heads: int = 4,
@@ -311,6 +364,7 @@ def mmt_small(
         experts=experts,
         text=text or TokenText(),
         frames=frames,
+        aligned=tuple(aligned),
         width=width,
         layers=layers,
         heads=heads,

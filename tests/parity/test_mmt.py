@@ -88,7 +88,7 @@ def test_the_video_transformer_equals_transformers_bert_over_the_summed_embeddin
     ]
 
     with torch.inference_mode():
-        found = ours(pooled, features, batches)
+        found, of_features = ours(pooled, features, batches)
         states, types, positions, mask = _sequence(config, pooled, features, batches)
         expected = twin(
             inputs_embeds=states, token_type_ids=types, position_ids=positions, attention_mask=mask.long()
@@ -96,6 +96,8 @@ def test_the_video_transformer_equals_transformers_bert_over_the_summed_embeddin
 
     assert states.shape == (2, 1 + 7 * 5, 32)
     torch.testing.assert_close(found, expected[:, 1::5], rtol=0, atol=1e-5)
+    for number, those in enumerate(of_features):
+        torch.testing.assert_close(those, expected[:, 5 * number + 2 : 5 * number + 6], rtol=0, atol=1e-5)
 
 
 def _sequence(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `vidi eval retrieval` and `vidi eval tags`."""
+    """The arguments of `vidi eval retrieval`, `vidi eval tags` and `vidi eval mmt`."""
     kinds = parser.add_subparsers(dest="kind", metavar="WHAT", required=True)
     retrieval = kinds.add_parser("retrieval", help="text to media and back, on captions")
     retrieval.add_argument("--captions", required=True, type=Path, metavar="CSV", help="header: path,caption")
@@ -24,29 +27,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     for kind in (retrieval, tags):
         kind.add_argument("--space", default="starter", help="the space to measure (default: %(default)s)")
+    mmt = kinds.add_parser("mmt", help="the table of MMT's paper, from its authors' feature files")
+    mmt.add_argument("--features", required=True, type=Path, metavar="DIR", help="the folder of a data set of theirs")
+    mmt.add_argument(
+        "--split", default="jsfusion", help="jsfusion (1k-A), miech (1k-B), full, or a file with a video a line "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    mmt.add_argument(
+        "--checkpoint", type=Path, metavar="FILE",
+        help="theirs, or a folder that `vidi train mmt` wrote (default: the only .pth file in DIR)",
+    )  # fmt: skip
+    for kind in (retrieval, tags, mmt):
         kind.add_argument("--json", action="store_true", help="print the figures as JSON")
         kind.add_argument("--library", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
-    # Here, not above: help must not wait for these.
-    from retrieval.evaluation.classifier_protocol import evaluate_classifier
+    measure: Callable[[argparse.Namespace], dict[str, Any]] = {"retrieval": _retrieval, "tags": _tags, "mmt": _mmt}[
+        arguments.kind
+    ]
+    figures = measure(arguments)
+    print(json.dumps(figures, indent=2) if arguments.json else "\n".join(_lines(figures)))
+    return 0
+
+
+# Imports are here, not above: help must not wait for them.
+
+
+def _retrieval(arguments: argparse.Namespace) -> dict[str, Any]:
     from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
-    from retrieval.evaluation.tags_protocol import evaluate_tags
     from retrieval.search.query import By
     from retrieval.spaces.registry import get_space
 
-    if arguments.kind == "tags" and arguments.classifier:
-        figures = evaluate_classifier(arguments.labels, arguments.classifier).to_json()
-    elif arguments.kind == "retrieval":
-        figures = evaluate_retrieval(
-            arguments.captions, get_space(arguments.space), by=By.parse(arguments.by)
-        ).to_json()
-    else:
-        figures = evaluate_tags(arguments.labels, get_space(arguments.space)).to_json()
-    print(json.dumps(figures, indent=2) if arguments.json else "\n".join(_lines(figures)))
-    return 0
+    by = By.parse(arguments.by)
+    return evaluate_retrieval(arguments.captions, get_space(arguments.space), by=by).to_json()
+
+
+def _tags(arguments: argparse.Namespace) -> dict[str, Any]:
+    from retrieval.evaluation.classifier_protocol import evaluate_classifier
+    from retrieval.evaluation.tags_protocol import evaluate_tags
+    from retrieval.spaces.registry import get_space
+
+    if arguments.classifier:
+        return evaluate_classifier(arguments.labels, arguments.classifier).to_json()
+    return evaluate_tags(arguments.labels, get_space(arguments.space)).to_json()
+
+
+def _mmt(arguments: argparse.Namespace) -> dict[str, Any]:
+    from retrieval.evaluation.mmt_protocol import evaluate_mmt
+
+    def say(line: str) -> None:
+        print(f"vidi: {line}", file=sys.stderr, flush=True)
+
+    return evaluate_mmt(arguments.features, arguments.split, arguments.checkpoint, say).to_json()
 
 
 def _lines(figures: dict[str, object]) -> list[str]:

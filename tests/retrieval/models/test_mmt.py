@@ -312,8 +312,9 @@ def test_without_upper_layers_the_text_is_the_mean_of_its_tokens() -> None:
     model = Mmt(config)
     batch = texts_to_torch(texts(config))
 
-    states = model.text.encoder(batch.tokens, batch.mask)
+    states, of_tokens = model.text.encoder(batch.tokens, batch.mask)
 
+    torch.testing.assert_close(of_tokens, batch.tokens)
     torch.testing.assert_close(states[0], batch.tokens[0, :3].mean(dim=0))
 
 

@@ -1,0 +1,1 @@
+"""Training of the multi-modal transformer, on captioned videos or on composed ones."""

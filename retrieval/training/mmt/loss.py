@@ -1,0 +1,35 @@
+"""The losses of an MMT over the similarities of a batch.
+
+Shapes: n clips, each with one of its captions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from retrieval.training.losses import clip_loss
+from retrieval.training.mmt.recipe import Loss, MmtRecipe
+
+__all__ = ["batch_loss", "max_margin"]
+
+
+def max_margin(similarities: Tensor, margin: float) -> Tensor:
+    """Mean of max(0, margin + s_ij − s_ii) and max(0, margin + s_ji − s_ii) over i ≠ j (Gabeur et al. 2020, eq. 4).
+
+    Args:
+        similarities: of each caption (row) with each clip (column), [n, n]; those on the diagonal belong together.
+        margin: by which they are to stand out.
+    """
+    right = similarities.diagonal()
+    others = ~torch.eye(len(right), dtype=torch.bool, device=right.device)
+    by_caption = (margin + similarities - right[:, None]).clamp(min=0)[others]
+    by_clip = (margin + similarities - right[None, :]).clamp(min=0)[others]
+    return torch.cat([by_caption, by_clip]).mean()
+
+
+def batch_loss(similarities: Tensor, recipe: MmtRecipe) -> Tensor:
+    """What ``recipe`` makes small, of ``similarities`` [n, n]."""
+    if recipe.loss is Loss.MARGIN:
+        return max_margin(similarities, recipe.margin)
+    return clip_loss(similarities / recipe.temperature) / 2

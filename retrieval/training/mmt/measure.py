@@ -1,0 +1,77 @@
+"""How well a model finds clips by their captions, and captions by their clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retrieval.evaluation.metrics import RankSummary, summarize
+from retrieval.evaluation.retrieval_protocol import rank_both_ways
+from retrieval.models.mmt import Mmt, texts_to_torch, videos_to_torch
+from retrieval.models.mmt_inputs import prepare_windows
+from retrieval.training.mmt.captions import CaptionStates, PictureTexts
+from retrieval.training.mmt.clips import ClipSet
+from retrieval.types import Float32Array
+
+__all__ = ["Embedded", "embed_clips", "measure"]
+
+_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """``texts`` [m, d] of captions, ``owners`` [m] their clips, ``clips`` [n, d]."""
+
+    texts: Float32Array
+    owners: NDArray[np.intp]
+    clips: Float32Array
+
+    def figures(self) -> tuple[RankSummary, RankSummary]:
+        """Captions to clips, and clips to captions."""
+        to_clips, to_captions = rank_both_ways(self.texts @ self.clips.T, self.owners)
+        return summarize(to_clips), summarize(to_captions)
+
+
+def embed_clips(
+    model: Mmt,
+    clips: ClipSet,
+    captions: CaptionStates,
+    picture_texts: PictureTexts | None,
+    device: torch.device | str = "cpu",
+) -> Embedded:
+    """The vectors that the index would hold; the model's mode is put back."""
+    told, owners, texts, videos = [], [], [], []
+    with _evaluating(model):
+        for start in range(0, len(clips), _AT_ONCE):
+            some = [clips[number] for number in range(start, min(start + _AT_ONCE, len(clips)))]
+            owners += [start + row for row, clip in enumerate(some) for _ in clip.captions]
+            told += [caption for clip in some for caption in clip.captions]
+            batch = prepare_windows([clip.window for clip in some], model.config)
+            videos.append(model.embed_videos(videos_to_torch(batch, device)).joined().float().cpu().numpy())
+        for start in range(0, len(told), _AT_ONCE):
+            text = captions.batch(told[start : start + _AT_ONCE], model.config, picture_texts)
+            texts.append(model.embed_texts(texts_to_torch(text, device)).joined().float().cpu().numpy())
+    return Embedded(np.concatenate(texts), np.array(owners, np.intp), np.concatenate(videos))
+
+
+def measure(embedded: Embedded) -> dict[str, Any]:
+    """Both ways, as `vidi eval retrieval --json` names them."""
+    to_clips, to_captions = embedded.figures()
+    return {"text_to_media": to_clips.to_json(), "media_to_text": to_captions.to_json()}
+
+
+@contextmanager
+def _evaluating(model: Mmt) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)

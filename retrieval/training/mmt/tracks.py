@@ -1,0 +1,148 @@
+"""Tracks of captioned media, each file decoded once: what is extracted is kept, chunk by chunk, for every later run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.experts.extraction import Extracted, extract_tracks
+from retrieval.experts.over_time import TimeExpert
+from retrieval.media.kinds import kind_of
+from retrieval.settings import Settings
+from retrieval.training.stage_cache import StageCache
+from retrieval.types import FeatureTrack, MediaKind
+
+__all__ = ["MediaTracks", "TrackReader"]
+
+_FILES_A_CHUNK: Final = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaTracks:
+    """What the experts say of each file that could be read; ``left_out`` says of each other why it could not."""
+
+    tracks: Mapping[Path, Mapping[str, FeatureTrack]]
+    durations: Mapping[Path, float]
+    """Seconds."""
+    left_out: Mapping[Path, str]
+
+
+class TrackReader:
+    """Reads media by experts, and keeps what they say."""
+
+    def __init__(
+        self, experts: Sequence[TimeExpert], cache: StageCache, settings: Settings, say: Callable[[str], None]
+    ) -> None:
+        self._experts = tuple(experts)
+        self._cache = cache
+        self._settings = settings
+        self._say = say
+
+    def read(self, paths: Sequence[Path]) -> MediaTracks:
+        """The tracks of all ``paths``, from the cache or made.
+
+        Raises:
+            TransientMediaError: media workers can't be started on this machine now.
+            UsageError: the cache can't be written.
+        """
+        found = MediaTracks({}, {}, {})
+        tracks, durations, left_out = {}, {}, {}
+        wanted = list(dict.fromkeys(paths))
+        begun, made = time.monotonic(), 0
+        for start in range(0, len(wanted), _FILES_A_CHUNK):
+            some = wanted[start : start + _FILES_A_CHUNK]
+            inputs = [expert.version for expert in self._experts] + [_state_of(path) for path in some]
+            kept = self._cache.load("tracks", inputs)
+            if kept is None:
+                found, is_final = self._extract(some)
+                if is_final:
+                    self._cache.store("tracks", inputs, _packed(some, found))
+                made += len(some)
+                rate = made / (time.monotonic() - begun)
+                done = min(start + _FILES_A_CHUNK, len(wanted))
+                self._say(f"{done:,} of {len(wanted):,} files read, {rate:.1f} a second, "
+                          f"{(len(wanted) - done) / rate:.0f} s left")  # fmt: skip
+            else:
+                found = _unpacked(some, kept)
+            tracks |= found.tracks
+            durations |= found.durations
+            left_out |= found.left_out
+        return MediaTracks(tracks, durations, left_out)
+
+    def _extract(self, paths: Sequence[Path]) -> tuple[MediaTracks, bool]:
+        """Tracks, and whether they are final: an expert that failed at a file may not fail again."""
+        left_out = {path: why for path in paths if (why := _unfit(path))}
+        files = [(path, _kind(path)) for path in paths if path not in left_out]
+        tracks, durations, is_final = {}, {}, True
+        for outcome in self._outcomes(files):
+            path = Path(os.fsdecode(outcome.path))
+            if isinstance(outcome, Extracted):
+                tracks[path] = {name: track for (name, _), track in outcome.testimony.tracks.items()}
+                durations[path] = outcome.facts.duration_seconds or 0.0
+                for note in outcome.testimony.notes:
+                    self._say(f"{path}: {note}")
+                    is_final = False
+            else:
+                left_out[path] = outcome.reason
+                is_final = False
+        return MediaTracks(tracks, durations, left_out), is_final
+
+    def _outcomes(self, files: Sequence[tuple[Path, MediaKind]]) -> Iterator[Any]:
+        if files:
+            yield from extract_tracks(files, self._experts, settings=self._settings, notice=self._say)
+
+
+def _kind(path: Path) -> MediaKind:
+    kind = kind_of(path)
+    assert kind is not None
+    return kind
+
+
+def _unfit(path: Path) -> str | None:
+    if not path.exists():
+        return "there is no such file; check the table"
+    if kind_of(path) not in (MediaKind.VIDEO, MediaKind.SOUND):
+        return "it is no video or sound; an MMT learns from these alone"
+    return None
+
+
+def _state_of(path: Path) -> str:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return f"{path} absent"
+    return f"{path} {state.st_size} {state.st_mtime_ns}"
+
+
+def _packed(paths: Sequence[Path], found: MediaTracks) -> dict[str, NDArray[Any]]:
+    tensors: dict[str, NDArray[Any]] = {}
+    for row, path in enumerate(paths):
+        for name, track in found.tracks.get(path, {}).items():
+            tensors[f"{row}.{name}.times"] = track.times
+            tensors[f"{row}.{name}.features"] = track.features
+    facts = {
+        "durations": [found.durations.get(path, 0.0) for path in paths],
+        "left_out": [found.left_out.get(path, "") for path in paths],
+    }
+    return tensors | {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+
+
+def _unpacked(paths: Sequence[Path], tensors: Mapping[str, NDArray[Any]]) -> MediaTracks:
+    facts = json.loads(tensors["facts"].tobytes())
+    left_out = {path: why for path, why in zip(paths, facts["left_out"], strict=True) if why}
+    durations = {path: s for path, s in zip(paths, facts["durations"], strict=True) if path not in left_out}
+    tracks: dict[Path, dict[str, FeatureTrack]] = {path: {} for path in durations}
+    for key in tensors:
+        row, _, rest = key.partition(".")
+        name, _, part = rest.rpartition(".")
+        if part == "times":
+            tracks[paths[int(row)]][name] = FeatureTrack(tensors[key], tensors[f"{row}.{name}.features"])
+    return MediaTracks(tracks, durations, left_out)
