@@ -267,6 +267,8 @@ class NotExtracted:
 
     path: MediaPath
     reason: str
+    is_permanent: bool = True
+    """Whether trying again is useless until the file, the limits or the decoder change."""
 
 
 def extract_tracks(
@@ -308,6 +310,6 @@ def extract_tracks(
                     threads.finish(key, outcome.facts.duration_seconds or 0.0)
                 case Failed(key=key):
                     threads.drop(key)
-                    yield NotExtracted(paths.pop(key), outcome.reason)
+                    yield NotExtracted(paths.pop(key), outcome.reason, outcome.is_permanent)
             yield from extracted(threads.ready())
         yield from extracted(threads.rest())

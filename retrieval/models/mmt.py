@@ -146,8 +146,10 @@ class VideoTransformer(nn.Module):
         mask = torch.cat(masks, dim=1)  # [n, t]
         for block in self.blocks:
             states = block(states, mask)
-        those = [states[:, place + 1 : place + 1 + part.shape[1]] for place, part in zip(places, features, strict=True)]
-        return states[:, places], those
+        of_features = [
+            states[:, place + 1 : place + 1 + part.shape[1]] for place, part in zip(places, features, strict=True)
+        ]
+        return states[:, places], of_features
 
     def _embedded(self, features: Tensor, type_id: int, positions: Tensor | None) -> Tensor:
         """F + E + T: ``features`` [n, k, d] to the same shape. Without positions it is row 0, which tells no time."""
@@ -269,8 +271,9 @@ class Mmt(nn.Module):
         self.video = VideoTower(config)
         self.text = TextTower(config, picture_text)
         initialise(self)
-        for term, weight in zip(config.aligned, self.text.aligned_weights, strict=True):
-            nn.init.constant_(weight.bias, term.start)
+        if self.text.aligned_weights:
+            for term, weight in zip(config.aligned, self.text.aligned_weights, strict=True):
+                nn.init.constant_(weight.get_parameter("bias"), term.start)
         if self.text.frame_weight is not None and config.frames is not None:
             nn.init.constant_(self.text.frame_weight.bias, config.frames.start)
 

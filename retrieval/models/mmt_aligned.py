@@ -1,12 +1,12 @@
 """Aligned terms of an MMT: parts of the text held against parts of the video, in a space that knows both already.
 
-See :class:`retrieval.models.mmt_config.AlignedTerm`. Of one term, with u_l what the text's upper layers make of token l,
-s_l the frozen state of that token, z_k what the video transformer makes of feature k, and f_k that feature:
+See :class:`retrieval.models.mmt_config.AlignedTerm`. Of one term, with s_l the frozen state of token l, u_l what the
+text's upper layers make of it, f_k a feature of the expert, and z_k what the video transformer makes of it:
 
     φ = g(unit Σ_l softmax_l(a · u_l + b) s_l)          ψ = unit Σ_k softmax_k(c · z_k + d) f_k
 
-where g brings a sentence vector into the picture space, or leaves it as it is. With even attention φ is the whole text's
-own vector there, and ψ the mean of the features. Padding has no share; an expert that is missing makes ψ zero.
+where g brings a sentence vector into the picture space, or leaves it as it is. With even attention φ is the whole
+text's own vector there, and ψ the mean of the features. Padding has no share; an expert that is missing makes ψ zero.
 
 Shapes: n windows · q texts · k slots · t tokens · d width · a_i width of a term.
 """
@@ -68,7 +68,7 @@ class AlignedTexts(nn.Module):
 
 
 def _drawn_together(scores: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
-    """``scores`` [n, k, 1], ``mask`` [n, k] and ``rows`` [n, k, a] to [n, a], of length 1; zeros where there is none."""
+    """``scores`` [n, k, 1], ``mask`` [n, k], ``rows`` [n, k, a] to [n, a], of length 1; zeros where all is padding."""
     if not rows.shape[1]:
         return rows.new_zeros(len(rows), rows.shape[2])
     # The least finite number, not minus infinity: where all is padding, shares are even, and not undefined.

@@ -21,6 +21,21 @@ __all__ = ["StarterText"]
 class StarterText(nn.Module):
     """From sentence vectors [m, 384] to the starter's [m, d], as :meth:`StarterHeads.embed_texts` does."""
 
+    linear: Tensor
+    linear_bias: Tensor
+    hidden: Tensor
+    hidden_bias: Tensor
+    out: Tensor
+    landmarks: Tensor
+    lengths: Tensor
+    """Squared, of the landmarks [l]."""
+    gamma: Tensor
+    kernel_out: Tensor
+    kernel_bias: Tensor
+    gate: Tensor
+    gate_bias: Tensor
+    shares: Tensor
+
     def __init__(self, heads: StarterHeads) -> None:
         super().__init__()
         head = heads.text

@@ -1,4 +1,4 @@
-"""`vidi train`: the heads of a space, or a classifier of a person's own. The library is not touched."""
+"""`vidi train`: the heads of a space, a space for video, or a classifier of a person's own. The library is not touched."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from ui.commands import train_classifier, train_contrastive
+from ui.commands import train_classifier, train_contrastive, train_mmt
 
 __all__ = ["add_arguments", "run"]
 
-_KINDS = {"contrastive": train_contrastive, "classifier": train_classifier}
+_KINDS = {"contrastive": train_contrastive, "classifier": train_classifier, "mmt": train_mmt}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,20 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-__all__ = ["curve_csv", "curve_svg"]
+__all__ = ["CLASSIFIER_PANELS", "RETRIEVAL_PANELS", "curve_csv", "curve_svg"]
 
 _WIDTH, _HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 34, 36
-_COLOURS: Final = {"train_loss": "#b06a3b", "dev_loss": "#3b6ea5", "dev_accuracy": "#3b8f5a"}
-_WORDS: Final = {"train_loss": "loss, training", "dev_loss": "loss, held out", "dev_accuracy": "right, held out"}
+_COLOURS: Final = {
+    "train_loss": "#b06a3b", "dev_loss": "#3b6ea5", "dev_accuracy": "#3b8f5a", "dev_r1": "#3b6ea5", "dev_r5": "#3b8f5a",
+    "dev_r10": "#8f3b7a",
+}  # fmt: skip
+_WORDS: Final = {
+    "train_loss": "loss, training", "dev_loss": "loss, held out", "dev_accuracy": "right, held out",
+    "dev_r1": "R@1, held out", "dev_r5": "R@5, held out", "dev_r10": "R@10, held out",
+}  # fmt: skip
+CLASSIFIER_PANELS: Final = (("train_loss", "dev_loss"), ("dev_accuracy",))
+RETRIEVAL_PANELS: Final = (("train_loss",), ("dev_r1", "dev_r5", "dev_r10"))
 _GRID: Final = 4
 
 Entry = Mapping[str, float | None]
@@ -28,9 +36,10 @@ def curve_csv(entries: Sequence[Entry]) -> str:
     return text.getvalue()
 
 
-def curve_svg(title: str, along: str, entries: Sequence[Entry]) -> str:
-    """Two charts, losses above and the share told right below, over the entries' ``along`` (epochs, or penalties)."""
-    panels = [("train_loss", "dev_loss"), ("dev_accuracy",)]
+def curve_svg(
+    title: str, along: str, entries: Sequence[Entry], panels: Sequence[Sequence[str]] = CLASSIFIER_PANELS
+) -> str:
+    """Charts one below the other, losses above, over the entries' ``along`` (epochs, or penalties)."""
     drawn = [_panel(names, along, entries, top=number * _HEIGHT) for number, names in enumerate(panels)]
     height = len(panels) * _HEIGHT
     return (

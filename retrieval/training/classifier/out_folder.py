@@ -27,8 +27,8 @@ _MARK: Final = "training.json"
 class OutFolder:
     """A folder claimed for one training, known by what goes into it."""
 
-    def __init__(self, path: Path, run: Mapping[str, Any], *, is_main: bool = True) -> None:
-        """Claims ``path``, which is absent, empty, or holds the same ``run``.
+    def __init__(self, path: Path, run: Mapping[str, Any], *, is_main: bool = True, task: str = "classifier") -> None:
+        """Claims ``path``, which is absent, empty, or holds the same ``run`` of the same ``task``.
 
         Only the main of several processes makes it; the others find it.
 
@@ -36,7 +36,7 @@ class OutFolder:
             UsageError: it holds something else, or can't be made.
         """
         self.path = path
-        self._mark = {"task": "classifier", "run": json.loads(json.dumps(run))}
+        self._mark = {"task": task, "run": json.loads(json.dumps(run))}
         self._is_main = is_main
         self.is_new = False
         if is_main:
@@ -73,15 +73,23 @@ class OutFolder:
         """
         digest = hashlib.sha256(weights).hexdigest()
         whole = {"task": "classifier", "format": FORMAT, **card, "sha256": digest}
+        files = {name: text.encode() for name, text in others.items()}
+        files |= {WEIGHTS_FILE: weights, CARD_FILE: (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode()}
+        self.write_files(files)
+        return whole
+
+    def write_files(self, files: Mapping[str, bytes]) -> None:
+        """In their order, the card last, and the cache goes.
+
+        Raises:
+            UsageError: the folder can't be written.
+        """
         try:
-            for name, text in others.items():
-                write_whole(self.path / name, text.encode())
-            write_whole(self.path / WEIGHTS_FILE, weights)
-            write_whole(self.path / CARD_FILE, (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode())
+            for name, content in files.items():
+                write_whole(self.path / name, content)
         except OSError as error:
             raise not_writable(self.path, error) from error
         shutil.rmtree(self.cache, ignore_errors=True)
-        return whole
 
     def _claim(self) -> None:
         try:

@@ -197,7 +197,8 @@ class MmtTraining:
 
 def _groups(model: Mmt, weight_decay: float) -> list[dict[str, Any]]:
     """Matrices decay; biases, norms and tables of embeddings do not."""
-    decayed, free = [], []
+    decayed: list[torch.nn.Parameter] = []
+    free: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_free = parameter.ndim <= 1 or name.endswith(("positions.weight", "types.weight"))
         (free if is_free else decayed).append(parameter)

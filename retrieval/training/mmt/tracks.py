@@ -53,8 +53,9 @@ class TrackReader:
             TransientMediaError: media workers can't be started on this machine now.
             UsageError: the cache can't be written.
         """
-        found = MediaTracks({}, {}, {})
-        tracks, durations, left_out = {}, {}, {}
+        tracks: dict[Path, Mapping[str, FeatureTrack]] = {}
+        durations: dict[Path, float] = {}
+        left_out: dict[Path, str] = {}
         wanted = list(dict.fromkeys(paths))
         begun, made = time.monotonic(), 0
         for start in range(0, len(wanted), _FILES_A_CHUNK):
@@ -81,7 +82,9 @@ class TrackReader:
         """Tracks, and whether they are final: an expert that failed at a file may not fail again."""
         left_out = {path: why for path in paths if (why := _unfit(path))}
         files = [(path, _kind(path)) for path in paths if path not in left_out]
-        tracks, durations, is_final = {}, {}, True
+        tracks: dict[Path, Mapping[str, FeatureTrack]] = {}
+        durations: dict[Path, float] = {}
+        is_final = True
         for outcome in self._outcomes(files):
             path = Path(os.fsdecode(outcome.path))
             if isinstance(outcome, Extracted):
@@ -92,7 +95,7 @@ class TrackReader:
                     is_final = False
             else:
                 left_out[path] = outcome.reason
-                is_final = False
+                is_final = is_final and outcome.is_permanent
         return MediaTracks(tracks, durations, left_out), is_final
 
     def _outcomes(self, files: Sequence[tuple[Path, MediaKind]]) -> Iterator[Any]:

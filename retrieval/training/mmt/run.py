@@ -1,0 +1,236 @@
+"""`vidi train mmt`: from captioned videos, or photographs to compose videos of, to a folder that is a space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+
+from retrieval.errors import DatasetError
+from retrieval.evaluation.captions import CaptionedItem, read_captions
+from retrieval.experts.appearance import Appearance
+from retrieval.experts.frames_over_time import FramesOverTime
+from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.registry import time_experts
+from retrieval.models.mmt import Mmt
+from retrieval.models.mmt_config import MmtConfig
+from retrieval.models.mmt_folder import CARD_FILE, folder_files
+from retrieval.settings import Settings, cache_path
+from retrieval.training.classifier.curve import RETRIEVAL_PANELS, curve_csv, curve_svg
+from retrieval.training.classifier.engine import LocalEngine
+from retrieval.training.classifier.out_folder import OutFolder
+from retrieval.training.classifier.recipe import Precision
+from retrieval.training.classifier.state import StateFile
+from retrieval.training.mmt.captions import CaptionStates
+from retrieval.training.mmt.clips import ClipSet
+from retrieval.training.mmt.loop import MmtEpoch, MmtTraining
+from retrieval.training.mmt.measure import embed_clips, measure
+from retrieval.training.mmt.model import trained_config
+from retrieval.training.mmt.pictures import StarterPictures
+from retrieval.training.mmt.recipe import MmtRecipe
+from retrieval.training.mmt.tracks import TrackReader
+from retrieval.training.mmt.videos import CaptionedVideos, split_by_video
+from retrieval.training.stage_cache import StageCache, digest_of
+
+__all__ = ["FEWEST_CLIPS", "ClipSource", "MmtRun", "Prepared", "VideoSource"]
+
+FEWEST_CLIPS: Final = 8
+"""To train on: fewer teach nothing."""
+
+_STATE_FILE: Final = "state.pt"
+_TOLD_LEFT_OUT: Final = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What is trained on, and held out (None: nothing is); ``facts`` of both for the card."""
+
+    train: ClipSet
+    dev: ClipSet | None
+    facts: Mapping[str, Any]
+    left_out: Sequence[str] = ()
+
+
+class ClipSource(Protocol):
+    """Where clips come from."""
+
+    def described(self) -> Mapping[str, Any]:
+        """What a run is known by: the same data, the same words."""
+
+    def prepare(
+        self, experts: Sequence[TimeExpert], tracks: StageCache, pictures: StarterPictures, run: MmtRun
+    ) -> Prepared:
+        """Read what is needed.
+
+        Raises:
+            DatasetError: the table can't be used.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoSource:
+    """Captioned videos; ``held_out`` of them by video, or those of another table, are measured on alone."""
+
+    captions: Path
+    dev: Path | None = None
+    held_out: float = 0.1
+    seed: int = 0
+
+    def described(self) -> Mapping[str, Any]:
+        """By what the tables hold."""
+        tables = [self.captions] + ([self.dev] if self.dev else [])
+        items = [read_captions(table) for table in tables]
+        texts = [f"{item.label} {item.captions}" for table in items for item in table]
+        return {"captions": digest_of(texts), "held_out": "another table" if self.dev else self.held_out}
+
+    def prepare(
+        self, experts: Sequence[TimeExpert], tracks: StageCache, pictures: StarterPictures, run: MmtRun
+    ) -> Prepared:
+        """See :class:`ClipSource`."""
+        train, dev = self._items()
+        media = TrackReader(experts, tracks, run.settings, run.say).read([item.path for item in [*train, *dev]])
+        clips, held_out = (CaptionedVideos(items, media, pictures) for items in (train, dev))
+        left_out = [*clips.left_out, *held_out.left_out]
+        if len(clips) < FEWEST_CLIPS:
+            why = f"; the first is {left_out[0]}" if left_out else ""
+            raise DatasetError(
+                f"{self.captions} has {len(clips)} clips that can be trained on, expected at least {FEWEST_CLIPS}{why}"
+            )
+        facts = {
+            "clips": len(clips), "captions": len(clips.all_captions()), "held_out_clips": len(held_out),
+            "left_out": len(left_out),
+        }  # fmt: skip
+        return Prepared(clips, held_out if len(held_out) else None, facts, left_out)
+
+    def _items(self) -> tuple[list[CaptionedItem], list[CaptionedItem]]:
+        items = read_captions(self.captions)
+        return (items, read_captions(self.dev)) if self.dev else split_by_video(items, self.held_out, self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmtRun:
+    """One training. It writes into ``out`` and ``tracks`` (kept features) alone, never into a library."""
+
+    source: ClipSource
+    out: Path
+    say: Callable[[str], None]
+    command: str
+    tracks: Path = field(default_factory=lambda: cache_path() / "tracks")
+    name: str = ""
+    recipe: MmtRecipe = field(default_factory=MmtRecipe)
+    width: int = 256
+    layers: int = 2
+    precision: Precision = Precision.AUTO
+    device: str | None = None
+    data_note: str = ""
+    licence: str = ""
+    settings: Settings = field(default_factory=Settings)
+
+    def train(self) -> dict[str, Any]:
+        """Read, train, measure, and write. Gives the card.
+
+        Raises:
+            DatasetError: the table can't be used.
+            UsageError: ``out`` holds something else, or can't be written.
+            TransientMediaError: media workers can't be started on this machine now.
+            WeightsError: a model's weights are absent or damaged.
+        """
+        experts, pictures = self._experts(), StarterPictures()
+        config = self._config(experts, pictures)
+        run = {"data": dict(self.source.described()), "recipe": self.recipe.to_json(), "model": config.to_json(),
+               "experts": {expert.name: expert.version for expert in experts}}  # fmt: skip
+        folder = OutFolder(self.out, run, task="mmt")
+        if (card := folder.finished()) is not None:
+            self.say(f"{self.out} is trained already; give another --out to train anew")
+            return card
+        with folder.undone_without_data():
+            data = self.source.prepare(experts, StageCache(self.tracks), pictures, self)
+        self._tell_left_out(data.left_out)
+        captions = CaptionStates(StageCache(folder.cache), self.say)
+        captions.add([*data.train.all_captions(), *(data.dev.all_captions() if data.dev else ())])
+        model, curve = self._trained(config, data, captions, pictures, folder)
+        figures = {} if data.dev is None else self._figures(model, data.dev, captions, pictures)
+        return self._written(folder, model, run["experts"], data, curve, figures)
+
+    @property
+    def _name(self) -> str:
+        return self.name or self.out.resolve().name
+
+    def _experts(self) -> list[TimeExpert]:
+        found = time_experts()
+        for absent in found.absent:
+            self.say(f"without the {absent.name} expert: {absent.reason}")
+        return sorted([FramesOverTime(Appearance()), *found.present], key=lambda expert: expert.name)
+
+    def _config(self, experts: Sequence[TimeExpert], pictures: StarterPictures) -> MmtConfig:
+        dims = {expert.name: expert.dim for expert in experts}
+        return trained_config(
+            dims, pictures=pictures.name, picture_dim=pictures.dim, width=self.width, layers=self.layers
+        )
+
+    def _tell_left_out(self, left_out: Sequence[str]) -> None:
+        for line in left_out[:_TOLD_LEFT_OUT]:
+            self.say(f"left out: {line}")
+        if len(left_out) > _TOLD_LEFT_OUT:
+            self.say(f"left out: {len(left_out) - _TOLD_LEFT_OUT:,} more")
+
+    def _trained(
+        self, config: MmtConfig, data: Prepared, captions: CaptionStates, pictures: StarterPictures, folder: OutFolder
+    ) -> tuple[Mmt, list[MmtEpoch]]:
+        engine = LocalEngine(self.precision, self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed)
+            model = Mmt(config, picture_text=pictures.text_head().to(engine.device))
+        self.say(f"training on {len(data.train):,} clips, {engine.device.type}")
+        training = MmtTraining(
+            model=model,
+            train=data.train,
+            dev=data.dev,
+            captions=captions,
+            picture_texts=pictures.texts,
+            recipe=self.recipe,
+            engine=engine,
+            state=StateFile(folder.cache / _STATE_FILE, self.say),
+            say=self.say,
+        )
+        return model, training.run()
+
+    def _figures(self, model: Mmt, dev: ClipSet, captions: CaptionStates, pictures: StarterPictures) -> dict[str, Any]:
+        device = next(model.parameters()).device
+        return measure(embed_clips(model, dev, captions, pictures.texts, device)) | {"held_out_clips": len(dev)}
+
+    def _written(
+        self,
+        folder: OutFolder,
+        model: Mmt,
+        experts: Mapping[str, str],
+        data: Prepared,
+        curve: Sequence[MmtEpoch],
+        figures: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        weights = {name: tensor.detach().cpu().float().numpy() for name, tensor in model.state_dict().items()}
+        card = {
+            "name": self._name,
+            "languages": ["en"],
+            "licence": self.licence or "not told",
+            "data": {**data.facts, "note": self.data_note or "not told"},
+            "command": self.command,
+            "recipe": self.recipe.to_json(),
+            "parameters": int(sum(np.size(weight) for weight in weights.values())),
+            "figures": dict(figures),
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        }
+        entries = [asdict(epoch) for epoch in curve]
+        pictures = {
+            "learning_curve.csv": curve_csv(entries).encode(),
+            "learning_curve.svg": curve_svg(f"{self._name}: R@k", "epoch", entries, RETRIEVAL_PANELS).encode(),
+        }
+        files = folder_files(model.config, weights, experts, card)
+        folder.write_files(pictures | files)
+        assert list(files)[-1] == CARD_FILE
+        return card

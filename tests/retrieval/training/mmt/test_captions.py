@@ -1,0 +1,40 @@
+"""Captions are encoded once, and a batch is as wide as its longest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.models.mmt_config import MmtConfig
+from retrieval.models.sentence_encoder import SentenceEncoder
+from retrieval.training.mmt import captions as module
+from retrieval.training.mmt.captions import CaptionStates
+from retrieval.training.stage_cache import StageCache
+from tests.retrieval.training.mmt.conftest import texts_of
+
+
+def test_states_come_from_the_cache_the_second_time(
+    toy_config: MmtConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a dog", "a dog runs over the wide green field", "a dog"]
+    first = CaptionStates(StageCache(tmp_path), lambda line: None)
+    first.add(texts)
+    batch = first.batch(texts, toy_config, texts_of)
+    monkeypatch.setattr(module.TokenEncoder, "load", lambda: pytest.fail("encoded again"))
+    second = CaptionStates(StageCache(tmp_path), lambda line: None)
+    second.add(texts)
+    again = second.batch(texts, toy_config, texts_of)
+    assert np.array_equal(batch.tokens, again.tokens)
+    assert batch.mask.sum(axis=1).tolist() == [4, 10, 4]
+    assert batch.frames is not None
+    assert batch.frames.shape == (3, 10)
+
+
+def test_the_mean_of_states_is_the_sentence(toy_config: MmtConfig, tmp_path: Path) -> None:
+    states = CaptionStates(StageCache(tmp_path), lambda line: None)
+    states.add(["a dog runs"])
+    tokens = states.batch(["a dog runs"], toy_config, None).tokens[0]
+    mean = tokens.mean(axis=0)
+    assert np.allclose(mean / np.linalg.norm(mean), SentenceEncoder.load().encode(["a dog runs"])[0], atol=2e-3)

@@ -1,0 +1,181 @@
+"""`vidi train mmt` from files to a folder: what is read, what is left out with a plain line, and what is written."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.errors import DatasetError, UsageError
+from retrieval.evaluation.captions import CaptionedItem
+from retrieval.experts.motion import Motion
+from retrieval.experts.registry import AbsentExpert, Experts
+from retrieval.models.mmt_folder import read_mmt_folder
+from retrieval.models.mmt_inference import VideoSide
+from retrieval.training.composed.film import write_sound
+from retrieval.training.composed.sounds import SAMPLE_RATE
+from retrieval.training.mmt import run as module
+from retrieval.training.mmt import tracks as tracks_module
+from retrieval.training.mmt.recipe import MmtRecipe
+from retrieval.training.mmt.run import MmtRun, VideoSource
+from retrieval.training.mmt.videos import split_by_video
+from retrieval.types import Span
+from tests.retrieval.training.mmt.conftest import write_video
+
+Rows = Sequence[tuple[str, ...]]
+
+
+@pytest.fixture(autouse=True)
+def _quick_experts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames and motion; what listens and reads is not here."""
+    absent = [AbsentExpert("audio", 'faster_whisper is not installed; run: pip install "vidi[speech]"')]
+    monkeypatch.setattr(module, "time_experts", lambda: Experts([Motion()], absent))
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dozen short videos, and files of other kinds."""
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(12):
+        write_video(folder / f"{number}.mp4", 1.0, seed=number)
+    write_video(folder / "one_frame.mp4", 0.1, seed=50)
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tone = (0.2 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    write_video(folder / "silence.mp4", 1.0, seed=51, wave=np.zeros(SAMPLE_RATE, np.float32))
+    write_sound(tone, folder / "sound.wav")
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    (folder / "notes.txt").write_text("words")
+    return folder
+
+
+def table(folder: Path, rows: Rows, name: str = "captions.csv", *, spans: bool = False) -> Path:
+    header = ("path", "caption", *(("start_seconds", "end_seconds") if spans else ()))
+    with (folder / name).open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return folder / name
+
+
+def plain_rows(count: int = 12) -> list[tuple[str, ...]]:
+    return [(f"{number}.mp4", f"texture {number} drifts") for number in range(count)]
+
+
+def mmt_run(captions: Path, out: Path, lines: list[str], **options: object) -> MmtRun:
+    return MmtRun(
+        source=VideoSource(captions=captions, held_out=0.2), out=out, say=lines.append, command="vidi train mmt",
+        tracks=out.parent / "tracks", recipe=MmtRecipe(epochs=2, batch=4), width=16, layers=1, **options,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_a_folder_is_written_that_reads_again(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    captions = table(videos, plain_rows())
+    card = mmt_run(captions, tmp_path / "out", lines).train()
+    folder = read_mmt_folder(tmp_path / "out")
+    assert folder.config.names == ("appearance", "motion")
+    assert [term.name for term in folder.config.aligned] == ["event 1", "event 2", "event 3"]
+    assert VideoSide(folder.config, folder.weights()) is not None
+    assert card["data"]["clips"] == 10
+    assert card["figures"]["held_out_clips"] == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "card.json", "config.json", "learning_curve.csv", "learning_curve.svg", "model.safetensors", "training.json",
+    ]  # fmt: skip
+    assert "R@1, held out" in (tmp_path / "out" / "learning_curve.svg").read_text()
+    assert any("without the audio expert" in line and "pip install" in line for line in lines)
+
+
+def test_the_second_run_decodes_nothing(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = table(videos, plain_rows())
+    mmt_run(captions, tmp_path / "first", lines).train()
+    monkeypatch.setattr(tracks_module, "extract_tracks", lambda *_args, **_more: pytest.fail("decoded again"))
+    mmt_run(captions, tmp_path / "second", lines).train()
+    first, second = (tmp_path / name / "model.safetensors" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+    mmt_run(captions, tmp_path / "first", lines).train()
+    assert "is trained already" in lines[-1]
+
+
+def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    odd = [
+        ("one_frame.mp4", "one frame"), ("silence.mp4", "silence"), ("absent.mp4", "nowhere"), ("notes.txt", "words"),
+        ("broken.mp4", "broken"), ("sound.wav", "a tone"),
+    ]  # fmt: skip
+    captions = table(videos, [*plain_rows(), *odd])
+    source = VideoSource(captions=captions, held_out=0.0)
+    run = MmtRun(
+        source=source, out=tmp_path / "out", say=lines.append, command="", tracks=tmp_path / "tracks",
+        recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
+    )  # fmt: skip
+    card = run.train()
+    assert card["data"]["clips"] == 14
+    assert card["data"]["left_out"] == 4
+    told = {line.split(": ")[1].split("/")[-1]: line for line in lines if line.startswith("left out: ")}
+    assert "there is no such file; check the table" in told["absent.mp4"]
+    assert "it is no video or sound" in told["notes.txt"]
+    assert "not a video or sound that can be read" in told["broken.mp4"]
+    # Neither expert that is here hears.
+    assert "no expert has anything to say of it" in told["sound.wav"]
+
+
+def test_parts_of_a_video_are_clips_of_their_own(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    write_video(videos / "long.mp4", 10.0, seed=60)
+    rows = [("long.mp4", f"part {k}", str(k), str(k + 1)) for k in range(10)] + [("long.mp4", "after it", "20", "21")]
+    source = VideoSource(captions=table(videos, rows, spans=True), held_out=0.0)
+    run = MmtRun(
+        source=source, out=tmp_path / "out", say=lines.append, command="", tracks=tmp_path / "tracks",
+        recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
+    )  # fmt: skip
+    assert run.train()["data"]["clips"] == 10
+    assert any("no expert has anything to say of it in that time" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (plain_rows(3), "has 3 clips that can be trained on, expected at least 8"),
+        ([(f"no{k}.mp4", "x") for k in range(9)], "has 0 clips .* there is no such file; check the table"),
+    ],
+)
+def test_too_few_clips_are_refused_and_no_folder_is_left(
+    videos: Path, tmp_path: Path, lines: list[str], rows: Rows, message: str
+) -> None:
+    captions = table(videos, rows)
+    run = MmtRun(
+        source=VideoSource(captions=captions, held_out=0.0), out=tmp_path / "out", say=lines.append, command="",
+        tracks=tmp_path / "tracks", recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
+    )  # fmt: skip
+    with pytest.raises(DatasetError, match=message):
+        run.train()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_somebody_else_is_refused(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds files that are not of this training"):
+        mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()
+
+
+def test_no_video_is_on_both_sides() -> None:
+    items = [CaptionedItem(Path(f"{n // 3}.mp4"), Span(n, n + 1), ("x",)) for n in range(60)]
+    train, held_out = split_by_video(items, 0.25, 0)
+    assert len(held_out) == 15
+    assert not {item.path for item in train} & {item.path for item in held_out}
+    assert split_by_video(items, 0.25, 0) == (train, held_out)
+
+
+def test_another_table_is_measured_on(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    train, dev = table(videos, plain_rows()[:9]), table(videos, plain_rows()[9:], "dev.csv")
+    run = MmtRun(
+        source=VideoSource(captions=train, dev=dev), out=tmp_path / "out", say=lines.append, command="",
+        tracks=tmp_path / "tracks", recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
+    )  # fmt: skip
+    card = run.train()
+    assert (card["data"]["clips"], card["figures"]["held_out_clips"]) == (9, 3)
+    history = (tmp_path / "out" / "learning_curve.csv").read_text().splitlines()
+    assert history[0].startswith("epoch,learning_rate,train_loss,dev_r1")
+    assert json.loads((tmp_path / "out" / "card.json").read_text())["figures"]["text_to_media"]["R@5"] == 100

@@ -1,0 +1,147 @@
+"""`vidi train mmt`: the multi-modal video transformer, from captioned videos or from photographs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ui.arguments import fraction, whole_number
+
+if TYPE_CHECKING:
+    from retrieval.training.mmt.run import ClipSource
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "train"]
+
+SUMMARY: Final = "a space for video, by the multi-modal transformer, from captioned videos"
+DESCRIPTION: Final = (
+    "Train the multi-modal video transformer on captioned videos, or on videos composed of captioned photographs. The "
+    "folder that it writes is a space: --space mmt/DIR. A run that was stopped continues where it was."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vidi train mmt`."""
+    parser.add_argument(
+        "--captions", required=True, type=Path, metavar="CSV",
+        help="header: path,caption and perhaps start_seconds,end_seconds",
+    )  # fmt: skip
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the space is written")
+    parser.add_argument("--dev", type=Path, metavar="CSV", help="measure on these videos, and hold none out")
+    parser.add_argument(
+        "--held-out", type=fraction, default=0.1, metavar="S",
+        help="share of the videos that is measured on, and not learned from (default: 0.1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tracks", type=Path, metavar="DIR",
+        help="where what the experts say of each file is kept, for every later run (default: vidi's cache folder)",
+    )  # fmt: skip
+    parser.add_argument("--name", default="", metavar="TEXT", help="for the card (default: the name of DIR)")
+    parser.add_argument("--data-note", default="", metavar="TEXT", help="where the videos are from, for the card")
+    parser.add_argument("--licence", default="", metavar="TEXT", help="of the space, for the card")
+    _add_recipe(parser.add_argument_group("how it is trained"))
+    _add_composed(parser.add_argument_group("videos composed of photographs"))
+
+
+def _add_recipe(group: Any) -> None:
+    group.add_argument(
+        "--loss", choices=("margin", "cross-entropy"), default="margin",
+        help="bidirectional max-margin (default, the paper's), or symmetric cross entropy",
+    )  # fmt: skip
+    group.add_argument("--epochs", type=whole_number(1), default=20, metavar="N", help="default: 20")
+    group.add_argument("--batch", type=whole_number(2), default=64, metavar="N", help="clips of a step (default: 64)")
+    group.add_argument("--learning-rate", type=float, default=5e-4, metavar="R", help="at its highest (default: 5e-4)")
+    group.add_argument(
+        "--leave-out", type=fraction, default=0.0, metavar="P",
+        help="chance that an expert is left out of a clip in a step (default: 0)",
+    )  # fmt: skip
+    group.add_argument("--width", type=whole_number(8), default=256, metavar="N", help="of the model (default: 256)")
+    group.add_argument("--layers", type=whole_number(1), default=2, metavar="N", help="of the model (default: 2)")
+    group.add_argument("--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    group.add_argument("--device", metavar="D", help="such as cpu or cuda:1 (default: a GPU where there is one)")
+    group.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="of every draw (default: 0)")
+
+
+def _add_composed(group: Any) -> None:
+    group.add_argument("--compose", action="store_true", help="the captions are of photographs: compose videos of them")
+    group.add_argument(
+        "--clips", type=whole_number(16), default=40_000, metavar="N", help="compose so many (default: 40,000)"
+    )
+    group.add_argument(
+        "--sounds", type=Path, action="append", metavar="DIR",
+        help="a folder of named sounds, may be repeated (default: where Debian's packages have them)",
+    )  # fmt: skip
+    group.add_argument(
+        "--atoms", type=Path, metavar="DIR", help="where rendered parts are kept (default: vidi's cache folder)"
+    )
+
+
+def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str]:
+    """Train, and give the figures on what was held out in lines."""
+    # Here, not above: help must not wait for torch.
+    from retrieval.settings import cache_path
+    from retrieval.training.classifier.recipe import Precision
+    from retrieval.training.mmt.recipe import Loss, MmtRecipe
+    from retrieval.training.mmt.run import MmtRun
+
+    recipe = MmtRecipe(
+        loss=Loss(arguments.loss), epochs=arguments.epochs, batch=arguments.batch, seed=arguments.seed,
+        learning_rate=arguments.learning_rate, left_out=arguments.leave_out,
+    )  # fmt: skip
+    run = MmtRun(
+        source=_source(arguments, cache_path()),
+        out=arguments.out,
+        say=say,
+        command=_command(arguments),
+        tracks=arguments.tracks or cache_path() / "tracks",
+        name=arguments.name,
+        recipe=recipe,
+        width=arguments.width,
+        layers=arguments.layers,
+        precision=Precision(arguments.precision),
+        device=arguments.device,
+        data_note=arguments.data_note,
+        licence=arguments.licence,
+    )
+    card = run.train()
+    say(f"written: the space and its learning curve in {arguments.out}; to index with it: --space mmt/{arguments.out}")
+    return [
+        f"{way.replace('_', ' '):<16}" + "  ".join(f"{name} {value:g}" for name, value in figures.items())
+        for way, figures in card["figures"].items()
+        if isinstance(figures, dict)
+    ]
+
+
+def _source(arguments: argparse.Namespace, cache: Path) -> ClipSource:
+    from retrieval.errors import UsageError
+
+    if not arguments.compose:
+        from retrieval.training.mmt.run import VideoSource
+
+        if arguments.sounds or arguments.atoms:
+            raise UsageError("--sounds and --atoms are for composed videos; give --compose too")
+        return VideoSource(
+            captions=arguments.captions, dev=arguments.dev, held_out=arguments.held_out, seed=arguments.seed
+        )
+    from retrieval.training.composed.sounds import PACKAGES
+    from retrieval.training.composed.source import ComposedSource
+
+    if arguments.dev:
+        raise UsageError("--dev is for videos: of photographs, a twentieth is held out")
+    return ComposedSource(
+        photographs=arguments.captions,
+        atoms=arguments.atoms or cache / "atoms",
+        sounds=tuple(arguments.sounds or PACKAGES),
+        clips=arguments.clips,
+        seed=arguments.seed,
+    )
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What the card says to type, without the folders of this machine."""
+    told = f"vidi train mmt --captions {arguments.captions.name} --out DIR --loss {arguments.loss}"
+    told += f" --epochs {arguments.epochs} --batch {arguments.batch} --learning-rate {arguments.learning_rate:g}"
+    told += f" --leave-out {arguments.leave_out:g} --width {arguments.width} --layers {arguments.layers}"
+    composed = f" --compose --clips {arguments.clips}" if arguments.compose else ""
+    return f"{told}{composed} --seed {arguments.seed}"
