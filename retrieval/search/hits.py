@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrieval.experts.appearance import CLASSES_EXPERT
 from retrieval.search.fusion import Ranked
-from retrieval.search.judging import Judge
+from retrieval.search.judging import AssetJudge
 from retrieval.search.ranking import MOMENTS_MOST
 from retrieval.search.results import Hit, Tag
 from retrieval.search.tags import ClassTags
@@ -33,7 +33,7 @@ class HitMaker:
         self._tags = Tags(catalog)
         self._class_tags = ClassTags()
 
-    def make(self, page: Sequence[Ranked], judge: Judge | None, fits_from: float) -> Iterator[Hit]:
+    def make(self, page: Sequence[Ranked], judge: AssetJudge | None, fits_from: float) -> Iterator[Hit]:
         """The hits of ``page``, in its order; without a judge no moments are known."""
         ids = [each.asset.id for each in page]
         judged = {} if judge is None else judge.of(each.asset for each in page)

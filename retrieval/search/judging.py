@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from retrieval.search.ranking import find_moments
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, MediaKind, Moment
 
-__all__ = ["Asked", "Judge", "Judged"]
+__all__ = ["Asked", "AssetJudge", "Judge", "Judged"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,19 @@ class Asked:
         scores = vectors @ self.vector
         # The looks of the best segment stand for those of the whole video.
         return self.chances.of(scores, vectors[[scores.argmax()]] if of_one else vectors)
+
+
+class AssetJudge(Protocol):
+    """Says of assets how likely they fit one query."""
+
+    fits_from: float
+    """The chance from which one fits."""
+
+    def of(self, assets: Iterable[LiveAsset], /) -> dict[int, Judged]:
+        """By id; an asset that it knows nothing of is left out."""
+
+    def pictures(self, assets: Sequence[LiveAsset], /) -> dict[int, Float32Array]:
+        """The vectors ``[d]`` of those that are pictures, by id."""
 
 
 class Judge:

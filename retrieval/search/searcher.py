@@ -16,16 +16,18 @@ from retrieval.search.examples import ExampleVectors
 from retrieval.search.folding import LOOKED_PAST, alike_from, fold
 from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking, fuse
 from retrieval.search.hits import HitMaker
-from retrieval.search.judging import Asked, Judge
+from retrieval.search.judging import Asked, AssetJudge, Judge
 from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
-from retrieval.search.query import Query
+from retrieval.search.query import By, Query
 from retrieval.search.results import Reason, SearchResult
+from retrieval.search.sight import FRAMES, SightJudge, WindowHits, explained, sight_of
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
 from retrieval.spaces.language import looks_foreign
+from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.bitmaps import Bitmaps
@@ -79,30 +81,47 @@ class Searcher:
             UnknownSpaceError: no space is called ``query.space``.
             LibraryError: the library is empty, or can't be read.
         """
-        opened = self._spaces.open(query.space)
+        opened, over = self._opened(query)
         self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
         query = replace(query, as_of=query.as_of or self._now(opened))
         if not query.has_meaning:
             return self._browsed(opened, query)
-        meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
-        allowed = self._allowed(opened, query)
         words = self._words.find(query)
-        count = max(query.offset + query.top + LOOKED_PAST, JOINED_MOST if words else JUDGED)
-        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
+        count = max(query.offset + query.top + LOOKED_PAST, JOINED_MOST if words or over else JUDGED)
+        found, by_frames = self._found(opened, query, count)
+        windows = None if over is None else WindowHits(over, *self._found(over, query, count))
+        judge = SightJudge(by_frames, windows)
+        sight = sight_of(self._shown(found, query), windows, judge)
 
-        judge = self._judge(opened, query, meaning, allowed)
-        frames = self._shown(found.assets, query)
-        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(frames, judge, judge.fits_from))
-        page = self._page(opened, query, frames, words, judge) if fits or query.anyway else []
-        there = list(_there(page))
+        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(sight.assets, judge, judge.fits_from))
+        page = self._page(opened, query, sight.assets, words, judge) if fits or query.anyway else []
+        there = list(explained(list(_there(page)), sight, windows, query.text, self._lookup))
         return SearchResult(
             query=query.text,
-            space=opened.space.name,
+            space=opened.space.name if query.space is None or over is None else over.space.name,
             fits=fits,
             hits=tuple(self._hits.make(list(self._words.quoted(query, there)), judge, judge.fits_from)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words))),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
             as_of=str(query.as_of),
         )
+
+    def _opened(self, query: Query) -> tuple[OpenSpace, OpenSpace | None]:
+        """The space that is asked, and the windows that join it: those over its frames, for a query in words.
+
+        A space of windows is joined by the frames that it stands upon, unless its embedding alone is to rank.
+        """
+        opened = self._spaces.open(query.space)
+        joins = query.by is By.FUSED and query.text.strip() and not (query.images or query.like or query.unlike)
+        if isinstance(opened.space, MmtSpace) and query.by is not By.SPACE and opened.space.pictures is not None:
+            return self._spaces.open(opened.space.pictures.name), opened if joins else None
+        return opened, self._spaces.windows_over(opened.space.name) if joins else None
+
+    def _found(self, opened: OpenSpace, query: Query, count: int) -> tuple[list[LiveAsset], Judge]:
+        """The ``count`` best of a space, and who judges them."""
+        meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
+        allowed = self._allowed(opened, query)
+        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
+        return found.assets, self._judge(opened, query, meaning, allowed)
 
     def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
         """All that the filter lets through: nothing is compared."""
@@ -158,7 +177,7 @@ class Searcher:
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _page(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], words: Sequence[Ranking], judge: Judge
+        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], words: Sequence[Ranking], judge: AssetJudge
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
         fits_from = judge.fits_from
@@ -176,26 +195,26 @@ class Searcher:
         return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
 
     def _page_of_frames(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], judge: Judge
+        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], judge: AssetJudge
     ) -> list[Ranked]:
         """Only the page is judged, which costs more than ranking it."""
         order = found if query.anyway else _fitting_first(found, judge, judge.fits_from)
-        unjudged = [Ranked(asset, 0.0, (Reason("frames", 1.0),)) for asset in order]
+        unjudged = [Ranked(asset, 0.0, (Reason(FRAMES, 1.0),)) for asset in order]
         page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
         likely = _chances_of([each.asset for each in page], judge)
         judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
         return [each for each in judged if query.anyway or each.chance >= judge.fits_from]
 
-    def _folded(self, opened: OpenSpace, query: Query, ranked: list[Ranked], judge: Judge) -> list[Ranked]:
+    def _folded(self, opened: OpenSpace, query: Query, ranked: list[Ranked], judge: AssetJudge) -> list[Ranked]:
         if query.unfolded or not opened.space.normalized:
             return ranked
         seen = ranked[: query.offset + query.top + LOOKED_PAST]
         return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
 
 
-def _by_frames(found: Sequence[LiveAsset], judge: Judge) -> Ranking:
+def _by_frames(found: Sequence[LiveAsset], judge: AssetJudge) -> Ranking:
     likely = _chances_of(found, judge)
-    return Ranking("frames", [asset for asset in found if asset.id in likely], likely)
+    return Ranking(FRAMES, [asset for asset in found if asset.id in likely], likely)
 
 
 def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
@@ -210,16 +229,16 @@ def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
             yield replace(each, asset=seen)
 
 
-def _chances_of(assets: Sequence[LiveAsset], judge: Judge) -> dict[int, float]:
+def _chances_of(assets: Sequence[LiveAsset], judge: AssetJudge) -> dict[int, float]:
     return {asset_id: judged.chance for asset_id, judged in judge.of(assets).items()}
 
 
-def _any_fits(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> bool:
+def _any_fits(found: Sequence[LiveAsset], judge: AssetJudge, fits_from: float) -> bool:
     """Whether one of the nearest does: those further down are likelier to seem so by chance."""
     return max(_chances_of(found[:JUDGED], judge).values(), default=0.0) >= fits_from
 
 
-def _fitting_first(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> list[LiveAsset]:
+def _fitting_first(found: Sequence[LiveAsset], judge: AssetJudge, fits_from: float) -> list[LiveAsset]:
     """``found``, where of the nearest, which decide whether anything fits, those come first that do: so a page of one
     hit is not empty because the very nearest is none, and pages of any size follow one another."""
     likely = _chances_of(found[:JUDGED], judge)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, tuple_
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -25,7 +25,8 @@ __all__ = ["METHOD", "UncutAsset", "WindowedAsset", "Windows"]
 
 METHOD: Final = "windows"
 
-_TIMED = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
+_VIDEO = MediaKind.VIDEO.value
+_APPEARANCE = "appearance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,15 @@ class Windows:
         self._has_epoch = False
 
     def missing(self, after: int, limit: int) -> list[int]:
-        """The next ids above ``after`` of videos and sounds that have a track which the space knows, and no windows."""
+        """The next ids above ``after`` of videos and sounds that have a track which the space knows, and no windows.
+
+        Of a video it must know how it looks: one whose frames only another space's expert saw is left to that space.
+        """
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == self._space.id)
         known = exists().where(Track.asset_id == Asset.id, self._is_read())
-        statement = select(Asset.id).where(Asset.id > after, Asset.kind.in_(_TIMED), ~finished, known)
+        seen = known.where(Track.expert == _APPEARANCE)
+        can_be_cut = or_(and_(Asset.kind == _VIDEO, seen), and_(Asset.kind == MediaKind.SOUND.value, known))
+        statement = select(Asset.id).where(Asset.id > after, ~finished, can_be_cut)
         with self._catalog.engine.connect() as connection:
             return list(connection.scalars(statement.order_by(Asset.id).limit(limit)))
 
