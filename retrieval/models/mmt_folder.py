@@ -40,8 +40,10 @@ class MmtFolder:
     config: MmtConfig
     experts: Mapping[str, str]
     """Version of each expert, by its name: others' features are not what the model knows."""
+    pictures_version: str | None
+    """Of the picture space that its frame term names; None where it has no frame term."""
     digest: str
-    """Of weights and configuration, experts' versions included."""
+    """Of weights and configuration, versions included."""
     card: Mapping[str, Any]
     content: bytes
     """Of the weights' file."""
@@ -62,16 +64,33 @@ class MmtFolder:
 
 
 def folder_files(
-    config: MmtConfig, weights: Mapping[str, NDArray[Any]], experts: Mapping[str, str], card: Mapping[str, Any]
+    config: MmtConfig,
+    weights: Mapping[str, NDArray[Any]],
+    experts: Mapping[str, str],
+    card: Mapping[str, Any],
+    *,
+    pictures_version: str | None = None,
 ) -> dict[str, bytes]:
     """The files of a folder by their names, in the order in which to write them: the card last, for it makes it whole.
 
-    ``weights`` are kept in float16, but for small ones. ``experts`` names the version of each of the configuration's.
+    Args:
+        config: the model's.
+        weights: by the model's names; all but small ones are kept in float16.
+        experts: the version of each of the configuration's.
+        card: what a person should know. ``chance`` with ``even`` and ``steepness`` is the logistic from score to chance.
+        pictures_version: of the picture space that the frame term names, where there is one.
     """
     if sorted(experts) != list(config.names):
         raise ValueError(f"versions of {sorted(experts)}, expected those of {list(config.names)}")
+    if (pictures_version is None) != (config.frames is None):
+        raise ValueError("a frame term and the version of its picture space go together")
     tensors = {name: _small(weight) for name, weight in weights.items() if not name.endswith(_COUNTER)}
-    told = {"format": FORMAT, "experts": dict(experts), "model": config.to_json()}
+    told = {
+        "format": FORMAT,
+        "experts": dict(experts),
+        "pictures_version": pictures_version,
+        "model": config.to_json(),
+    }
     files = {WEIGHTS_FILE: save(tensors), CONFIG_FILE: (json.dumps(told, indent=1) + "\n").encode()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     whole = {**card, "task": "text-to-video retrieval", "sha256": digests}
@@ -103,8 +122,9 @@ def read_mmt_folder(path: Path) -> MmtFolder:
         raise WeightsError(
             f"{path / CONFIG_FILE} is no configuration of an MMT ({type(error).__name__}: {error}); train it again"
         ) from error
+    pictures = told.get("pictures_version")
     digest = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:12]
-    return MmtFolder(path, config, experts, digest, card, content)
+    return MmtFolder(path, config, experts, None if pictures is None else str(pictures), digest, card, content)
 
 
 def _read_json(path: Path, name: str) -> dict[str, Any]:

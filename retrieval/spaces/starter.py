@@ -69,6 +69,14 @@ class StarterSpace:
         """
         return self._heads.embed_texts(self._loaded_encoder().encode(texts))
 
+    def embed_sentences(self, vectors: Float32Array) -> Float32Array:
+        """Vectors of length 1, [n, d], from those of all-MiniLM-L6-v2, [n, 384], made elsewhere already.
+
+        Raises:
+            WeightsError: the heads are absent or damaged.
+        """
+        return self._heads.embed_texts(vectors)
+
     def is_cut(self, text: str) -> bool:
         """Whether ``text`` is longer than the text tower reads."""
         return self._loaded_encoder().is_cut(text)

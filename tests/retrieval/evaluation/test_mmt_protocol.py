@@ -121,7 +121,8 @@ def test_a_model_that_compares_frames_is_refused(data_set: Path, tmp_path: Path)
     weights = {name: tensor.numpy() for name, tensor in Mmt(framed).state_dict().items()}
     folder = tmp_path / "mine"
     folder.mkdir()
-    for name, content in folder_files(framed, weights, dict.fromkeys(framed.names, "1"), {}).items():
+    versions = dict.fromkeys(framed.names, "1")
+    for name, content in folder_files(framed, weights, versions, {}, pictures_version="1").items():
         (folder / name).write_bytes(content)
 
     with pytest.raises(ModelError, match="compares frames in the space 'starter', and feature files hold no frames"):

@@ -18,7 +18,8 @@ def test_every_named_space_is_a_space_of_that_name(name: str) -> None:
 def test_an_unknown_name_is_answered_with_the_known_and_the_nearest() -> None:
     with pytest.raises(
         UnknownSpaceError,
-        match=r"there is no space 'Startr': expected one of starter, open_clip/MODEL/WEIGHTS; did you mean starter\?",
+        match=r"there is no space 'Startr': expected one of starter, mmt/starter, mmt/FOLDER, open_clip/MODEL/WEIGHTS; "
+        r"did you mean starter\?",
     ):
         get_space("Startr")
 
