@@ -81,6 +81,8 @@ class IndexReport:
     """Of known content, embedded from kept tracks without decoding."""
     heard: int = 0
     """Videos and sounds of known content, decoded again for experts that had not been asked of them."""
+    windowed: int = 0
+    """Videos and sounds whose windows were embedded, from kept tracks."""
     described: int = 0
     """Of known content, whose words were read without decoding: an earlier version of vidi had read none."""
     sidecars: int = 0

@@ -21,6 +21,7 @@ from indexer.report import IndexReport, ProgressCallback
 from indexer.sidecars import read_sidecars
 from indexer.survey import Survey
 from indexer.territory import Territory
+from indexer.windows import embed_windows, index_windows, spaces_of
 from indexer.work import Work
 from retrieval.errors import LibraryError, ModelError
 from retrieval.experts.expert import FrameExpert
@@ -105,7 +106,8 @@ class Session:
         self.library = library_path(library)
         self.territory = Territory()
         """The folders that were seen since the last run over whole roots began."""
-        self._space = get_space(space or _default_space(self.library))
+        chosen = get_space(space or _default_space(self.library))
+        self._space, self._windows = spaces_of(chosen)
         self._expert = expert_of(self._space)
         settings = settings or Settings()
         self._time_experts = _asked(time_experts(), settings.index.experts)
@@ -172,11 +174,13 @@ class Session:
                         self._work_on_roots(job, survey, report, roots, retry=retry, rehash=rehash)
                     else:
                         self._work_on_places(job, survey, report, roots, places)
+                    embed_windows(job, self._windows, report)
                 report.accounts = survey.accounts()
                 # Stopped here, it lacks what is added from the catalog on opening.
                 update_index(
                     catalog, row, note, if_worthwhile=places is not None, queries=lambda: tuning_queries(space)
                 )
+                index_windows(job, self._windows, if_worthwhile=places is not None)
         report.elapsed_seconds = round(time.monotonic() - started, 3)
         return report
 

@@ -83,7 +83,7 @@ class Searcher:
         """
         opened, over = self._opened(query)
         self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
-        query = replace(query, as_of=query.as_of or self._now(opened))
+        query = replace(query, as_of=query.as_of or self._now(opened, over))
         if not query.has_meaning:
             return self._browsed(opened, query)
         words = self._words.find(query)
@@ -136,10 +136,10 @@ class Searcher:
             as_of=str(query.as_of),
         )
 
-    def _now(self, opened: OpenSpace) -> Snapshot:
-        """The state that the open index has, and every content of it."""
-        vector_id, vectors = opened.index.stamp.highest_vector_id, len(opened.index)
-        return Snapshot(vector_id, self._lookup.newest_asset(), vectors)
+    def _now(self, opened: OpenSpace, over: OpenSpace | None) -> Snapshot:
+        """The state that the open indexes have, and every content of them."""
+        vector_id = max(each.index.stamp.highest_vector_id for each in (opened, over) if each is not None)
+        return Snapshot(vector_id, self._lookup.newest_asset(), len(opened.index))
 
     def _allowed(self, opened: OpenSpace, query: Query) -> Selection | None:
         """The vectors that may be found; None where all of the index may."""
@@ -159,7 +159,8 @@ class Searcher:
 
     def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
         assert query.as_of is not None
-        items = query.as_of.vectors if not query.wanted or allowed is None else len(allowed)
+        known = min(query.as_of.vectors, len(opened.index))
+        items = known if not query.wanted or allowed is None else len(allowed)
 
         def of(vector: Float32Array) -> Asked:
             return Asked(vector, self._text_chances(opened, vector, items, is_filtered=bool(query.wanted)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, tuple_
 
@@ -21,9 +20,8 @@ from retrieval.store.schema import Asset, Embedding, Result, Segment, Segmentati
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
-__all__ = ["METHOD", "UncutAsset", "WindowedAsset", "Windows"]
+__all__ = ["UncutAsset", "WindowedAsset", "Windows", "holds_timed_media"]
 
-METHOD: Final = "windows"
 
 _VIDEO = MediaKind.VIDEO.value
 _APPEARANCE = "appearance"
@@ -51,12 +49,14 @@ class WindowedAsset:
 class Windows:
     """One space's windows. Who writes holds the write lock."""
 
-    def __init__(self, catalog: Catalog, space: SpaceRow, experts: Mapping[str, str], cut: str) -> None:
-        """``experts`` are the versions, by name, whose tracks the space reads; ``cut`` the version of its cutting."""
+    def __init__(
+        self, catalog: Catalog, space: SpaceRow, experts: Mapping[str, str], segmentation: tuple[str, str]
+    ) -> None:
+        """``experts``: the versions, by name, whose tracks it reads; ``segmentation``: method and version of its cut."""
         self._catalog = catalog
         self._space = space
         self._experts = experts
-        self._cut = cut
+        self._segmentation = segmentation
         self._has_epoch = False
 
     def missing(self, after: int, limit: int) -> list[int]:
@@ -89,21 +89,21 @@ class Windows:
 
     def write(self, assets: Sequence[WindowedAsset]) -> None:
         """Finish ``assets`` in the space, in one transaction; windows of an older look at them go."""
-        segmentation = (METHOD, self._cut)
         with self._catalog.engine.begin() as connection:
             if not self._has_epoch:
                 begin_epoch(connection)
             self._make_room(connection, assets)
             wanted = {asset.id: _segments(asset.spans) for asset in assets}
-            write_segments(connection, segmentation, wanted)
-            finish_assets(connection, self._space, segmentation, {asset.id: asset.vectors for asset in assets})
+            write_segments(connection, self._segmentation, wanted)
+            finish_assets(connection, self._space, self._segmentation, {asset.id: asset.vectors for asset in assets})
         self._has_epoch = True
 
     def _make_room(self, connection: Connection, assets: Iterable[WindowedAsset]) -> None:
         """Take away vectors of an older look, and the whole cut where it was another then."""
+        method, version = self._segmentation
         for asset in assets:
             cut = select(Segmentation.id).where(
-                Segmentation.asset_id == asset.id, Segmentation.method == METHOD, Segmentation.version == self._cut
+                Segmentation.asset_id == asset.id, Segmentation.method == method, Segmentation.version == version
             )
             segments = select(Segment.id).where(Segment.segmentation_id.in_(cut))
             old = delete(Embedding).where(Embedding.segment_id.in_(segments))
@@ -120,6 +120,13 @@ class Windows:
 
     def _is_read(self) -> ColumnElement[bool]:
         return tuple_(Track.expert, Track.version).in_(list(self._experts.items()))
+
+
+def holds_timed_media(catalog: Catalog) -> bool:
+    """Whether there is a video or sound at all."""
+    timed = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
+    with catalog.engine.connect() as connection:
+        return connection.scalar(select(Asset.id).where(Asset.kind.in_(timed)).limit(1)) is not None
 
 
 def _segments(spans: Sequence[Span]) -> list[SegmentRecord]:

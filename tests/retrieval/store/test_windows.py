@@ -18,6 +18,7 @@ from retrieval.store.schema import Embedding, Segment, Track
 from retrieval.store.windows import WindowedAsset, Windows
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind, Span
 
+CUT = ("windows", "1")
 EXPERTS = {"appearance": "a1", "motion": "m1"}
 
 
@@ -74,7 +75,7 @@ def test_videos_and_sounds_with_known_tracks_are_work_until_written(
     sound = _write(catalog, frames, "sound", {("motion", "m1"): _track(0)}, kind="sound")
     _write(catalog, frames, "picture", {("appearance", "a1"): _track(1)}, kind="picture")
     _write(catalog, frames, "older", {("appearance", "a0"): _track()})
-    windows = Windows(catalog, space, EXPERTS, "cut-1")
+    windows = Windows(catalog, space, EXPERTS, CUT)
     assert windows.missing(0, 10) == [film, sound]
     assert windows.missing(film, 10) == [sound]
     windows.write([_windowed(film, (0, 30), (20, 40)), _windowed(sound)])
@@ -88,7 +89,7 @@ def test_videos_and_sounds_with_known_tracks_are_work_until_written(
 
 def test_it_reads_the_tracks_that_it_knows(catalog: Catalog, frames: SpaceRow, space: SpaceRow) -> None:
     film = _write(catalog, frames, "film", {("appearance", "a1"): _track(), ("motion", "m0"): _track(3)})
-    read = Windows(catalog, space, EXPERTS, "cut-1").read(film, [])
+    read = Windows(catalog, space, EXPERTS, CUT).read(film, [])
     assert read.duration_seconds == 40.0
     assert {name: len(track) for name, track in read.tracks.items()} == {"appearance": 2}
 
@@ -98,7 +99,7 @@ def test_a_track_that_is_lost_is_told_and_left_out(catalog: Catalog, frames: Spa
     with catalog.engine.begin() as connection:
         connection.execute(update(Track).where(Track.expert == "motion").values(features=b"\0"))
     lost: list[str] = []
-    assert Windows(catalog, space, EXPERTS, "cut-1").read(film, lost).tracks.keys() == {"appearance"}
+    assert Windows(catalog, space, EXPERTS, CUT).read(film, lost).tracks.keys() == {"appearance"}
     assert len(lost) == 1
 
 
@@ -106,7 +107,7 @@ def test_an_expert_that_looks_later_makes_the_windows_work_again(
     catalog: Catalog, frames: SpaceRow, space: SpaceRow
 ) -> None:
     film = _write(catalog, frames, "film", {("appearance", "a1"): _track()})
-    windows = Windows(catalog, space, EXPERTS, "cut-1")
+    windows = Windows(catalog, space, EXPERTS, CUT)
     windows.write([_windowed(film, (0, 40))])
     before = _settings(catalog)
     _write(catalog, frames, "film", {("appearance", "a1"): _track()})
@@ -122,7 +123,7 @@ def test_an_expert_that_looks_later_makes_the_windows_work_again(
 def test_another_cut_takes_the_place_of_the_old_one(catalog: Catalog, frames: SpaceRow, space: SpaceRow) -> None:
     film = _write(catalog, frames, "film", {("appearance", "a1"): _track()})
     other = catalog.space("mmt/other", "v1", 3, normalized=False)
-    mine, others = (Windows(catalog, row, EXPERTS, "cut-1") for row in (space, other))
+    mine, others = (Windows(catalog, row, EXPERTS, CUT) for row in (space, other))
     mine.write([_windowed(film, (0, 40))])
     others.write([_windowed(film, (0, 40))])
     assert (_vectors(catalog, space), _vectors(catalog, other)) == (1, 1)
