@@ -105,7 +105,8 @@ def read_clips(clips: Sequence[Clip], folder: Path) -> BenchmarkClips:
     if found.left_out:
         raise SystemExit(f"{len(found.left_out)} videos can't be read: {next(iter(found.left_out.items()))}")
     pictures = StarterPictures()
-    windows = [pictures.window(Window(pictures.tracks(found.tracks[path]))) for path in paths]
+    tracks = pictures.tracks(found.tracks)
+    windows = [pictures.window(Window(tracks[path])) for path in paths]
     return BenchmarkClips(clips, windows, TokenEncoder.load().encode([clip.caption for clip in clips]))
 
 

@@ -18,6 +18,7 @@ from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
+from benchmarks.mmt import measure_mmt
 from benchmarks.negative import measure_negative
 from benchmarks.open_clip import measure_open_clip
 from benchmarks.pictures import measure_encoders, measure_pictures
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),
     "big_index": measure_big_index,
+    "mmt": lambda _: measure_mmt(),
 }
 
 

@@ -77,7 +77,7 @@ def folder_files(
         config: the model's.
         weights: by the model's names; all but small ones are kept in float16.
         experts: the version of each of the configuration's.
-        card: what a person should know. ``chance`` with ``even`` and ``steepness`` is the logistic from scores.
+        card: what a person should know. Its ``chance``, with ``even`` and ``steepness``, is the logistic over scores.
         pictures_version: of the picture space that the frame term names, where there is one.
     """
     if sorted(experts) != list(config.names):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -43,7 +44,7 @@ from retrieval.models.post_norm_numpy import (
 )
 from retrieval.types import Float32Array
 
-__all__ = ["TextParts", "TextSide", "VideoSide", "check_runs_without_torch"]
+__all__ = ["PictureText", "TextParts", "TextSide", "VideoSide", "check_runs_without_torch"]
 
 _WINDOWS_AT_ONCE: Final = 16
 _BATCH_NORM_EPSILON: Final = 1e-5  # torch's own
@@ -103,6 +104,7 @@ class VideoSide:
         self._blocks = blocks_of(
             weights, f"{tower}.blocks", layers=config.layers, heads=config.heads, epsilon=config.norm_epsilon
         )
+        self._lock = Lock()
         self._aligned = [Dense.of(weights, f"video.aligned.scores.{row}") for row in range(len(config.aligned))]
 
     def embed(self, windows: Sequence[Window], *, threads: int = 1) -> Float32Array:
@@ -114,8 +116,13 @@ class VideoSide:
         chunks = [windows[start : start + _WINDOWS_AT_ONCE] for start in range(0, len(windows), _WINDOWS_AT_ONCE)]
         if not chunks:
             return np.zeros((0, self._config.dim), np.float32)
-        # Each thread has its own windows; threads of the products beneath would only wait for each other.
-        with ThreadpoolController().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        # Each thread has its own windows; threads of the products beneath would only wait for each other. One call at
+        # a time, or the first to end would lift the limit of the rest, and the last would leave it behind.
+        with (
+            self._lock,
+            ThreadpoolController().limit(limits=1, user_api="blas"),
+            ThreadPoolExecutor(threads) as pool,
+        ):
             return np.concatenate(list(pool.map(self._embed, chunks)))
 
     def _embed(self, windows: Sequence[Window]) -> Float32Array:

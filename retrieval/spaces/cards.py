@@ -10,7 +10,9 @@ from retrieval.errors import WeightsError
 from retrieval.models.bert import MINILM_WEIGHTS, minilm_l6
 from retrieval.models.clip.facts import ClipFacts, kept_facts
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
+from retrieval.models.mmt_folder import WEIGHTS_FILE, read_mmt_folder
 from retrieval.models.packaged import PackagedFile
+from retrieval.spaces.mmt import FAMILY, MMT_STARTER, MmtSpace
 from retrieval.spaces.starter import STARTER_WEIGHTS, StarterSpace
 
 __all__ = ["ModelCard", "model_cards"]
@@ -74,6 +76,7 @@ def model_cards() -> list[ModelCard]:
             "all-MiniLM-L6-v2", task="sentence vectors", dim=minilm_l6().hidden, file=MINILM_WEIGHTS, languages=("en",)
         ),
         _starter_card(STARTER_WEIGHTS / "heads.safetensors"),
+        *([_mmt_card(MMT_STARTER)] if (MMT_STARTER / WEIGHTS_FILE).is_file() else []),
         *map(_clip_card, kept_facts()),
     ]
 
@@ -107,6 +110,22 @@ def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, langua
         languages=languages,
         available=path is not None,
         path=str(path) if path else None,
+    )
+
+
+def _mmt_card(folder: Path) -> ModelCard:
+    weights = folder / WEIGHTS_FILE
+    return ModelCard(
+        name=f"{FAMILY}/starter",
+        task="one space for sentences and windows of video, upon the starter and experts over time",
+        dim=read_mmt_folder(folder).config.dim,
+        source="vidi",
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        licence="Apache-2.0",
+        size_bytes=weights.stat().st_size,
+        languages=MmtSpace.languages,
+        available=True,
+        path=str(weights),
     )
 
 

@@ -25,8 +25,9 @@ from retrieval.experts.appearance import Appearance
 from retrieval.experts.expert import Rows
 from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS
 from retrieval.models.mmt_folder import MmtFolder, read_mmt_folder
-from retrieval.models.mmt_inference import TextParts, TextSide, VideoSide, check_runs_without_torch
+from retrieval.models.mmt_inference import PictureText, TextParts, TextSide, VideoSide, check_runs_without_torch
 from retrieval.models.mmt_inputs import Window, cut_window, mean_frame
+from retrieval.models.onnx_session import usable_cores
 from retrieval.models.sentence_encoder import TokenEncoder
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.plain_chances import PlainChances
@@ -71,6 +72,16 @@ class TermShare:
         return self.weight * self.agreement
 
 
+def _windows(seen: FeatureTrack | None, end_seconds: float) -> list[Span]:
+    """The windows of a video by its frames in the picture space."""
+    borders = [] if seen is None else shot_borders(seen.times, np.asarray(seen.features, np.float32))
+    return list(cut_windows(end_seconds, borders))
+
+
+def _head_of(pictures: Space | None) -> PictureText | None:
+    return pictures.embed_sentences if isinstance(pictures, ReadsSentences) else None
+
+
 def read_model(path: Path) -> MmtFolder:
     """The model in the folder ``path``.
 
@@ -94,13 +105,13 @@ class MmtSpace:
     segmentation: Final = WINDOWS
     """Method and version of the cut into windows."""
 
-    def __init__(self, name: str, folder: MmtFolder, pictures: Space | None, *, threads: int = 1) -> None:
+    def __init__(self, name: str, folder: MmtFolder, pictures: Space | None, *, threads: int | None = None) -> None:
         """
         Args:
             name: what ``--space`` takes.
             folder: the trained model.
             pictures: the picture space that its frame term names, or None where it has none.
-            threads: that :meth:`embed_windows` may use.
+            threads: that :meth:`embed_windows` may use, by default as many as there are usable cores.
 
         Raises:
             ModelError: the model is a variant that needs torch, or the picture space is not the one that it wants.
@@ -123,7 +134,8 @@ class MmtSpace:
         self._folder = folder
         self._config = config
         self._pictures = pictures
-        self._threads = threads
+        self._head: PictureText | None = _head_of(pictures)
+        self._threads = threads or usable_cores()
         self._lock = Lock()
 
     @cached_property
@@ -184,20 +196,18 @@ class MmtSpace:
 
     def _text_parts(self, texts: Sequence[str]) -> TextParts:
         states = self._loaded_encoder().encode(texts)
-        pictures, frames = self._pictures, None
-        if isinstance(pictures, ReadsSentences):
-            frames = pictures.embed_sentences(states.sentences)
-        elif pictures is not None:
-            frames = pictures.embed_text(texts)
+        frames: Float32Array | None = None
+        if self._head is not None:
+            frames = self._head(states.sentences)
+        elif self._pictures is not None:
+            frames = self._pictures.embed_text(texts)
         return self._text_side.embed(states.tokens, frames)
 
     # --------------------------------------------------------------------------------------------------------- videos
 
     def cut(self, tracks: Mapping[str, FeatureTrack], end_seconds: float) -> list[Span]:
         """The windows of a video that ends at ``end_seconds``: on the shot borders that its kept frames tell of."""
-        seen = self._pictured(tracks)
-        borders = [] if seen is None else shot_borders(seen.times, np.asarray(seen.features, np.float32))
-        return list(cut_windows(end_seconds, borders))
+        return _windows(self._pictured(tracks), end_seconds)
 
     def embed_windows(self, tracks: Mapping[str, FeatureTrack], windows: Sequence[Span]) -> Float32Array:
         """Vectors of ``windows`` of one video, [n, d], from its kept ``tracks`` by the experts' names.
@@ -207,7 +217,15 @@ class MmtSpace:
         Raises:
             ValueError: a track is of another width than the model knows.
         """
+        return self._embed_cut(self._read(tracks), windows)
+
+    def embed_video(self, tracks: Mapping[str, FeatureTrack], end_seconds: float) -> tuple[list[Span], Float32Array]:
+        """:meth:`cut` and :meth:`embed_windows` in one pass: the windows, and their vectors [n, d]."""
         read = self._read(tracks)
+        windows = _windows(read.get(_FRAMES), end_seconds)
+        return windows, self._embed_cut(read, windows)
+
+    def _embed_cut(self, read: Mapping[str, FeatureTrack], windows: Sequence[Span]) -> Float32Array:
         return self._embed(cut_window(read, window) for window in windows)
 
     def embed_segments(self, rows: Rows) -> Float32Array:
@@ -300,5 +318,4 @@ class MmtSpace:
 
     @cached_property
     def _text_side(self) -> TextSide:
-        head = self._pictures.embed_sentences if isinstance(self._pictures, ReadsSentences) else None
-        return TextSide(self._config, self._weights, head)
+        return TextSide(self._config, self._weights, self._head)

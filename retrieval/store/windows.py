@@ -52,7 +52,7 @@ class Windows:
     def __init__(
         self, catalog: Catalog, space: SpaceRow, experts: Mapping[str, str], segmentation: tuple[str, str]
     ) -> None:
-        """``experts``: the versions, by name, whose tracks it reads; ``segmentation``: method and version of its cut."""
+        """``experts``: versions, by name, whose tracks it reads; ``segmentation``: method and version of its cut."""
         self._catalog = catalog
         self._space = space
         self._experts = experts

@@ -22,7 +22,7 @@ class ComposedClips:
 
     def __init__(self, clips: Sequence[Clip], tracks: Mapping[Atom, Tracks], pictures: StarterPictures) -> None:
         """``tracks`` of the parts, as the experts gave them."""
-        self._tracks = {atom: pictures.tracks(of_atom) for atom, of_atom in tracks.items()}
+        self._tracks = pictures.tracks(tracks)
         self._pictures = pictures
         self.clips = [clip for clip in clips if _atoms(clip) <= self._tracks.keys()]
         self.groups: NDArray[np.int64] = np.array([clip.group for clip in self.clips], np.int64)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
+from typing import Any, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.experts.appearance import Appearance
 from retrieval.models.mmt_inputs import Window, mean_frame
@@ -15,6 +17,10 @@ from retrieval.training.starter_text import StarterText
 from retrieval.types import FeatureTrack, Float32Array
 
 __all__ = ["StarterPictures"]
+
+_ROWS_AT_ONCE: Final = 1024
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class StarterPictures:
@@ -30,18 +36,28 @@ class StarterPictures:
         """Width of a vector."""
         return self._heads.dim
 
-    def tracks(self, tracks: Mapping[str, FeatureTrack]) -> dict[str, FeatureTrack]:
-        """The tracks, that of appearance as the starter's vectors ``[n, dim]`` of its frames, float16.
+    def tracks(self, tracks: Mapping[_Key, Mapping[str, FeatureTrack]]) -> dict[_Key, dict[str, FeatureTrack]]:
+        """The tracks of many media, those of appearance as the starter's vectors ``[n, dim]`` of its frames, float16.
 
         Raises:
             WeightsError: the tower or the heads are absent or damaged.
         """
-        seen = tracks.get(Appearance.name)
-        if seen is None:
-            return dict(tracks)
-        output = self._appearance.recall(seen.features.astype(np.float32))
-        vectors = self._heads.embed_pictures(output.features, output.logits)
-        return {**tracks, Appearance.name: FeatureTrack(seen.times, vectors.astype(np.float16))}
+        seen = {key: found for key, those in tracks.items() if (found := those.get(Appearance.name)) is not None}
+        # All at once: the heads' weights are read once for many rows.
+        features = [track.features for track in seen.values()]
+        vectors = self._vectors(np.concatenate(features)) if features else np.zeros((0, self.dim), np.float16)
+        parts = np.split(vectors, np.cumsum([len(rows) for rows in features])[:-1]) if features else []
+        made = {key: FeatureTrack(track.times, part) for (key, track), part in zip(seen.items(), parts, strict=True)}
+        return {
+            key: {**those, Appearance.name: made[key]} if key in made else dict(those) for key, those in tracks.items()
+        }
+
+    def _vectors(self, features: NDArray[Any]) -> NDArray[np.float16]:
+        made = [np.zeros((0, self.dim), np.float16)]
+        for start in range(0, len(features), _ROWS_AT_ONCE):
+            output = self._appearance.recall(features[start : start + _ROWS_AT_ONCE].astype(np.float32))
+            made.append(self._heads.embed_pictures(output.features, output.logits).astype(np.float16))
+        return np.concatenate(made)
 
     def window(self, window: Window) -> Window:
         """The window with the mean of its frames' vectors."""

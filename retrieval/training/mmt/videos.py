@@ -23,7 +23,7 @@ class CaptionedVideos:
 
     def __init__(self, items: Sequence[CaptionedItem], media: MediaTracks, pictures: StarterPictures) -> None:
         self._pictures = pictures
-        self._tracks = {path: pictures.tracks(tracks) for path, tracks in media.tracks.items()}
+        self._tracks = pictures.tracks(media.tracks)
         self.items: list[CaptionedItem] = []
         self.left_out: list[str] = []
         self._windows: list[Window] = []

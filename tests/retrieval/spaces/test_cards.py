@@ -8,6 +8,7 @@ import pytest
 
 from retrieval.errors import WeightsError
 from retrieval.spaces.cards import ModelCard, model_cards
+from tests.retrieval.spaces.test_mmt import config, write
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModelCar
 
 
 def test_every_model_has_a_card_and_is_here(cards: dict[str, ModelCard]) -> None:
-    assert list(cards) == ["efficientnet-lite0", "all-MiniLM-L6-v2", "starter"]
+    assert [name for name in cards if name != "mmt/starter"] == ["efficientnet-lite0", "all-MiniLM-L6-v2", "starter"]
     for card in cards.values():
         assert card.available
         assert card.path is not None
@@ -49,3 +50,13 @@ def test_verifying_an_absent_model_says_what_to_install(cards: dict[str, ModelCa
 
     with pytest.raises(WeightsError, match="starter is not on this machine: expected vidi"):
         absent.verify()
+
+
+def test_the_mmt_that_comes_with_vidi_has_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.spaces.cards.MMT_STARTER", write(tmp_path / "mmt_starter", config()))
+
+    card = {card.name: card for card in model_cards()}["mmt/starter"]
+
+    card.verify()
+    assert card.dim == config().dim
+    assert card.available

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,24 @@ def test_a_video_is_cut_on_its_shots(space: MmtSpace) -> None:
 
     assert windows[0] == Span(0, 22)
     assert space.cut({}, 20.0) == [Span(0, 20)]
+
+
+def test_cut_and_vectors_come_in_one_pass_too(space: MmtSpace) -> None:
+    tracks = kept(60)
+
+    windows, vectors = space.embed_video(tracks, 60.0)
+
+    assert windows == space.cut(tracks, 60.0)
+    np.testing.assert_allclose(vectors, space.embed_windows(tracks, windows), atol=1e-6)
+
+
+def test_many_threads_get_the_same(space: MmtSpace) -> None:
+    tracks, windows = kept(60), [Span(start, start + 20) for start in range(40)]
+    alone = space.embed_windows(tracks, windows)
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: space.embed_windows(tracks, windows), range(8)):
+            np.testing.assert_allclose(found, alone, atol=1e-3)  # frames are kept in float16, as below
 
 
 def test_a_picture_is_a_window_of_one_frame(space: MmtSpace) -> None:
