@@ -60,7 +60,8 @@ def time_experts(*, threads: int = 1) -> Experts:
             [WHISPER_WEIGHTS, SILERO_WEIGHTS, MINILM_WEIGHTS],
         ),
     ]
-    present, absent = [], []
+    present: list[TimeExpert] = []
+    absent: list[AbsentExpert] = []
     for expert, command, modules, files in candidates:
         lacking = [name for name in modules if find_spec(name) is None]
         lacking += [file.path for file in files if file.find() is None]
@@ -68,4 +69,4 @@ def time_experts(*, threads: int = 1) -> Experts:
             absent.append(AbsentExpert(expert.name, f"{lacking[0]} is not installed; run: {command}"))
         else:
             present.append(expert)
-    return Experts(present, absent)
+    return Experts(tuple(present), tuple(absent))
