@@ -1,4 +1,4 @@
-"""All embedded experts over 720p video with one minute of speech in three: how fast together, and who takes how much."""
+"""All embedded experts over 720p video, one minute in three spoken: how fast together, and who takes how much."""
 
 from __future__ import annotations
 
