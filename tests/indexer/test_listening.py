@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +263,22 @@ def test_a_kill_between_pieces_is_finished_by_the_next_run(
 
     assert report.failed == 0
     assert len(tracks(library)) == 4
+
+
+def test_a_library_of_pictures_imports_nothing_for_experts(tmp_path: Path, library: Path) -> None:
+    from PIL import Image
+
+    media = tmp_path / "media"
+    media.mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)).save(media / "a.png")
+    code = (
+        "import sys; from indexer import index; index([sys.argv[1]], sys.argv[2]);"
+        "heavy = {'cv2', 'faster_whisper', 'ctranslate2', 'rapidocr_onnxruntime', 'av', 'torch'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    run_of = subprocess.run(
+        [sys.executable, "-c", code, str(media), str(library)], check=True, capture_output=True, text=True
+    )
+
+    assert run_of.stdout == "[]\n"

@@ -32,7 +32,9 @@ def test_every_model_has_a_card_and_is_here(cards: dict[str, ModelCard]) -> None
         assert Path(card.path).stat().st_size == card.size_bytes
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "all-MiniLM-L6-v2", "whisper-tiny.en", "PP-OCRv4-rec", "starter"])
+@pytest.mark.parametrize(
+    "name", ["efficientnet-lite0", "all-MiniLM-L6-v2", "whisper-tiny.en", "PP-OCRv4-rec", "starter"]
+)
 def test_weights_are_verified_on_request(name: str, cards: dict[str, ModelCard]) -> None:
     cards[name].verify()
 
