@@ -101,6 +101,7 @@ class Session:
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
+            ModelError: the Whisper model that the settings name can't be had.
         """
         self.library = library_path(library)
         self.territory = Territory()
@@ -108,7 +109,7 @@ class Session:
         self._space = get_space(space or _default_space(self.library))
         self._expert = expert_of(self._space)
         settings = settings or Settings()
-        self._time_experts = _asked(time_experts(), settings.index.experts)
+        self._time_experts = _asked(time_experts(whisper_model=settings.index.whisper_model), settings.index.experts)
         self._settings = replace(settings, sampling=replace(settings.sampling, form=self._expert.form))
         self._progress = progress
         self._notice = notice

@@ -66,7 +66,7 @@ class SmallReading:
 def experts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Small]:
     """Those that are here, by name; a test may add and take away."""
     here = {"motion": Small("motion", Stream.PAIRS), "speech": Small("speech", Stream.SOUND)}
-    monkeypatch.setattr(run, "time_experts", lambda: Experts(list(here.values())))
+    monkeypatch.setattr(run, "time_experts", lambda **_: Experts(list(here.values())))
     return here
 
 
@@ -203,7 +203,7 @@ def test_an_absent_expert_is_named_once_and_only_where_it_is_missed(
     media: Path, library: Path, experts: dict[str, Small], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = AbsentExpert("ocr", 'it is not installed; run: pip install "vidi[ocr]"')
-    monkeypatch.setattr(run, "time_experts", lambda: Experts(list(experts.values()), [absent]))
+    monkeypatch.setattr(run, "time_experts", lambda **_: Experts(list(experts.values()), [absent]))
 
     def notices() -> list[str]:
         lines: list[str] = []

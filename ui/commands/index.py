@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="go on taking in what is new, changed, moved or gone, until Ctrl-C"
     )
+    parser.add_argument(
+        "--whisper",
+        metavar="MODEL",
+        help="what transcribes speech: a folder with a Whisper model converted for CTranslate2, or a name that "
+        "faster-whisper knows, such as small (default: tiny.en, which comes with vidi[speech] and knows English)",
+    )
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
     parser.add_argument(
         "--json",
@@ -56,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from retrieval.settings import Settings
 
     settings = Settings()
+    settings = replace(settings, index=replace(settings.index, whisper_model=arguments.whisper))
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
     spaces = list(dict.fromkeys(arguments.space or [None]))
