@@ -45,7 +45,7 @@ SENTENCES = (
 WRITINGS = ("", "Opening hours: Monday to Friday", "Platform nine", "")
 
 
-def measure_experts(folder: Path, *, seconds: int = 120, videos: int = 2, rounds: int = 3) -> dict[str, Any]:
+def measure_experts(folder: Path, *, seconds: int = 60, videos: int = 2, rounds: int = 3) -> dict[str, Any]:
     """Video seconds per second of all experts together, by themselves and in an index run, and processor time of each.
 
     Shares are of processor time, each expert alone in one thread on pieces that were decoded before.

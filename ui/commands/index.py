@@ -126,6 +126,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         )
     if count("embedded"):
         lines.append(f"Embedded again from what was kept, without decoding: {plural(count('embedded'), 'file')}.")
+    if count("heard"):
+        lines.append(f"Decoded again for experts that had not been asked: {plural(count('heard'), 'file')}.")
     if count("described"):
         lines.append(f"Their words read without decoding: {plural(count('described'), 'file')}.")
     if any(map(count, ("sidecars", "sidecars_refused", "sidecars_gone"))):
@@ -134,7 +136,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
             "Sidecars: " + ", ".join(f"{count(key):,} {word}" for key, word in told.items() if count(key)) + "."
         )
     if count("sounds"):
-        lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
+        lines.append("Sounds are found by what is said in them, where the speech expert could hear it.")
     if count("failed"):
         lines.append(f"Failed: {plural(count('failed'), 'file')}; see why with `vidi status --failed`.")
     if count("still_failed"):
