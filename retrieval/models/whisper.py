@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -271,6 +271,7 @@ def _hann() -> NDArray[np.float32]:
     return np.hanning(_WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
 
 
+@cache
 def _mel_filters() -> Float32Array:
     """``[80, 201]``: triangles, even on Slaney's mel scale, each of one area."""
     highest = 45.245640471924965  # 8 kHz in mel
