@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
+from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "pictures": lambda folder: measure_pictures(folder / "large"),
     "encoders": lambda folder: measure_encoders(folder / "large"),
     "video": lambda folder: measure_video(folder / "video"),
+    "experts": lambda folder: measure_experts(folder / "experts"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
     "open_clip": measure_open_clip,

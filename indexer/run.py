@@ -102,6 +102,7 @@ class Session:
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
+            ModelError: the Whisper model that the settings name can't be had.
         """
         self.library = library_path(library)
         self.territory = Territory()
@@ -110,7 +111,7 @@ class Session:
         self._space, self._windows = spaces_of(chosen)
         self._expert = expert_of(self._space)
         settings = settings or Settings()
-        self._time_experts = _asked(time_experts(), settings.index.experts)
+        self._time_experts = _asked(time_experts(whisper_model=settings.index.whisper_model), settings.index.experts)
         self._settings = replace(settings, sampling=replace(settings.sampling, form=self._expert.form))
         self._progress = progress
         self._notice = notice

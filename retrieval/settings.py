@@ -62,6 +62,8 @@ class IndexSettings:
     """A batch is committed at least this often."""
     experts: tuple[str, ...] | None = None
     """Names of the experts over time that are asked of videos and sounds; None: all that can load here."""
+    whisper_model: str | None = None
+    """What transcribes: a folder or a name that faster-whisper knows; None: the packaged tiny.en, for English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from retrieval.errors import BadMediaError
 from retrieval.media.files import open_media
@@ -70,11 +71,11 @@ def test_a_pair_of_neighbours_is_found_each_second(make: MediaMaker, decode: Dec
 
     assert [int(pair.time_seconds) for pair in found] == [0, 1, 2, 3, 4, 5]
     assert all(0.06 <= pair.gap_seconds <= 0.5 for pair in found)
-    assert {pair.before.shape for pair in found} == {(120, 160)}
-    shown = [make.scene(3, drift=pair.time_seconds * 4).mean(axis=2) for pair in found]
-    for pair, scene in zip(found, shown, strict=True):
-        side = np.asarray(pair.before[:: pair.before.shape[0] // 30], np.float64)
-        assert np.abs(side.mean() - scene.mean()) < 8
+    assert {pair.before.shape for pair in found} == {(96, 160)}
+    for pair in found:
+        for pixels, time in ((pair.before, pair.time_seconds), (pair.after, pair.time_seconds + pair.gap_seconds)):
+            expected = np.asarray(Image.fromarray(make.scene(3, drift=time * 4)).convert("L"), np.float64)
+            assert np.abs(pixels - expected).mean() < 10
 
 
 def test_pairs_change_no_frame(make: MediaMaker, decode: Decode) -> None:
@@ -92,11 +93,15 @@ def test_pairs_change_no_frame(make: MediaMaker, decode: Decode) -> None:
 def test_no_pair_lies_across_a_cut(make: MediaMaker, decode: Decode) -> None:
     path = make.video("film.mp4", make.shots(0.96, 1.0, 1.0, 1.0))
 
-    for pair in pairs(decode(path)[0]):
-        assert (
-            int(round((pair.time_seconds - 0.96) * 25)) // 25
-            == int(round((pair.time_seconds + pair.gap_seconds - 0.96) * 25)) // 25
-        )
+    found = pairs(decode(path)[0])
+
+    assert len(found) >= 3
+    for pair in found:
+        shots = [
+            round((time - 0.96) * make.rate) // make.rate
+            for time in (pair.time_seconds, pair.time_seconds + pair.gap_seconds)
+        ]
+        assert shots[0] == shots[1]
 
 
 def test_a_rotated_video_gives_upright_pairs_and_screens(make: MediaMaker, decode: Decode) -> None:
@@ -104,7 +109,7 @@ def test_a_rotated_video_gives_upright_pairs_and_screens(make: MediaMaker, decod
 
     found = decode(path)[0]
 
-    assert pairs(found)[0].before.shape == (160, 120)
+    assert pairs(found)[0].before.shape == (160, 96)
     height, width = screens(found)[0].pixels.shape[:2]
     assert height > width
 
@@ -121,7 +126,7 @@ def test_a_screen_a_shot_unless_nothing_changed(make: MediaMaker, decode: Decode
 def test_a_letter_more_is_another_screen(make: MediaMaker, decode: Decode) -> None:
     plain = make.scene(1)
     written = plain.copy()
-    written[100:112, 30:60] = 255
+    written[60:72, 30:60] = 255
 
     path = make.video("film.mp4", [plain] * 150 + [written] * 150)
 
@@ -207,12 +212,9 @@ def test_sound_that_starts_late_keeps_its_time(make: MediaMaker, decode: Decode)
         for number in range(100):
             container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "rgb24")))
             if number >= 50:
-                tone = np.full((1, 640), 5000, np.int16)
-                frame = (
-                    av.AudioFrame.from_ndarray(tone, "s16", "mono" if audio.layout.name == "mono" else "stereo")
-                    if audio.layout.name == "mono"
-                    else av.AudioFrame.from_ndarray(np.repeat(tone, 2, axis=1), "s16", "stereo")
-                )
+                channels = len(audio.layout.channels)
+                tone = np.full((1, 640 * channels), 5000, np.int16)
+                frame = av.AudioFrame.from_ndarray(tone, "s16", audio.layout.name)
                 frame.sample_rate, frame.pts = 16000, number * 640
                 container.mux(audio.encode(frame))
         container.mux(video.encode())
