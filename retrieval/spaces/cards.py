@@ -12,9 +12,9 @@ from retrieval.models.clip.facts import ClipFacts, kept_facts
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
 from retrieval.models.mmt_folder import WEIGHTS_FILE, read_mmt_folder
 from retrieval.models.packaged import PackagedFile
-from retrieval.spaces.mmt import FAMILY, MMT_STARTER, MmtSpace
 from retrieval.models.rapid_ocr import OCR_WEIGHTS
 from retrieval.models.whisper import SILERO_WEIGHTS, STATE_WIDTH, WHISPER_WEIGHTS
+from retrieval.spaces.mmt import FAMILY, MMT_STARTER, MmtSpace
 from retrieval.spaces.starter import STARTER_WEIGHTS, StarterSpace
 
 __all__ = ["ModelCard", "model_cards"]
