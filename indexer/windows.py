@@ -82,5 +82,4 @@ def _windowed(job: Job, space: MmtSpace, windows: Windows, asset_id: int) -> Win
     asset = windows.read(asset_id, lost)
     for reason in lost:
         job.notice(f"{reason}; the windows of this video go without it")
-    spans = space.cut(asset.tracks, asset.duration_seconds)
-    return WindowedAsset(asset_id, spans, space.embed_windows(asset.tracks, spans))
+    return WindowedAsset(asset_id, *space.embed_video(asset.tracks, asset.duration_seconds))
