@@ -21,7 +21,7 @@ from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import Query
-from retrieval.search.results import Reason, SearchResult
+from retrieval.search.results import SearchResult
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -87,12 +87,13 @@ class Searcher:
         meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
         allowed = self._allowed(opened, query)
         words = self._words.find(query)
-        count = max(query.offset + query.top + LOOKED_PAST, JOINED_MOST if words else JUDGED)
+        most = JOINED_MOST if words or self._words.may_lift(query) else JUDGED
+        count = max(query.offset + query.top + LOOKED_PAST, most)
         found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
 
         judge = self._judge(opened, query, meaning, allowed)
-        frames = self._shown(found.assets, query)
-        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(frames, judge, judge.fits_from))
+        frames = self._shown(self._words.lifted(query, found), query)
+        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(frames.assets, judge, judge.fits_from))
         page = self._page(opened, query, frames, words, judge) if fits or query.anyway else []
         there = list(_there(page))
         return SearchResult(
@@ -133,10 +134,10 @@ class Searcher:
         wanted = self._bitmaps.of(opened.row, query.wanted)
         return wanted if known is None else wanted & known
 
-    def _shown(self, assets: list[LiveAsset], query: Query) -> list[LiveAsset]:
+    def _shown(self, frames: Ranking, query: Query) -> Ranking:
         """Without what a person marked as not meant."""
         refused = self._examples.ids(query.unlike)
-        return [asset for asset in assets if asset.id not in refused] if refused else assets
+        return replace(frames, assets=[asset for asset in frames.assets if asset.id not in refused])
 
     def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
         assert query.as_of is not None
@@ -158,7 +159,7 @@ class Searcher:
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _page(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], words: Sequence[Ranking], judge: Judge
+        self, opened: OpenSpace, query: Query, frames: Ranking, words: Sequence[Ranking], judge: Judge
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
         fits_from = judge.fits_from
@@ -169,18 +170,16 @@ class Searcher:
                 nearest = fuse(self._words.nearest(query, fits_from), fits_from)
                 ranked += [each for each in nearest if each.asset.id not in known]
         elif words:
-            ranked = fuse([_by_frames(found, judge), *words], fits_from)
+            ranked = fuse([_judged(frames, judge), *words], fits_from)
         else:
-            return self._page_of_frames(opened, query, found, judge)
+            return self._page_of_frames(opened, query, frames, judge)
         shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
         return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
 
-    def _page_of_frames(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], judge: Judge
-    ) -> list[Ranked]:
+    def _page_of_frames(self, opened: OpenSpace, query: Query, frames: Ranking, judge: Judge) -> list[Ranked]:
         """Only the page is judged, which costs more than ranking it."""
-        order = found if query.anyway else _fitting_first(found, judge, judge.fits_from)
-        unjudged = [Ranked(asset, 0.0, (Reason("frames", 1.0),)) for asset in order]
+        order = frames.assets if query.anyway else _fitting_first(frames.assets, judge, judge.fits_from)
+        unjudged = fuse([replace(frames, assets=order)], judge.fits_from)
         page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
         likely = _chances_of([each.asset for each in page], judge)
         judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
@@ -193,9 +192,9 @@ class Searcher:
         return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
 
 
-def _by_frames(found: Sequence[LiveAsset], judge: Judge) -> Ranking:
-    likely = _chances_of(found, judge)
-    return Ranking("frames", [asset for asset in found if asset.id in likely], likely)
+def _judged(frames: Ranking, judge: Judge) -> Ranking:
+    likely = _chances_of(frames.assets, judge)
+    return replace(frames, assets=[asset for asset in frames.assets if asset.id in likely], chances=likely)
 
 
 def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
