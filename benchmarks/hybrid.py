@@ -93,7 +93,7 @@ def _held(text: str, tags: Sequence[str]) -> set[str]:
 
 def _tag(library: Path, folder: Path, tags: dict[str, tuple[str, ...]]) -> None:
     with Catalog(library) as catalog, catalog.engine.begin() as connection:
-        assets = {path: asset for path, asset in connection.execute(select(File.path, File.asset_id))}
+        assets = dict(connection.execute(select(File.path, File.asset_id)).all())
         words = {assets[bytes(folder.absolute() / path)]: Words(keywords=said) for path, said in tags.items()}
         write_descriptions(connection, words)
 

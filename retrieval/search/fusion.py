@@ -76,7 +76,8 @@ def fuse(rankings: Sequence[Ranking], fits_from: float) -> list[Ranked]:
 def _parts(ranking: Ranking, asset_id: int) -> list[tuple[str, float]]:
     """Whose an asset's place in the ranking is: by source, in parts of 1."""
     owed = [(source, parts[asset_id]) for source, parts in ranking.owed.items() if asset_id in parts]
-    return [(ranking.source, 1 - sum(part for _, part in owed)), *owed]
+    own = 1 - sum(part for _, part in owed)
+    return [(ranking.source, own), *owed] if own > 0 else owed
 
 
 def _rest(rankings: Sequence[Ranking], chances: Mapping[int, float], joined: Collection[int]) -> list[Ranked]:
