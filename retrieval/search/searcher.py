@@ -10,7 +10,7 @@ from pathlib import Path
 
 from retrieval.models.sentence_encoder import shared_encoder
 from retrieval.search.browsing import newest
-from retrieval.search.candidates import find_candidates
+from retrieval.search.candidates import Candidates, find_candidates
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
 from retrieval.search.examples import ExampleVectors
 from retrieval.search.folding import LOOKED_PAST, alike_from, fold
@@ -21,8 +21,8 @@ from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
-from retrieval.search.results import Reason, SearchResult
-from retrieval.search.sight import FRAMES, SightJudge, WindowHits, explained, sight_of
+from retrieval.search.results import SearchResult
+from retrieval.search.sight import SightJudge, WindowHits, explained, sight_of
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -87,14 +87,17 @@ class Searcher:
         if not query.has_meaning:
             return self._browsed(opened, query)
         words = self._words.find(query)
-        count = max(query.offset + query.top + LOOKED_PAST, JOINED_MOST if words or over else JUDGED)
+        most = JOINED_MOST if words or over or self._words.may_lift(query) else JUDGED
+        count = max(query.offset + query.top + LOOKED_PAST, most)
         found, by_frames = self._found(opened, query, count)
-        windows = None if over is None else WindowHits(over, *self._found(over, query, count))
+        found = self._shown(found, query)
+        windows = None if over is None else self._windows(over, query, count)
         judge = SightJudge(by_frames, windows)
-        sight = sight_of(self._shown(found, query), windows, judge)
+        deciding = [*found.assets[:JUDGED], *(windows.assets[:JUDGED] if windows else ())]
+        sight = sight_of(self._words.lifted(query, found), windows, judge)
 
-        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(sight.assets, judge, judge.fits_from))
-        page = self._page(opened, query, sight.assets, words, judge) if fits or query.anyway else []
+        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
+        page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
         there = list(explained(list(_there(page)), sight, windows, query.text, self._lookup))
         return SearchResult(
             query=query.text,
@@ -116,12 +119,12 @@ class Searcher:
             return self._spaces.open(opened.space.pictures.name), opened if joins else None
         return opened, self._spaces.windows_over(opened.space.name) if joins else None
 
-    def _found(self, opened: OpenSpace, query: Query, count: int) -> tuple[list[LiveAsset], Judge]:
+    def _found(self, opened: OpenSpace, query: Query, count: int) -> tuple[Candidates, Judge]:
         """The ``count`` best of a space, and who judges them."""
         meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
         allowed = self._allowed(opened, query)
         found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
-        return found.assets, self._judge(opened, query, meaning, allowed)
+        return found, self._judge(opened, query, meaning, allowed)
 
     def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
         """All that the filter lets through: nothing is compared."""
@@ -141,6 +144,10 @@ class Searcher:
         vector_id = max(each.index.stamp.highest_vector_id for each in (opened, over) if each is not None)
         return Snapshot(vector_id, self._lookup.newest_asset(), len(opened.index))
 
+    def _windows(self, over: OpenSpace, query: Query, count: int) -> WindowHits:
+        found, judge = self._found(over, query, count)
+        return WindowHits(over, found.assets, judge)
+
     def _allowed(self, opened: OpenSpace, query: Query) -> Selection | None:
         """The vectors that may be found; None where all of the index may."""
         assert query.as_of is not None
@@ -152,10 +159,11 @@ class Searcher:
         wanted = self._bitmaps.of(opened.row, query.wanted)
         return wanted if known is None else wanted & known
 
-    def _shown(self, assets: list[LiveAsset], query: Query) -> list[LiveAsset]:
+    def _shown(self, found: Candidates, query: Query) -> Candidates:
         """Without what a person marked as not meant."""
         refused = self._examples.ids(query.unlike)
-        return [asset for asset in assets if asset.id not in refused] if refused else assets
+        kept = [place for place, asset in enumerate(found.assets) if asset.id not in refused]
+        return replace(found, assets=[found.assets[place] for place in kept], scores=found.scores[kept])
 
     def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
         assert query.as_of is not None
@@ -178,7 +186,13 @@ class Searcher:
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _page(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], words: Sequence[Ranking], judge: AssetJudge
+        self,
+        opened: OpenSpace,
+        query: Query,
+        seen: Ranking,
+        deciding: Sequence[LiveAsset],
+        words: Sequence[Ranking],
+        judge: AssetJudge,
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
         fits_from = judge.fits_from
@@ -189,18 +203,18 @@ class Searcher:
                 nearest = fuse(self._words.nearest(query, fits_from), fits_from)
                 ranked += [each for each in nearest if each.asset.id not in known]
         elif words:
-            ranked = fuse([_by_frames(found, judge), *words], fits_from)
+            ranked = fuse([_judged(seen, judge), *words], fits_from)
         else:
-            return self._page_of_frames(opened, query, found, judge)
+            return self._page_of_sight(opened, query, seen, deciding, judge)
         shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
         return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
 
-    def _page_of_frames(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], judge: AssetJudge
+    def _page_of_sight(
+        self, opened: OpenSpace, query: Query, seen: Ranking, deciding: Sequence[LiveAsset], judge: AssetJudge
     ) -> list[Ranked]:
         """Only the page is judged, which costs more than ranking it."""
-        order = found if query.anyway else _fitting_first(found, judge, judge.fits_from)
-        unjudged = [Ranked(asset, 0.0, (Reason(FRAMES, 1.0),)) for asset in order]
+        order = seen.assets if query.anyway else _fitting_first(seen.assets, deciding, judge)
+        unjudged = fuse([replace(seen, assets=order)], judge.fits_from)
         page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
         likely = _chances_of([each.asset for each in page], judge)
         judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
@@ -213,9 +227,9 @@ class Searcher:
         return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
 
 
-def _by_frames(found: Sequence[LiveAsset], judge: AssetJudge) -> Ranking:
-    likely = _chances_of(found, judge)
-    return Ranking(FRAMES, [asset for asset in found if asset.id in likely], likely)
+def _judged(frames: Ranking, judge: AssetJudge) -> Ranking:
+    likely = _chances_of(frames.assets, judge)
+    return replace(frames, assets=[asset for asset in frames.assets if asset.id in likely], chances=likely)
 
 
 def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
@@ -234,17 +248,18 @@ def _chances_of(assets: Sequence[LiveAsset], judge: AssetJudge) -> dict[int, flo
     return {asset_id: judged.chance for asset_id, judged in judge.of(assets).items()}
 
 
-def _any_fits(found: Sequence[LiveAsset], judge: AssetJudge, fits_from: float) -> bool:
+def _any_fits(deciding: Sequence[LiveAsset], judge: AssetJudge) -> bool:
     """Whether one of the nearest does: those further down are likelier to seem so by chance."""
-    return max(_chances_of(found[:JUDGED], judge).values(), default=0.0) >= fits_from
+    return max(_chances_of(deciding, judge).values(), default=0.0) >= judge.fits_from
 
 
-def _fitting_first(found: Sequence[LiveAsset], judge: AssetJudge, fits_from: float) -> list[LiveAsset]:
-    """``found``, where of the nearest, which decide whether anything fits, those come first that do: so a page of one
-    hit is not empty because the very nearest is none, and pages of any size follow one another."""
-    likely = _chances_of(found[:JUDGED], judge)
-    nearest = sorted(found[:JUDGED], key=lambda asset: likely.get(asset.id, 0.0) < fits_from)  # stable
-    return [*nearest, *found[JUDGED:]]
+def _fitting_first(order: Sequence[LiveAsset], deciding: Sequence[LiveAsset], judge: AssetJudge) -> list[LiveAsset]:
+    """``order``, where of its first and of those ``deciding`` whether anything fits those come first that do: so a page
+    of one hit is not empty because the very first is none, and pages of any size follow one another."""
+    looked_at = {asset.id: asset for asset in (*order[:JUDGED], *deciding)}
+    likely = _chances_of(list(looked_at.values()), judge)
+    fitting = {asset_id for asset_id, chance in likely.items() if chance >= judge.fits_from}
+    return sorted(order, key=lambda asset: asset.id not in fitting)  # stable
 
 
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:

@@ -18,14 +18,13 @@ from retrieval.search.fusion import Ranked, Ranking, fuse
 from retrieval.search.judging import AssetJudge, Judge, Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.results import Reason
+from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.types import Float32Array, MediaKind
 
-__all__ = ["FRAMES", "Sight", "SightJudge", "WindowHits", "explained", "sight_of"]
+__all__ = ["Sight", "SightJudge", "WindowHits", "explained", "sight_of"]
 
-FRAMES: Final = "frames"
-"""The source of evidence under which frames, and what joins them here, stand in a ranking."""
 _WINDOWS: Final = "windows"
 WINDOWS_WEIGHT: Final = 2.0
 """How much a place in the ranking by windows counts beside one in the ranking by frames."""
@@ -85,25 +84,26 @@ def _joined(frames: Judged | None, windows: Judged, scale: float) -> Judged:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that is found by sight and hearing, best first; ``shares`` says of videos and sounds how much frames and
-    windows have brought them to their places, by id."""
+    """All that is found by sight and hearing; ``shares`` says of videos and sounds how much frames and windows have
+    brought them to their places, by id."""
 
-    assets: list[LiveAsset]
+    ranking: Ranking
     shares: Mapping[int, Mapping[str, float]]
 
 
-def sight_of(frames: Sequence[LiveAsset], windows: WindowHits | None, judge: AssetJudge) -> Sight:
-    """``frames`` are assets by their best frames, best first."""
+def sight_of(frames: Ranking, windows: WindowHits | None, judge: AssetJudge) -> Sight:
+    """``frames`` ranks assets by their best frames."""
     if windows is None or not windows.assets:
-        return Sight(list(frames), {})
-    pictures = [each for each in frames if each.kind is MediaKind.PICTURE]
-    timed = [each for each in frames if each.kind is not MediaKind.PICTURE]
+        return Sight(frames, {})
+    pictures = [each for each in frames.assets if each.kind is MediaKind.PICTURE]
+    timed = [each for each in frames.assets if each.kind is not MediaKind.PICTURE]
     joined = fuse(
         [Ranking(FRAMES, timed, {}), Ranking(_WINDOWS, windows.assets, {}, weight=WINDOWS_WEIGHT)], judge.fits_from
     )
     shares = {each.asset.id: {reason.source: reason.share for reason in each.why} for each in joined}
     videos = [each.asset for each in joined]
-    return Sight(list(_by_chance(pictures, videos, judge)) if pictures else videos, shares)
+    order = list(_by_chance(pictures, videos, judge)) if pictures else videos
+    return Sight(replace(frames, assets=order), shares)
 
 
 def _by_chance(pictures: Sequence[LiveAsset], videos: Sequence[LiveAsset], judge: AssetJudge) -> Iterator[LiveAsset]:

@@ -8,11 +8,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from retrieval.search.fusion import Ranked
+from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.results import Reason
-from retrieval.search.sight import FRAMES, Sight, SightJudge, WindowHits, explained, sight_of
+from retrieval.search.sight import Sight, SightJudge, WindowHits, explained, sight_of
+from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace, TermShare
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, MediaKind
@@ -48,17 +49,25 @@ def windows(assets: Sequence[LiveAsset], judge: Knows | None = None, opened: Any
     return WindowHits(cast(OpenSpace, opened), assets, cast(Any, judge or Knows({})))
 
 
+def frames_of(*assets: LiveAsset) -> Ranking:
+    return Ranking(FRAMES, assets, {})
+
+
 def ids(sight: Sight) -> list[int]:
-    return [asset.id for asset in sight.assets]
+    return [asset.id for asset in sight.ranking.assets]
 
 
 def test_without_windows_the_frames_keep_their_order() -> None:
     frames = [PICTURE, FILM, OTHER_PICTURE]
-    assert ids(sight_of(frames, None, Knows({}))) == ids(sight_of(frames, windows([]), Knows({}))) == [1, 3, 2]
+    assert (
+        ids(sight_of(frames_of(*frames), None, Knows({})))
+        == ids(sight_of(frames_of(*frames), windows([]), Knows({})))
+        == [1, 3, 2]
+    )
 
 
 def test_videos_join_by_rank_and_windows_count_twice() -> None:
-    sight = sight_of([FILM, OTHER_FILM], windows([OTHER_FILM, SOUND, FILM]), Knows({}))
+    sight = sight_of(frames_of(FILM, OTHER_FILM), windows([OTHER_FILM, SOUND, FILM]), Knows({}))
     assert ids(sight) == [4, 3, 5]  # 1/62 + 2/61, 1/61 + 2/63, 2/62
     assert sight.shares[5] == {"windows": 1.0}
     assert sight.shares[3][FRAMES] == pytest.approx((1 / 61) / (1 / 61 + 2 / 63))
@@ -66,7 +75,7 @@ def test_videos_join_by_rank_and_windows_count_twice() -> None:
 
 def test_pictures_and_videos_stand_by_chance_each_in_its_own_order() -> None:
     judge = Knows({1: chance(0.6), 2: chance(0.9), 3: chance(0.7), 4: chance(0.95), 5: chance(0.1)})
-    sight = sight_of([PICTURE, FILM, OTHER_PICTURE, OTHER_FILM], windows([FILM, SOUND]), judge)
+    sight = sight_of(frames_of(PICTURE, FILM, OTHER_PICTURE, OTHER_FILM), windows([FILM, SOUND]), judge)
     # Of videos 3 comes first, then 4 (by its frames) and 5; of pictures 1, then 2: the likelier head goes first.
     assert ids(sight) == [3, 1, 2, 5, 4]
 
@@ -127,7 +136,7 @@ class KnowsSegments:
 def test_shares_are_told_by_expert_and_quotes_stay() -> None:
     opened = OpenSpace(ExplainsSpace(), cast(Any, None), cast(Any, None))
     hits = windows([FILM], opened=opened)
-    sight = Sight([FILM, PICTURE], {3: {FRAMES: 0.2, "windows": 0.8}})
+    sight = Sight(frames_of(FILM, PICTURE), {3: {FRAMES: 0.2, "windows": 0.8}})
     page = [
         Ranked(FILM, 0.9, (Reason(FRAMES, 0.5), Reason("audio", 0.5, quote="ding"))),
         Ranked(PICTURE, 0.8, (Reason(FRAMES, 1.0),)),
