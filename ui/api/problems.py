@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from retrieval.client.answers import Problem
 from retrieval.errors import (
+    AccessError,
     LibraryBusyError,
     LibraryError,
     MediaError,
@@ -34,6 +35,7 @@ PROBLEMS: dict[int | str, dict[str, object]] = {
 }
 """For the OpenAPI of every route."""
 _STATUSES: tuple[tuple[type[VidiError], int], ...] = (
+    (AccessError, 403),
     (LibraryBusyError, 409),
     (LibraryError, 409),
     (UnknownSpaceError, 400),
