@@ -16,6 +16,7 @@ from retrieval.errors import (
     LibraryBusyError,
     LibraryError,
     MediaError,
+    NotFoundError,
     QueryError,
     TransientMediaError,
     UnknownSpaceError,
@@ -23,7 +24,7 @@ from retrieval.errors import (
     VidiError,
 )
 
-__all__ = ["PROBLEM_TYPE", "PROBLEMS", "add_problem_handlers", "problem"]
+__all__ = ["PROBLEMS", "PROBLEM_TYPE", "add_problem_handlers", "problem"]
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -36,6 +37,7 @@ PROBLEMS: dict[int | str, dict[str, object]] = {
 """For the OpenAPI of every route."""
 _STATUSES: tuple[tuple[type[VidiError], int], ...] = (
     (AccessError, 403),
+    (NotFoundError, 404),
     (LibraryBusyError, 409),
     (LibraryError, 409),
     (UnknownSpaceError, 400),
