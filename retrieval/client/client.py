@@ -206,6 +206,8 @@ class Client:
             response = self._http.request(method, path, **how)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        except httpx.InvalidURL as error:
+            raise RemoteError(f"that can't be asked ({error}); shorten the query") from error
         self._check(response)
         return response
 
