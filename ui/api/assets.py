@@ -36,6 +36,7 @@ _SEGMENTS_MOST = 10_000
 _LABELS_MOST = 100
 _GONE = "this file is not where it was when it was indexed; index its folder again"
 
+
 class ThumbnailSize(IntEnum):
     """Pixels of the longer side."""
 
