@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,10 +11,13 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
+from PIL import UnidentifiedImageError
 
+from retrieval.errors import QueryError
 from retrieval.library import Library
 from retrieval.media.worker import MediaWorkers
 from retrieval.store.catalog import Catalog
+from retrieval.types import Float32Array
 from tests.ui.page.colours import ColourSpace, embed_pictures
 from tests.ui.page.conftest import Collection, collection, empty_library, own_collection
 from ui.api.app import build_api
@@ -38,6 +41,14 @@ print(json.dumps({"event": "report", "data": {"interrupted": True}}), flush=True
 """An index run that waits to be stopped."""
 
 
+def embed_or_refuse(space: object, paths: Sequence[Path]) -> Float32Array:
+    """What is no picture is refused in the words of a person, as by the worker that decodes it in earnest."""
+    try:
+        return embed_pictures(space, paths)
+    except UnidentifiedImageError as error:
+        raise QueryError(f"the picture {paths[0]} can't be searched with: the content is not a picture") from error
+
+
 @pytest.fixture(scope="session")
 def workers() -> Iterator[MediaWorkers]:
     with MediaWorkers(processes=1) as workers:
@@ -48,7 +59,7 @@ def workers() -> Iterator[MediaWorkers]:
 def services_of(found: Collection, kept: Path, workers: MediaWorkers) -> Iterator[Services]:
     with (
         Catalog(found.library) as catalog,
-        Library(found.library, spaces=lambda name: ColourSpace(), embed_pictures=embed_pictures) as library,
+        Library(found.library, spaces=lambda name: ColourSpace(), embed_pictures=embed_or_refuse) as library,
         IndexJobs(catalog, AllowedRoots([found.media]), command=(sys.executable, "-c", IDLE)) as jobs,
     ):
         yield Services(

@@ -70,6 +70,11 @@ def test_several_pictures_and_words(ask: Ask, collection: Collection) -> None:
     assert "image: List should have at most 4 items" in detail_of(many, 422)
 
 
+def test_what_is_no_picture_is_named_by_its_place_and_not_by_a_path(ask: Ask) -> None:
+    said = detail_of(ask("/search", "POST", files={"image": b"nonsense"}), 400)
+    assert said == "the picture picture-0 can't be searched with: the content is not a picture"
+
+
 def test_a_picture_that_is_too_large(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_PICTURE_BYTES_MOST", 10)
     response = ask("/search", "POST", files={"image": b"x" * 11})

@@ -97,7 +97,7 @@ def test_attempts_are_limited_by_user_from_many_addresses(passwords: Passwords) 
 def test_signing_out_ends_the_session(passwords: Passwords) -> None:
     access = Access(passwords)
     secret = access.sessions.begin()
-    response = asking(access)("/logout", cookies={"vidi_session": secret})
+    response = asking(access)("/logout", headers={"Cookie": f"vidi_session={secret}"})
     assert (response.status_code, response.headers["location"]) == (303, "/login")
     assert "Max-Age=0" in response.headers["set-cookie"]
     assert not access.sessions.is_open(secret)
