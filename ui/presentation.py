@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.paths import display_of
-from retrieval.search.results import Hit, SearchResult
+from retrieval.search.results import Hit, Reason, SearchResult
 from retrieval.types import MediaKind
 from ui.wording import plural, span
 
-__all__ = ["MomentRow", "Row", "chance", "headline", "readable", "result_lines", "rows_of"]
+__all__ = ["MomentRow", "Row", "TagRow", "chance", "headline", "readable", "result_lines", "rows_of"]
+
+_FILTER = "filter"
+_ALL = 0.995
+_SOURCES = {
+    "frames": "what is seen",
+    "space": "what is seen and heard",
+    "caption": "what people wrote",
+    "speech": "what is said",
+    "ocr": "what is written in the picture",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,14 @@ class MomentRow:
     chance: str
     start_seconds: float
     end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag, and how sure it is."""
+
+    label: str
+    chance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,11 @@ class Row:
     """Names of files that belong to it."""
     quote: str | None = None
     """What people wrote that it was found by."""
+    tags: tuple[TagRow, ...] = ()
+    why: tuple[str, ...] = ()
+    """What brought it here, the greatest share first; nothing where it only meets a filter."""
+    is_compared: bool = True
+    """Whether its chance says something: what merely meets a filter was compared with nothing."""
 
     @property
     def moment(self) -> MomentRow | None:
@@ -86,7 +109,16 @@ def _row(hit: Hit) -> Row:
         copies=tuple(readable(copy) for copy in hit.copies),
         parts=tuple(readable(part.name) for part in hit.parts),
         quote=next((reason.quote for reason in hit.why if reason.quote), None),
+        tags=tuple(TagRow(tag.label, chance(tag.score)) for tag in hit.tags),
+        why=tuple(_told(reason) for reason in hit.why if reason.source != _FILTER),
+        is_compared=all(reason.source != _FILTER for reason in hit.why),
     )
+
+
+def _told(reason: Reason) -> str:
+    source = _SOURCES.get(reason.source, reason.source)
+    share = "" if reason.share > _ALL else f", {chance(reason.share)} of it"
+    return f"{source}{share}" + (f": “{readable(reason.quote)}”" if reason.quote else "")
 
 
 def chance(score: float) -> str:
@@ -104,7 +136,7 @@ def headline(result: SearchResult, count: int) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
     if result.fits and not count:
         return "No more results."
-    if result.fits and any(reason.source == "filter" for reason in result.hits[0].why):
+    if result.fits and any(reason.source == _FILTER for reason in result.hits[0].why):
         return f"{plural(count, 'result')}, the newest first."
     if result.fits:
         return f"{plural(count, 'result')}, best first, with the chance that each fits."

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 
 from ui.page.answers import Answers
 from ui.page.blocks import build_blocks, theme
+from ui.page.counts import Counts
 from ui.page.guard import Guard
+from ui.page.item_routes import ItemRoutes
 from ui.page.media import MediaRoutes
 
 __all__ = ["build_app"]
@@ -21,18 +23,19 @@ _FOLDER = Path(__file__).parent
 _HEAD = """
 <meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="/page/page.css">
-<script src="/page/page.js" defer></script>
+<script type="module" src="/page/page.js"></script>
 """
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _UPLOAD_MOST = "64mb"
 
 
-def build_app(answers: Answers, media: MediaRoutes, *, port: int) -> ASGIApp:
+def build_app(answers: Answers, media: MediaRoutes, items: ItemRoutes, counts: Counts, *, port: int) -> ASGIApp:
     """The application that answers at ``port`` of loopback."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.router.routes.extend([*media.routes(), *_page_files()])
+    app.router.routes.extend([*media.routes(), *items.routes(), *_page_files()])
     gr.mount_gradio_app(
         app,
-        build_blocks(answers),
+        build_blocks(answers, counts.footer),
         "/",
         server_name="127.0.0.1",
         server_port=port,
@@ -52,10 +55,12 @@ def build_app(answers: Answers, media: MediaRoutes, *, port: int) -> ASGIApp:
 
 
 def _page_files() -> list[Route]:
-    def serve(name: str, media_type: str) -> Route:
+    """The style sheet and the scripts of this folder, by their names alone."""
+
+    def serve(path: Path) -> Route:
         async def respond(_request: object) -> FileResponse:
-            return FileResponse(_FOLDER / name, media_type=media_type, headers={"Cache-Control": "no-cache"})
+            return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
 
-        return Route(f"/page/{name}", respond)
+        return Route(f"/page/{path.name}", respond)
 
-    return [serve("page.css", "text/css"), serve("page.js", "text/javascript")]
+    return [serve(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _TYPES]

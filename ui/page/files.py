@@ -77,6 +77,12 @@ class CatalogFiles:
         with self._engine.connect() as connection:
             return {named[row.path]: row.asset_id for row in connection.execute(wanted)}
 
+    def path_of(self, asset_id: int) -> bytes | None:
+        """The first of the asset's present files; None if there is none."""
+        wanted = select(File.path).where(File.asset_id == asset_id, File.present).order_by(File.id).limit(1)
+        with self._engine.connect() as connection:
+            return connection.scalar(wanted)
+
     def open(self, asset_id: int) -> OpenFile | None:
         """The first of the asset's present files that is still the one that was indexed; None if there is none."""
         columns = (File.path, File.size_bytes, File.modified_ns, Asset.kind, Asset.content_hash)

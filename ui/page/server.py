@@ -18,7 +18,10 @@ from retrieval.errors import UsageError, VidiError
 if TYPE_CHECKING:
     from retrieval.library import Library
     from retrieval.store.catalog import Catalog
+    from ui.page.answers import Answers
+    from ui.page.item_routes import ItemRoutes
     from ui.page.media import MediaRoutes
+    from ui.page.thumbnails import ThumbnailStore
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "address_of", "bind", "loopback_address", "serve"]
 
@@ -115,29 +118,48 @@ def serve(
         from retrieval.store.catalog import Catalog
         from ui.page.answers import Answers
         from ui.page.app import build_app
+        from ui.page.counts import Counts
 
         catalog = stack.enter_context(Catalog(folder, create=True))
         library = stack.enter_context((open_library or Library)(folder, notice=notice))
         kept = folder if os.access(folder, os.W_OK) else temporary
-        media = _media_routes(stack, catalog, kept / "thumbnails")
-        app = build_app(Answers(library, catalog), media, port=bound.getsockname()[1])
+        answers = Answers(library, catalog)
+        thumbnails = _thumbnails(stack, kept / "thumbnails")
+        media, items = _media_routes(catalog, thumbnails), _item_routes(library, catalog, answers, thumbnails)
+        app = build_app(answers, media, items, Counts(library, catalog), port=bound.getsockname()[1])
         threading.Thread(target=_warm_up, args=(library,), name="warm-up", daemon=True).start()
         ready(address_of(bound))
         uvicorn.Server(uvicorn.Config(app, **_UVICORN)).run(sockets=[bound])
 
 
-def _media_routes(stack: ExitStack, catalog: Catalog, thumbnails: Path) -> MediaRoutes:
-    """The routes, with workers that end when ``stack`` does."""
+def _thumbnails(stack: ExitStack, folder: Path) -> ThumbnailStore:
+    """With workers that end when ``stack`` does."""
     from retrieval.media.worker import MediaWorkers
-    from ui.page.files import CatalogFiles
-    from ui.page.media import MediaRoutes
     from ui.page.renditions import make_renditions_with
     from ui.page.thumbnails import ThumbnailStore
 
-    processes = min(_THUMBNAIL_WORKERS_MOST, os.cpu_count() or 1)
-    workers = stack.enter_context(MediaWorkers(processes=processes))
-    store = ThumbnailStore(thumbnails, make_renditions_with(workers))
-    return MediaRoutes(CatalogFiles(catalog), store, makers=processes)
+    workers = stack.enter_context(MediaWorkers(processes=_thumbnail_workers()))
+    return ThumbnailStore(folder, make_renditions_with(workers))
+
+
+def _thumbnail_workers() -> int:
+    return min(_THUMBNAIL_WORKERS_MOST, os.cpu_count() or 1)
+
+
+def _media_routes(catalog: Catalog, thumbnails: ThumbnailStore) -> MediaRoutes:
+    from ui.page.files import CatalogFiles
+    from ui.page.media import MediaRoutes
+
+    return MediaRoutes(CatalogFiles(catalog), thumbnails, makers=_thumbnail_workers())
+
+
+def _item_routes(library: Library, catalog: Catalog, answers: Answers, thumbnails: ThumbnailStore) -> ItemRoutes:
+    from ui.page.files import CatalogFiles
+    from ui.page.heat import Heat
+    from ui.page.item_routes import ItemRoutes
+    from ui.page.items import Items
+
+    return ItemRoutes(Items(catalog), answers, Heat(library, CatalogFiles(catalog), thumbnails))
 
 
 def _keep_gradio_quiet(uploads: Path) -> None:

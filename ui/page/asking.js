@@ -1,0 +1,117 @@
+// The box: asks when typing pauses or a picture came in, and knows what the answer should be more or less like.
+import { button, make, thumbnail } from "./dom.js";
+
+const PAUSE_MILLISECONDS = 400;
+const SETTLE_MILLISECONDS = 60; // Gradio takes in what was written into a field a moment later
+
+const box = () => document.querySelector("#vidi-query textarea");
+const pictures = () => [...document.querySelectorAll("#vidi-query img")].map((image) => image.src).join(" ");
+
+let liked = []; // {asset, name, sign: "" or "-"}
+let asked = null;
+let pause = 0;
+let picturesShown = "";
+
+export const queryText = () => box()?.value.trim() ?? "";
+
+const likesText = () => liked.map((like) => `${like.sign}${like.asset}`).join(" ");
+const state = () => JSON.stringify([pictures(), likesText(), queryText()]);
+
+const ask = () => {
+  clearTimeout(pause);
+  if (state() === asked) return;
+  asked = state();
+  rememberQuery();
+  document.querySelector("#vidi-query .submit-button")?.click();
+};
+
+const askIn = (milliseconds) => {
+  clearTimeout(pause);
+  pause = setTimeout(ask, milliseconds);
+};
+
+const write = (field, text) => {
+  if (!field) return;
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+};
+
+// -- from elsewhere on the page ----------------------------------------------------------------------------------
+
+export const setQuery = (text) => {
+  write(box(), text);
+  askIn(SETTLE_MILLISECONDS);
+};
+
+export const focusBox = () => {
+  box()?.focus();
+  box()?.select();
+};
+
+export const like = (asset, name, sign) => {
+  liked = [...liked.filter((other) => other.asset !== asset), { asset, name, sign }];
+  likesChanged();
+};
+
+const likesChanged = () => {
+  write(document.querySelector("#vidi-likes textarea, #vidi-likes input"), likesText());
+  showLikes();
+  askIn(SETTLE_MILLISECONDS);
+};
+
+const showLikes = () => {
+  const row = document.querySelector("#vidi-liked");
+  const chips = liked.map((one) => {
+    const words = one.sign ? "less like" : "more like";
+    const chip = button("", { className: "vidi-like", title: `Leave out: ${words} ${one.name}` });
+    chip.setAttribute("aria-label", `Leave out: ${words} ${one.name}`);
+    chip.append(words, make("img", { alt: "", src: thumbnail(one.asset, null, 160) }), "×");
+    chip.onclick = () => {
+      liked = liked.filter((other) => other !== one);
+      likesChanged();
+    };
+    return chip;
+  });
+  row?.replaceChildren(...chips);
+};
+
+// -- what the address says ---------------------------------------------------------------------------------------
+
+const rememberQuery = () => {
+  const address = new URL(location);
+  address.searchParams.delete("q");
+  if (queryText()) address.searchParams.set("q", queryText());
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+};
+
+const fromAddress = () => {
+  const words = new URL(location).searchParams.get("q");
+  if (words && !queryText()) setQuery(words);
+};
+
+// -- what happens in the box -------------------------------------------------------------------------------------
+
+export const watchBox = () => {
+  document.addEventListener("input", (event) => {
+    if (event.target === box()) askIn(PAUSE_MILLISECONDS);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== box() || event.key !== "Enter" || event.shiftKey) return;
+    clearTimeout(pause); // Gradio asks by itself
+    asked = state();
+    rememberQuery();
+  });
+  let isRead = false;
+  // Gradio tells no event of its own when the box is there, nor when a picture was uploaded or taken out.
+  new MutationObserver(() => {
+    if (!isRead && box()) {
+      isRead = true;
+      box().setAttribute("aria-label", "What to find");
+      fromAddress();
+    }
+    const shown = pictures();
+    if (shown === picturesShown) return;
+    picturesShown = shown;
+    askIn(SETTLE_MILLISECONDS);
+  }).observe(document, { childList: true, subtree: true });
+};
