@@ -19,6 +19,7 @@ from retrieval.store.catalog import Catalog
 from retrieval.store.looks import FileState, file_state
 from retrieval.store.schema import Asset, File
 from retrieval.types import MediaKind
+from ui.page.facets import FacetLike, facets_markup
 from ui.page.files import CatalogFiles
 from ui.page.likes import Likes
 from ui.page.markup import caret, cards, notice, welcome
@@ -48,6 +49,9 @@ class Searches(Protocol):
         anyway: bool = False,
     ) -> SearchResult:
         """As :meth:`retrieval.library.Library.search`."""
+
+    def facets(self, query: str = "") -> Sequence[FacetLike]:
+        """As :meth:`retrieval.library.Library.facets`."""
 
     @property
     def default_space(self) -> str:
@@ -105,7 +109,7 @@ class Answers:
             return self._answer(question)
         except QueryError as error:
             told, *place = str(error).split("\n")
-            return Answer("", None, complaint=caret(_sentence(told), [line[2:] for line in place]))
+            return Answer("", None, complaint=caret(told if place else _sentence(told), [line[2:] for line in place]))
         except VidiError as error:
             return Answer("", notice("That can't be answered.", _sentence(str(error))))
         except Exception as error:  # noqa: BLE001 the page's last border: a person sees words, the terminal the cause
@@ -132,6 +136,16 @@ class Answers:
             for row in rows
             for moment in row.moments
         ]  # fmt: skip
+
+    def facets(self, question: Question) -> str:
+        """HTML: what the query can be narrowed by; nothing where it can't be counted."""
+        try:
+            return facets_markup(question.text, self._library.facets(question.text))
+        except VidiError:
+            return ""  # the answer itself says what is wrong
+        except Exception as error:  # noqa: BLE001 as above
+            _log.error("counting failed: %s: %s", type(error).__name__, error)
+            return ""
 
     def _answer(self, question: Question) -> Answer:
         if question.is_empty:

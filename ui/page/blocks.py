@@ -11,8 +11,9 @@ from gradio.utils import get_upload_folder
 
 from ui.page.answers import Answer, Answers, Question
 from ui.page.help import help_button, help_text
+from ui.page.library_tab import library_markup
 from ui.page.likes import parse_likes
-from ui.page.markup import quiet_line
+from ui.page.markup import filter_button, quiet_line
 
 __all__ = ["build_blocks", "theme"]
 
@@ -40,8 +41,11 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(answers: Answers, footer: Callable[[], str]) -> gr.Blocks:
-    """The page. Its one endpoint for programs is ``/search``. ``footer`` gives the HTML of the line at the bottom."""
+def build_blocks(answers: Answers, footer: Callable[[], str], allowed_roots: str) -> gr.Blocks:
+    """The page. Its one endpoint for programs is ``/search``.
+
+    ``footer`` gives the HTML of the line at the bottom; ``allowed_roots`` tells where folders may be added.
+    """
     forget = (_FORGET_UPLOADS_SECONDS, _FORGET_UPLOADS_SECONDS)
     with gr.Blocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
         _html("vidi-brand", "<h1>vidi</h1>")
@@ -49,7 +53,7 @@ def build_blocks(answers: Answers, footer: Callable[[], str]) -> gr.Blocks:
             with gr.Tab("Search", id="search"):
                 _search_tab(blocks, answers)
             with gr.Tab("Library", id="library", render_children=True):
-                _html("vidi-library")
+                _html("vidi-library", library_markup(allowed_roots))
         counts = _html("vidi-counts")
         for tick in (blocks.load, gr.Timer(_SECONDS_BETWEEN_COUNTS).tick):
             tick(footer, None, counts, queue=False, show_progress="hidden", api_visibility="private")
@@ -67,7 +71,9 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
     _html("vidi-help", help_text())
     _html("vidi-liked")
     with gr.Row(elem_id="vidi-body"):
-        facets = _html("vidi-facets")
+        with gr.Column(elem_id="vidi-narrow"):
+            _html("vidi-filter-button", filter_button())
+            facets = _html("vidi-facets")
         with gr.Column(elem_id="vidi-found"):
             line, gallery, following = _html("vidi-line"), _html("vidi-gallery"), _html("vidi-following")
             nearest = gr.Button("Show the nearest anyway", visible=False, elem_id="vidi-nearest")
@@ -89,10 +95,12 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
         return [answer.gallery or "", gr.Button(visible=answer.offers_more), question]
 
     asked, told = [query, likes], [line, complaint, gallery, nearest, more, shown]
-    query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **_QUIET)
+    searched = query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **_QUIET)
+    loaded = blocks.load(search, asked, told, **_INTERNAL)
     nearest.click(search_nearest, asked, told, **_INTERNAL)
     more.click(search_more, shown, [following, more, shown], **_INTERNAL)
-    blocks.load(search, asked, told, **_INTERNAL)
+    for answered in (searched, loaded):  # after the answer: counting may take longer than finding
+        answered.then(answers.facets, shown, facets, **_INTERNAL)
 
 
 def _html(elem_id: str, value: str = "") -> gr.HTML:

@@ -11,7 +11,7 @@ from retrieval.types import MediaKind
 from ui.presentation import Row
 from ui.wording import clock
 
-__all__ = ["EXAMPLES", "caret", "cards", "notice", "quiet_line", "welcome"]
+__all__ = ["EXAMPLES", "caret", "cards", "filter_button", "notice", "quiet_line", "welcome"]
 
 EXAMPLES = ("a dog running", "people at a table", "a city at night", "flowers")
 _FIRST_ROW = 8
@@ -100,6 +100,14 @@ def quiet_line(text: str, read_as: str = "") -> str:
     """What stands above the gallery; ``read_as`` is how the query was read."""
     reading = f'<p class="vidi-reading">Read as: {escape(read_as)}</p>' if read_as else ""
     return f'<p role="status">{escape(text)}</p>{reading}'
+
+
+def filter_button() -> str:
+    """HTML: what shows and hides the filters where there is no room for them beside the results."""
+    return (
+        '<button type="button" id="vidi-filters" class="vidi-button" aria-expanded="false" '
+        'aria-controls="vidi-facets">Filters</button>'
+    )
 
 
 def welcome() -> str:

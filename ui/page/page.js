@@ -2,6 +2,7 @@
 import { focusBox, setQuery, watchBox } from "./asking.js";
 import { isTyping } from "./dom.js";
 import { watchGallery } from "./gallery.js";
+import { watchLibrary } from "./library.js";
 import { open } from "./viewer.js";
 
 const help = () => document.querySelector("#vidi-help-text");
@@ -23,6 +24,8 @@ document.addEventListener("click", (event) => {
   const card = on(".vidi-card");
   if (card) open(card);
   if (on("#vidi-help-toggle")) toggleHelp();
+  const filters = on("#vidi-filters");
+  if (filters) filters.setAttribute("aria-expanded", String(filters.getAttribute("aria-expanded") !== "true"));
   if (on(".vidi-to-library")) showTab("Library");
 });
 
@@ -43,3 +46,4 @@ document.addEventListener("keydown", (event) => {
 
 watchBox();
 watchGallery();
+watchLibrary();

@@ -49,7 +49,7 @@ const texts = (known, player) =>
   });
 
 const why = (item) =>
-  item.why.length ? section("Why it matched", ...item.why.map((reason) => line("vidi-words", reason))) : null;
+  item.why.length ? section("Why it matched", ...item.why.map((reason) => line("vidi-words vidi-reason", reason))) : null;
 
 // -- searching within a video ------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ const closed = () => {
 
 export const open = (card) => {
   if (viewer) return;
-  viewer = make("dialog", { className: "vidi-viewer" });
+  viewer = make("dialog", { className: "vidi-viewer", tabIndex: -1, autofocus: true });
   viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
   viewer.addEventListener("keydown", keys);
   viewer.addEventListener("close", closed);
