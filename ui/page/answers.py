@@ -21,7 +21,7 @@ from retrieval.store.schema import Asset, File
 from retrieval.types import MediaKind
 from ui.page.facets import FacetLike, facets_markup
 from ui.page.files import CatalogFiles
-from ui.page.likes import Likes
+from ui.page.likes import Like, Likes
 from ui.page.markup import caret, cards, notice, welcome
 from ui.presentation import headline, rows_of
 from ui.wording import clock
@@ -42,11 +42,14 @@ class Searches(Protocol):
         self,
         query: str = "",
         *,
-        image: Sequence[Path] = (),
+        image: Path | None = None,
+        like: Sequence[Like] = (),
+        unlike: Sequence[Like] = (),
         under: Path | None = None,
         top: int = PAGE_SIZE,
         offset: int = 0,
         anyway: bool = False,
+        as_of: str | None = None,
     ) -> SearchResult:
         """As :meth:`retrieval.library.Library.search`."""
 
@@ -69,15 +72,17 @@ class Question:
     offset: int = 0
     anyway: bool = False
     """Show the nearest though nothing fits."""
+    as_of: str | None = None
+    """Of the first page, so that those that follow go on from it while indexing goes on."""
 
     @property
     def is_empty(self) -> bool:
         """Whether it asks for nothing yet."""
         return not (self.text.strip() or self.image or self.likes)
 
-    def next_page(self) -> Question:
-        """The same, further on."""
-        return replace(self, offset=self.offset + PAGE_SIZE)
+    def next_page(self, answer: Answer) -> Question:
+        """The same, further on than ``answer``."""
+        return replace(self, offset=self.offset + PAGE_SIZE, as_of=answer.as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Answer:
     """HTML: what is wrong with the query, and where."""
     offers_nearest: bool = False
     offers_more: bool = False
+    as_of: str | None = None
 
 
 class Answers:
@@ -150,11 +156,17 @@ class Answers:
     def _answer(self, question: Question) -> Answer:
         if question.is_empty:
             return Answer("", welcome() if self._has_searchable() else self._nothing_indexed())
-        images = [image for image in (question.image, *map(self._picture_of, question.likes.more)) if image is not None]
         try:
             # One more than is shown tells whether there are more.
             result = self._library.search(
-                question.text, image=images, top=PAGE_SIZE + 1, offset=question.offset, anyway=question.anyway
+                question.text,
+                image=question.image,
+                like=question.likes.more,
+                unlike=question.likes.less,
+                top=PAGE_SIZE + 1,
+                offset=question.offset,
+                anyway=question.anyway,
+                as_of=question.as_of,
             )
         except VidiError:
             if not self._has_searchable():
@@ -167,11 +179,8 @@ class Answers:
         shown = [(ids[row.path], row) for row in rows if row.path in ids]
         line = " ".join([headline(result, len(shown)), *map(_sentence, result.notices)])
         offers_more = len(result.hits) > (_WORTH_MORE if result.fits else PAGE_SIZE)
-        return Answer(line, cards(shown), read_as=result.read_as or "", offers_more=offers_more)
-
-    def _picture_of(self, asset_id: int) -> Path | None:
-        path = self._files.path_of(asset_id)
-        return None if path is None else Path(os.fsdecode(path))
+        read_as = result.read_as or ""
+        return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
 
     def _has_searchable(self) -> bool:
         return self._has(Asset.kind.in_((MediaKind.PICTURE, MediaKind.VIDEO)))

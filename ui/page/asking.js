@@ -7,14 +7,15 @@ const SETTLE_MILLISECONDS = 60; // Gradio takes in what was written into a field
 const box = () => document.querySelector("#vidi-query textarea");
 const pictures = () => [...document.querySelectorAll("#vidi-query img")].map((image) => image.src).join(" ");
 
-let liked = []; // {asset, name, sign: "" or "-"}
+let liked = []; // {asset, name, seconds or null, sign: "" or "-"}
 let asked = null;
 let pause = 0;
 let picturesShown = "";
 
 export const queryText = () => box()?.value.trim() ?? "";
 
-const likesText = () => liked.map((like) => `${like.sign}${like.asset}`).join(" ");
+const likesText = () =>
+  liked.map(({ sign, asset, seconds }) => `${sign}${asset}${seconds === null ? "" : `@${seconds.toFixed(3)}`}`).join(" ");
 const state = () => JSON.stringify([pictures(), likesText(), queryText()]);
 
 const ask = () => {
@@ -48,8 +49,8 @@ export const focusBox = () => {
   box()?.select();
 };
 
-export const like = (asset, name, sign) => {
-  liked = [...liked.filter((other) => other.asset !== asset), { asset, name, sign }];
+export const like = (asset, name, seconds, sign) => {
+  liked = [...liked.filter((other) => other.asset !== asset), { asset, name, seconds, sign }];
   likesChanged();
 };
 
@@ -65,7 +66,7 @@ const showLikes = () => {
     const words = one.sign ? "less like" : "more like";
     const chip = button("", { className: "vidi-like", title: `Leave out: ${words} ${one.name}` });
     chip.setAttribute("aria-label", `Leave out: ${words} ${one.name}`);
-    chip.append(words, make("img", { alt: "", src: thumbnail(one.asset, null, 160) }), "×");
+    chip.append(words, make("img", { alt: "", src: thumbnail(one.asset, one.seconds, 160) }), "×");
     chip.onclick = () => {
       liked = liked.filter((other) => other !== one);
       likesChanged();

@@ -75,10 +75,11 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
             _html("vidi-filter-button", filter_button())
             facets = _html("vidi-facets")
         with gr.Column(elem_id="vidi-found"):
-            line, gallery, following = _html("vidi-line"), _html("vidi-gallery"), _html("vidi-following")
+            line, gallery, appended = _html("vidi-line"), _html("vidi-gallery"), _html("vidi-following")
             nearest = gr.Button("Show the nearest anyway", visible=False, elem_id="vidi-nearest")
             more = gr.Button("Show more", visible=False, elem_id="vidi-more")
     shown = gr.State(Question())  # what the page answers now, whatever has been typed since
+    following = gr.State(Question())  # what it answers next, when more is asked for
 
     def search(query: dict[str, Any] | None, likes: str) -> list[Any]:
         return ask(_question(query, likes))
@@ -87,18 +88,18 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
         return ask(_question(query, likes, anyway=True))
 
     def ask(question: Question) -> list[Any]:
-        return [*_updates(answers.answer(question)), question]
-
-    def search_more(shown: Question) -> list[Any]:
-        question = shown.next_page()
         answer = answers.answer(question)
-        return [answer.gallery or "", gr.Button(visible=answer.offers_more), question]
+        return [*_updates(answer), question, question.next_page(answer)]
 
-    asked, told = [query, likes], [line, complaint, gallery, nearest, more, shown]
+    def search_more(question: Question) -> list[Any]:
+        answer = answers.answer(question)
+        return [answer.gallery or "", gr.Button(visible=answer.offers_more), question.next_page(answer)]
+
+    asked, told = [query, likes], [line, complaint, gallery, nearest, more, shown, following]
     searched = query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **_QUIET)
     loaded = blocks.load(search, asked, told, **_INTERNAL)
     nearest.click(search_nearest, asked, told, **_INTERNAL)
-    more.click(search_more, shown, [following, more, shown], **_INTERNAL)
+    more.click(search_more, following, [appended, more, following], **_INTERNAL)
     for answered in (searched, loaded):  # after the answer: counting may take longer than finding
         answered.then(answers.facets, shown, facets, **_INTERNAL)
 

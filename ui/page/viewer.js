@@ -89,7 +89,7 @@ const heatToggle = (stage, item, player, told) => {
     toggle.setAttribute("aria-pressed", "true");
     told.textContent = "Looking …";
     player?.video.pause();
-    const at = player ? `&at=${(player.now ?? 0).toFixed(3)}` : "";
+    const at = player ? `&at=${player.now.toFixed(3)}` : "";
     const answer = await fetch(`/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`);
     if (toggle.getAttribute("aria-pressed") !== "true") return;
     if (!answer.ok) {
@@ -117,8 +117,9 @@ const actions = (stage, item, player, close) => {
   ].map(([text, sign]) =>
     button(text, {
       onclick: () => {
+        const seconds = player ? player.now : null;
         close();
-        like(item.asset, item.name, sign);
+        like(item.asset, item.name, seconds, sign);
       },
     }),
   );
