@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Protocol
 
+from retrieval.errors import ModelError
 from retrieval.spaces.registry import get_space
 from retrieval.store.catalog import Catalog
 from retrieval.store.census import Census, take_census
@@ -56,11 +57,18 @@ class Counts:
         try:
             census = self.census()
             searched = self._library.default_space if census.spaces else None
-            languages = get_space(searched).languages if searched else ()
-            return footer(census, languages, searched)
+            return footer(census, _languages_of(searched), searched)
         except Exception as error:  # noqa: BLE001 a border of the page: a person sees nothing, the terminal the cause
             _log.error("counting failed: %s: %s", type(error).__name__, error)
             return ""
+
+
+def _languages_of(space: str | None) -> Sequence[str]:
+    """Those that it reads; none are told of a space that this vidi doesn't know."""
+    try:
+        return get_space(space).languages if space else ()
+    except ModelError:
+        return ()
 
 
 def footer(census: Census, languages: Sequence[str], space: str | None = None) -> str:
