@@ -16,7 +16,9 @@ VidiError                     an expected failure: its text is one line for a pe
 │   ├── UnknownSpaceError     no space has that name
 │   ├── WeightsError          weights are absent, damaged or of another model
 │   └── MissingExtraError     an optional package isn't installed
-└── DatasetError              a CSV of captions or labels can't be read
+├── DatasetError              a CSV of captions or labels can't be read
+├── AccessError               whoever asks the server may not have that
+└── RemoteError               a vidi server refuses, or can't be reached
 
 A message gives the value, what was expected, and the next step.
 """
@@ -24,6 +26,7 @@ A message gives the value, what was expected, and the next step.
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "BadMediaError",
     "CatalogVersionError",
     "DatasetError",
@@ -36,6 +39,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "QueryError",
+    "RemoteError",
     "TransientMediaError",
     "UnknownSpaceError",
     "UsageError",
@@ -110,3 +114,16 @@ class MissingExtraError(ModelError):
 
 class DatasetError(VidiError):
     """A CSV of captions or labels can't be read."""
+
+
+class AccessError(VidiError):
+    """Whoever asks the server may not have that."""
+
+
+class RemoteError(VidiError):
+    """A vidi server refuses, or can't be reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """``status``: of HTTP; None where no answer came."""
+        super().__init__(message)
+        self.status = status

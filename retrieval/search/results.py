@@ -58,6 +58,8 @@ class Hit:
     why: tuple[Reason, ...] = ()
     parts: tuple[Path, ...] = ()
     """Files that belong to it: the raw beside a JPEG, the clip of a live photograph."""
+    asset_id: int | None = None
+    """Its number in the catalog."""
 
     @property
     def start_seconds(self) -> float | None:
