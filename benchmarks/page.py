@@ -1,7 +1,7 @@
 """What the page adds to a search in a library of a million assets, in a real browser: from Enter to what is drawn.
 
 A library as :mod:`benchmarks.big_catalog` makes it, whose paths are hard links to a few pictures; the server is a
-process of its own (``python -m benchmarks.page LIBRARY``) that tells how long the engine took. Chromium is the system's.
+process of its own (``python -m benchmarks.page LIBRARY``) that tells how long the engine took. Chromium is Debian's.
 """
 
 from __future__ import annotations

@@ -295,5 +295,3 @@ def _started(request: dict[str, Any]) -> subprocess.Popen[str]:
     process.stdin.write(json.dumps(request) + "\n")
     process.stdin.flush()
     return process
-
-

@@ -336,7 +336,9 @@ def test_words_stand_out_in_the_light_and_in_the_dark(browser: Browser, story: S
     expect(facet(visit, "video")).to_be_visible()
     for selector in ("#vidi-line p", ".vidi-name", ".vidi-chance", ".vidi-facet span + span", ".vidi-facets h3"):
         assert visit.evaluate(CONTRAST, selector) >= 4.5, selector
-    is_dark = visit.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every((part) => part < 60)")
+    is_dark = visit.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every((part) => part < 60)"
+    )
     assert is_dark == (scheme == "dark")
     context.close()
 
@@ -371,7 +373,9 @@ def test_screenshots(browser: Browser, story: Story, tmp_path: Path) -> None:
     visit.tab.wait_for_function(f"{PLAYS} {SHOT_SECONDS}")
     visit.evaluate("document.querySelector('dialog video').pause()")
     expect(visit.tab.locator(".vidi-facts")).to_be_visible()
-    visit.tab.wait_for_function("[...document.querySelectorAll('.vidi-stills img')].every((image) => image.naturalWidth)")
+    visit.tab.wait_for_function(
+        "[...document.querySelectorAll('.vidi-stills img')].every((image) => image.naturalWidth)"
+    )
     visit.tab.screenshot(path=folder / "moment.png")
     context.close()
     for name in ("search.png", "moment.png"):

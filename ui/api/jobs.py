@@ -53,7 +53,9 @@ def job_routes(services: Services) -> APIRouter:
     def read(job_id: JobId) -> JSONResponse:
         return JSONResponse(job_of(job_id).snapshot())
 
-    @router.post("/jobs/{job_id}/stop", response_model=Job, status_code=202, summary="Have a job end; it keeps its work")
+    @router.post(
+        "/jobs/{job_id}/stop", response_model=Job, status_code=202, summary="Have a job end; it keeps its work"
+    )
     def stop(job_id: JobId) -> JSONResponse:
         job = job_of(job_id)
         job.stop()

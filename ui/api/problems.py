@@ -23,7 +23,7 @@ from retrieval.errors import (
     VidiError,
 )
 
-__all__ = ["PROBLEM_TYPE", "PROBLEMS", "add_problem_handlers", "problem"]
+__all__ = ["PROBLEMS", "PROBLEM_TYPE", "add_problem_handlers", "problem"]
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEMS: dict[int | str, dict[str, object]] = {

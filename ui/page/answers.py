@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from retrieval.types import MediaKind
 from ui.page.facets import FacetLike, facets_markup
 from ui.page.files import CatalogFiles
 from ui.page.likes import Like, Likes
-from ui.page.markup import caret, cards, notice, welcome
+from ui.page.markup import cards, caret, notice, welcome
 from ui.presentation import headline, rows_of
 from ui.wording import clock
 
@@ -68,7 +68,7 @@ class Question:
     text: str = ""
     """In the query language."""
     image: Path | None = None
-    likes: Likes = Likes()
+    likes: Likes = field(default_factory=Likes)
     offset: int = 0
     anyway: bool = False
     """Show the nearest though nothing fits."""

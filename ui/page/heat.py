@@ -16,7 +16,7 @@ from ui.heat_picture import draw_heat
 from ui.page.files import CatalogFiles
 from ui.page.thumbnails import ThumbnailStore
 
-__all__ = ["Heat", "HasSpace"]
+__all__ = ["HasSpace", "Heat"]
 
 _SIDE = 1600
 _QUALITY = 85

@@ -10,12 +10,13 @@ from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import Connection, select
+from sqlalchemy.orm import aliased
 
+from retrieval.store.asset_facts import AssetReader
 from retrieval.store.catalog import Catalog
-from retrieval.store.descriptions import words_of
-from retrieval.store.schema import Asset, File, Part, Segment, Segmentation
+from retrieval.store.schema import File, Part, Segment, Segmentation
 from retrieval.store.tags import KnownTags, Tags
-from retrieval.types import MediaFacts, MediaKind, TimedText, Words
+from retrieval.types import MediaKind, TimedText
 from ui.page.facts import Fact, facts_of, map_link
 from ui.presentation import chance, readable
 from ui.wording import clock
@@ -87,26 +88,26 @@ class Items:
 
     def __init__(self, catalog: Catalog, texts_of: TextsOf = _no_texts) -> None:
         self._engine = catalog.engine
+        self._reader = AssetReader(catalog)
         self._tags = Tags(catalog)
         self._texts_of = texts_of
 
     def of(self, asset_id: int) -> Item | None:
         """The item; None if the catalog has no such asset with a present file."""
-        with self._engine.connect() as connection:
-            asset = connection.execute(select(Asset.__table__).where(Asset.id == asset_id)).one_or_none()
-            files = _files_of(connection, asset_id)
-            if asset is None or not files:
-                return None
-            facts = _facts_of(connection, asset)
-            parts = _parts_of(connection, [file.id for file in files])
-            stills = _stills_of(connection, asset_id) if asset.kind == MediaKind.VIDEO else ()
-        first = files[0]
+        found = self._reader.of(asset_id)
+        files = sorted((file for file in found.files if file.present), key=lambda file: file.path) if found else []
+        if found is None or not files:
+            return None
+        facts, first = found.facts, files[0]
         name = readable(os.path.basename(os.fsdecode(first.path)))
         modified_at = datetime.fromtimestamp(first.modified_ns / 1e9)
         known = self._tags.known([asset_id]).get(asset_id, KnownTags())
+        with self._engine.connect() as connection:
+            parts = _parts_of(connection, asset_id)
+            stills = _stills_of(connection, asset_id) if facts.kind is MediaKind.VIDEO else ()
         return Item(
             asset=asset_id,
-            kind=asset.kind,
+            kind=facts.kind.value,
             name=name,
             folder=readable(os.path.dirname(os.fsdecode(first.path))),
             copies=tuple(readable(os.fsdecode(file.path)) for file in files[1:]),
@@ -117,29 +118,18 @@ class Items:
             caption=facts.words.caption,
             tags=_shown(known),
             is_tagged=known.is_seen,
-            duration_seconds=asset.duration_seconds,
+            duration_seconds=facts.duration_seconds,
             stills=stills,
             texts=tuple(map(_shown_text, self._texts_of(asset_id))),
         )
 
 
-def _files_of(connection: Connection, asset_id: int) -> Sequence[Any]:
-    columns = (File.id, File.path, File.size_bytes, File.modified_ns)
-    statement = select(*columns).where(File.asset_id == asset_id, File.present).order_by(File.path)
-    return connection.execute(statement).all()
-
-
-def _facts_of(connection: Connection, asset: Any) -> MediaFacts:
-    words = words_of(connection, [asset.id]).get(asset.id, Words())
-    return MediaFacts(
-        MediaKind(asset.kind), asset.width, asset.height, asset.duration_seconds, asset.frame_rate, asset.has_sound,
-        asset.codec, asset.taken_at, asset.latitude, asset.longitude, asset.camera, asset.lens, words,
-    )  # fmt: skip
-
-
-def _parts_of(connection: Connection, file_ids: Sequence[int]) -> tuple[tuple[str, str], ...]:
-    statement = select(File.path, Part.role).join(Part, Part.file_id == File.id).where(Part.main_file_id.in_(file_ids))
-    rows = connection.execute(statement.where(File.present).order_by(File.path))
+def _parts_of(connection: Connection, asset_id: int) -> tuple[tuple[str, str], ...]:
+    main = aliased(File)
+    statement = (
+        select(File.path, Part.role).join(Part, Part.file_id == File.id).join(main, main.id == Part.main_file_id)
+    )
+    rows = connection.execute(statement.where(main.asset_id == asset_id, File.present).order_by(File.path))
     return tuple((readable(PurePath(os.fsdecode(path)).name), _PART_NAMES.get(role, role)) for path, role in rows)
 
 

@@ -11,7 +11,7 @@ from retrieval.types import MediaKind
 from ui.presentation import Row
 from ui.wording import clock
 
-__all__ = ["EXAMPLES", "caret", "cards", "filter_button", "notice", "quiet_line", "welcome"]
+__all__ = ["EXAMPLES", "cards", "caret", "filter_button", "notice", "quiet_line", "welcome"]
 
 EXAMPLES = ("a dog running", "people at a table", "a city at night", "flowers")
 _FIRST_ROW = 8
