@@ -19,5 +19,8 @@ def library_markup(allowed: str) -> str:
         '<section class="vidi-panel vidi-failed" hidden></section>'
         '<section class="vidi-panel"><h3>What is indexed</h3><div class="vidi-holds"></div>'
         '<div class="vidi-spaces"></div><p class="vidi-space-told" role="status"></p></section>'
-        '<section class="vidi-panel"><h3>Models</h3><div class="vidi-models"></div></section>'
+        '<section class="vidi-panel"><h3>Models</h3><div class="vidi-models"></div>'
+        '<p class="vidi-quiet">Any model of open_clip is a space beside these: <code>vidi index FOLDER --space '
+        "open_clip/MODEL/WEIGHTS</code> fetches it. What is indexed in several spaces is searched in the one chosen "
+        "above.</p></section>"
     )
