@@ -17,6 +17,7 @@ VidiError                     an expected failure: its text is one line for a pe
 │   ├── WeightsError          weights are absent, damaged or of another model
 │   └── MissingExtraError     an optional package isn't installed
 ├── DatasetError              a CSV of captions or labels can't be read
+├── NotFoundError             the library holds nothing of that number
 ├── AccessError               whoever asks the server may not have that
 └── RemoteError               a vidi server refuses, or can't be reached
 
@@ -38,6 +39,7 @@ __all__ = [
     "MissingDecoderError",
     "MissingExtraError",
     "ModelError",
+    "NotFoundError",
     "QueryError",
     "RemoteError",
     "TransientMediaError",
@@ -114,6 +116,10 @@ class MissingExtraError(ModelError):
 
 class DatasetError(VidiError):
     """A CSV of captions or labels can't be read."""
+
+
+class NotFoundError(VidiError):
+    """The library holds nothing of that number."""
 
 
 class AccessError(VidiError):

@@ -73,7 +73,8 @@ class IndexJob:
         self.state = JobState.RUNNING
         self.process = process
         self._paths, self._space = list(paths), space
-        self._started_at, self._ended_at = datetime.now(UTC), None
+        self._started_at = datetime.now(UTC)
+        self._ended_at: datetime | None = None
         self._lock = threading.Lock()
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self._count = 0

@@ -14,7 +14,7 @@ from retrieval.store.schema import Asset, Embedding, Failure, File, Look, Result
 from retrieval.store.sidecars import FailedSidecar, failed_sidecars
 from retrieval.types import MediaKind
 
-__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "failures_since", "take_census"]
+__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "failures_since", "indexed_roots", "take_census"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,12 @@ def failures_since(catalog: Catalog, moment: datetime) -> list[FailedFile]:
     )
     with catalog.engine.connect() as connection:
         return [FailedFile(*row) for row in connection.execute(statement)]
+
+
+def indexed_roots(catalog: Catalog) -> list[bytes]:
+    """The paths that somebody asked to be indexed."""
+    with catalog.engine.connect() as connection:
+        return list(connection.scalars(select(Root.path).order_by(Root.path)))
 
 
 def _beside(connection: Connection) -> tuple[Counter[str], int]:

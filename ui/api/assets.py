@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from retrieval.client.answers import Asset, Segment, Tag
+from retrieval.errors import NotFoundError
 from retrieval.media.preview import SECONDS_MOST
 from retrieval.search.results import path_json
 from retrieval.store.asset_facts import AssetFacts, AssetReader, KnownSegment
+from retrieval.store.catalog import Catalog
 from retrieval.store.parts import Parts
 from retrieval.store.tags import Tags
 from retrieval.types import MediaKind
@@ -25,7 +27,7 @@ from ui.page.ranges import respond_with
 from ui.page.thumbnails import SIZES
 from ui.tag_output import check_labels
 
-__all__ = ["asset_routes"]
+__all__ = ["AssetAnswers", "asset_routes"]
 
 _NUMBER_MOST = 2**63 - 1
 _LONGEST_SECONDS = 30 * 24 * 3600
@@ -38,33 +40,89 @@ AssetId = Annotated[int, Path(ge=1, le=_NUMBER_MOST, description="The number of 
 Labels = Annotated[list[str], Body(max_length=_LABELS_MOST)]
 
 
+class AssetAnswers:
+    """What is said of an asset. Safe to share between threads."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._reader = AssetReader(catalog)
+        self._files = CatalogFiles(catalog)
+        self._parts = Parts(catalog)
+        self._tags = Tags(catalog)
+
+    def asset(self, asset_id: int) -> dict[str, Any]:
+        """As :class:`~retrieval.client.answers.Asset` has it.
+
+        Raises:
+            NotFoundError: there is none, here and below.
+        """
+        found = self._found(asset_id)
+        parts = self._parts.of_assets([asset_id]).get(asset_id, ())
+        return _asset_json(found) | {"parts": list(map(path_json, parts)), "tags": self._shown_tags(asset_id)}
+
+    def path(self, asset_id: int) -> str:
+        """Where its first present file lies."""
+        self._found(asset_id)
+        if (path := self._files.path_of(asset_id)) is None:
+            raise NotFoundError(_GONE)
+        return os.fsdecode(path)
+
+    def open(self, asset_id: int) -> OpenFile:
+        """Its file, unchanged since it was indexed."""
+        self._found(asset_id)
+        if (file := self._files.open(asset_id)) is None:
+            raise NotFoundError(_GONE)
+        return file
+
+    def segments(self, asset_id: int, top: int, offset: int) -> list[dict[str, Any]]:
+        """Some of its segments."""
+        self._found(asset_id)
+        return [_segment_json(each) for each in self._reader.segments(asset_id, top=top, offset=offset)]
+
+    def segment(self, segment_id: int) -> dict[str, Any]:
+        """One segment, of whatever asset."""
+        if (found := self._reader.segment(segment_id)) is None:
+            raise NotFoundError(f"there is no segment {segment_id}")
+        return _segment_json(found)
+
+    def tags(self, asset_id: int) -> list[dict[str, Any]]:
+        """Its tags, people's first."""
+        self._found(asset_id)
+        return self._shown_tags(asset_id)
+
+    def tag(self, asset_id: int, add: Sequence[str], remove: Sequence[str]) -> list[dict[str, Any]]:
+        """Add and refuse tags by hand; its tags then.
+
+        Raises:
+            UsageError: a label is empty, or on both sides.
+            LibraryBusyError: another process is writing to the library.
+        """
+        self._found(asset_id)
+        check_labels(add, remove)
+        with self._catalog.lock():
+            self._tags.add(add, [asset_id])
+            self._tags.remove(remove, [asset_id])
+        return self._shown_tags(asset_id)
+
+    def _found(self, asset_id: int) -> AssetFacts:
+        if (found := self._reader.of(asset_id)) is None:
+            raise NotFoundError(f"there is no asset {asset_id}; a search gives the numbers that there are")
+        return found
+
+    def _shown_tags(self, asset_id: int) -> list[dict[str, Any]]:
+        shown = self._tags.of([asset_id]).get(asset_id, [])
+        return [{"label": tag.label, "score": round(tag.score, 4), "source": tag.source} for tag in shown]
+
+
 def asset_routes(services: Services) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["assets"])
-    reader, files, tags = AssetReader(services.catalog), CatalogFiles(services.catalog), Tags(services.catalog)
-    parts = Parts(services.catalog)
-
-    def facts_of(asset_id: int) -> AssetFacts:
-        if (found := reader.of(asset_id)) is None:
-            raise HTTPException(404, f"there is no asset {asset_id}; a search gives the numbers that there are")
-        return found
-
-    def opened(asset_id: int) -> OpenFile:
-        facts_of(asset_id)
-        if (file := files.open(asset_id)) is None:
-            raise HTTPException(404, _GONE)
-        return file
-
-    def tags_of(asset_id: int) -> list[dict[str, Any]]:
-        return [
-            {"label": tag.label, "score": round(tag.score, 4), "source": tag.source}
-            for tag in tags.of([asset_id]).get(asset_id, [])
-        ]
+    answers = AssetAnswers(services.catalog)
+    opened = answers.open
 
     @router.get("/assets/{asset_id}", response_model=Asset, summary="What is known of an asset")
     def asset(asset_id: AssetId) -> JSONResponse:
-        beside = [path_json(path) for path in parts.of_assets([asset_id]).get(asset_id, ())]
-        return JSONResponse(_asset_json(facts_of(asset_id)) | {"parts": beside, "tags": tags_of(asset_id)})
+        return JSONResponse(answers.asset(asset_id))
 
     @router.get("/assets/{asset_id}/segments", response_model=list[Segment], summary="The segments of an asset")
     def segments(
@@ -72,14 +130,11 @@ def asset_routes(services: Services) -> APIRouter:
         top: Annotated[int, Query(ge=1, le=_SEGMENTS_MOST)] = 1000,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> JSONResponse:
-        facts_of(asset_id)
-        return JSONResponse([_segment_json(each) for each in reader.segments(asset_id, top=top, offset=offset)])
+        return JSONResponse(answers.segments(asset_id, top, offset))
 
     @router.get("/segments/{segment_id}", response_model=Segment, summary="A segment")
     def segment(segment_id: Annotated[int, Path(ge=1, le=_NUMBER_MOST)]) -> JSONResponse:
-        if (found := reader.segment(segment_id)) is None:
-            raise HTTPException(404, f"there is no segment {segment_id}")
-        return JSONResponse(_segment_json(found))
+        return JSONResponse(answers.segment(segment_id))
 
     @router.head("/assets/{asset_id}/file", include_in_schema=False)
     @router.get("/assets/{asset_id}/file", response_class=Response, summary="The file itself, whole or in ranges")
@@ -130,17 +185,11 @@ def asset_routes(services: Services) -> APIRouter:
 
     @router.get("/assets/{asset_id}/tags", response_model=list[Tag], summary="The tags of an asset")
     def read_tags(asset_id: AssetId) -> JSONResponse:
-        facts_of(asset_id)
-        return JSONResponse(tags_of(asset_id))
+        return JSONResponse(answers.tags(asset_id))
 
     @router.patch("/assets/{asset_id}/tags", response_model=list[Tag], summary="Add and remove tags by hand")
     def write_tags(asset_id: AssetId, add: Labels = [], remove: Labels = []) -> JSONResponse:  # noqa: B006 read alone
-        facts_of(asset_id)
-        check_labels(add, remove)
-        with services.catalog.lock():
-            tags.add(add, [asset_id])
-            tags.remove(remove, [asset_id])
-        return JSONResponse(tags_of(asset_id))
+        return JSONResponse(answers.tag(asset_id, add, remove))
 
     return router
 

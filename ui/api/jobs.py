@@ -9,9 +9,9 @@ from typing import Annotated
 import anyio
 from fastapi import APIRouter, Body, Header, Path
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.exceptions import HTTPException
 
 from retrieval.client.answers import Job
+from retrieval.errors import NotFoundError
 from ui.api.services import Services
 from ui.index_jobs import Event, IndexJob
 
@@ -33,7 +33,7 @@ def job_routes(services: Services) -> APIRouter:
 
     def job_of(job_id: int) -> IndexJob:
         if (job := jobs.get(job_id)) is None:
-            raise HTTPException(404, f"there is no index job {job_id}; `GET /api/v1/jobs` lists those that there are")
+            raise NotFoundError(f"there is no index job {job_id}; `GET /api/v1/jobs` lists those that there are")
         return job
 
     @router.get("/jobs", response_model=list[Job], summary="The last index jobs, the newest first")

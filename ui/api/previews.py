@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from retrieval.errors import BadMediaError, UsageError
 from retrieval.media.tasks import Failed, PreviewMade, PreviewTask
@@ -75,22 +74,22 @@ class PreviewStore:
         name = f"{video.content_hash}-{tenths}-{seconds}.mp4"
         path = self._kept.path_of(name)
         try:
-            return _opened(path.open("rb"), video, name)
+            return _opened(path, video)
         except OSError:
             pass  # not made yet, or removed since
         content = self._make(Clip(video.path, tenths / 10, seconds))
         self._kept.keep(name, content)
         try:
-            return _opened(path.open("rb"), video, name)
+            return _opened(path, video)
         except OSError:  # a full disk: the answer is sent all the same
-            file = tempfile.TemporaryFile()
+            closing = ExitStack()
+            file = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 closed with the clip
             file.write(content)
             file.flush()
-            return _opened(file, video, name)
+            return OpenFile(file, video.path, video.kind, len(content), path.stem, _TYPE, closing)
 
 
-def _opened(file: BinaryIO, video: OpenFile, name: str) -> OpenFile:
+def _opened(path: Path, video: OpenFile) -> OpenFile:
     closing = ExitStack()
-    closing.enter_context(file)
-    size_bytes = os.fstat(file.fileno()).st_size
-    return OpenFile(file, video.path, video.kind, size_bytes, name.removesuffix(".mp4"), _TYPE, closing)
+    file = closing.enter_context(path.open("rb"))
+    return OpenFile(file, video.path, video.kind, os.fstat(file.fileno()).st_size, path.stem, _TYPE, closing)

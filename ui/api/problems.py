@@ -16,6 +16,7 @@ from retrieval.errors import (
     LibraryBusyError,
     LibraryError,
     MediaError,
+    NotFoundError,
     QueryError,
     TransientMediaError,
     UnknownSpaceError,
@@ -36,6 +37,7 @@ PROBLEMS: dict[int | str, dict[str, object]] = {
 """For the OpenAPI of every route."""
 _STATUSES: tuple[tuple[type[VidiError], int], ...] = (
     (AccessError, 403),
+    (NotFoundError, 404),
     (LibraryBusyError, 409),
     (LibraryError, 409),
     (UnknownSpaceError, 400),

@@ -1,20 +1,17 @@
-"""The whole page as one ASGI application: the guard, our own routes, and Gradio behind them."""
+"""The whole page as one application: our own routes, and Gradio behind them. The server puts the guard around it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.responses import FileResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Route
 
-from ui.page.answers import Answers
-from ui.page.blocks import build_blocks, theme
-from ui.page.counts import Counts
-from ui.page.guard import Guard
-from ui.page.item_routes import ItemRoutes
+from ui.page.blocks import theme
 from ui.page.media import MediaRoutes
 
 __all__ = ["build_app"]
@@ -29,13 +26,15 @@ _TYPES = {".css": "text/css", ".js": "text/javascript"}
 _UPLOAD_MOST = "64mb"
 
 
-def build_app(answers: Answers, media: MediaRoutes, items: ItemRoutes, counts: Counts, *, port: int) -> ASGIApp:
-    """The application that answers at ``port`` of loopback."""
+def build_app(
+    blocks: gr.Blocks, media: MediaRoutes, *, port: int, token: str, routes: Sequence[BaseRoute] = ()
+) -> FastAPI:
+    """The application that answers at ``port``. The page is given ``token``, with which it may change something."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.router.routes.extend([*media.routes(), *items.routes(), *_page_files()])
+    app.router.routes.extend([*routes, *media.routes(), *_page_files()])
     gr.mount_gradio_app(
         app,
-        build_blocks(answers, counts.footer),
+        blocks,
         "/",
         server_name="127.0.0.1",
         server_port=port,
@@ -49,9 +48,9 @@ def build_app(answers: Answers, media: MediaRoutes, items: ItemRoutes, counts: C
         pwa=False,
         mcp_server=False,
         theme=theme(),
-        head=_HEAD,
+        head=f'{_HEAD}<meta name="vidi-token" content="{escape(token)}">\n',
     )
-    return Guard(app, port=port)
+    return app
 
 
 def _page_files() -> list[Route]:

@@ -1,4 +1,4 @@
-"""Runs the page: binds to loopback, warms the models up behind the scenes, serves until it is stopped."""
+"""Runs the page, the API and MCP: binds, warms the models up behind the scenes, serves until it is stopped."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import UsageError, VidiError
+from ui.trust.access import Access
+from ui.trust.hosts import is_loopback
+from ui.trust.settings import Trust
 
 if TYPE_CHECKING:
     from retrieval.library import Library
-    from retrieval.store.catalog import Catalog
-    from ui.page.answers import Answers
-    from ui.page.item_routes import ItemRoutes
-    from ui.page.media import MediaRoutes
-    from ui.page.thumbnails import ThumbnailStore
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "address_of", "bind", "loopback_address", "serve"]
+__all__ = ["DEFAULT_PORT", "address_of", "bind", "check_exposed", "serve"]
 
-DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 _PORTS_TRIED = 100
-_THUMBNAIL_WORKERS_MOST = 2
 _UVICORN: dict[str, Any] = {
     "log_level": "critical",  # the guard tells what fails, in a line; a tab cut off at the end is no failure
     "access_log": False,
@@ -36,24 +31,6 @@ _UVICORN: dict[str, Any] = {
     "ws": "none",
 }
 _log = logging.getLogger(__name__)
-
-
-def loopback_address(host: str) -> str:
-    """The address that ``host`` names, if it is this machine's own.
-
-    Raises:
-        UsageError: it is another, which the page doesn't offer yet.
-    """
-    try:
-        address = ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
-    except ValueError:
-        address = None
-    if address is None or str(address) not in ("127.0.0.1", "::1"):
-        raise UsageError(
-            f"the page can't be served at {host!r}: it answers on this machine alone for now, since serving others "
-            "needs a password, which vidi doesn't offer yet; use 127.0.0.1, localhost or ::1"
-        )
-    return str(address)
 
 
 def bind(address: str, port: int | None) -> socket.socket:
@@ -92,12 +69,26 @@ def address_of(bound: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
+def check_exposed(address: str, access: Access) -> None:
+    """See that nobody is let in from elsewhere without a word.
+
+    Raises:
+        UsageError: ``address`` is reached from elsewhere, and nobody has to sign in.
+    """
+    if access.is_open and not is_loopback(address):
+        raise UsageError(
+            f"at {address} other machines reach the page, expected --password-file FILE (made by "
+            "`vidi ui --set-password USER FILE`) or --token-file FILE; or leave out --host to serve this machine alone"
+        )
+
+
 def serve(
     bound: socket.socket,
     folder: Path,
     *,
     notice: Callable[[str], None],
     ready: Callable[[str], None],
+    trust: Trust | None = None,
     open_library: Callable[..., Library] | None = None,
 ) -> None:
     """Serve the page of the library at ``folder`` on ``bound`` until Ctrl-C or SIGTERM. ``ready`` is told the address.
@@ -106,8 +97,12 @@ def serve(
     made, so that a page that is open finds what is indexed next. ``open_library`` takes the place of ``Library``.
 
     Raises:
+        UsageError: ``bound`` is reached from elsewhere, and nobody has to sign in.
         LibraryError: the library can't be used.
+        MissingExtraError: MCP is asked for, and its package isn't installed.
     """
+    trust = trust or Trust()
+    check_exposed(bound.getsockname()[0], trust.access)
     with ExitStack() as stack:
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidi-page-")))
         _keep_gradio_quiet(temporary / "uploads")
@@ -116,50 +111,14 @@ def serve(
 
         from retrieval.library import Library
         from retrieval.store.catalog import Catalog
-        from ui.page.answers import Answers
-        from ui.page.app import build_app
-        from ui.page.counts import Counts
+        from ui.page.application import build_application
 
         catalog = stack.enter_context(Catalog(folder, create=True))
         library = stack.enter_context((open_library or Library)(folder, notice=notice))
-        kept = folder if os.access(folder, os.W_OK) else temporary
-        answers = Answers(library, catalog)
-        thumbnails = _thumbnails(stack, kept / "thumbnails")
-        media, items = _media_routes(catalog, thumbnails), _item_routes(library, catalog, answers, thumbnails)
-        app = build_app(answers, media, items, Counts(library, catalog), port=bound.getsockname()[1])
+        app = build_application(stack, bound.getsockname()[:2], catalog, library, trust, temporary=temporary)
         threading.Thread(target=_warm_up, args=(library,), name="warm-up", daemon=True).start()
         ready(address_of(bound))
         uvicorn.Server(uvicorn.Config(app, **_UVICORN)).run(sockets=[bound])
-
-
-def _thumbnails(stack: ExitStack, folder: Path) -> ThumbnailStore:
-    """With workers that end when ``stack`` does."""
-    from retrieval.media.worker import MediaWorkers
-    from ui.page.renditions import make_renditions_with
-    from ui.page.thumbnails import ThumbnailStore
-
-    workers = stack.enter_context(MediaWorkers(processes=_thumbnail_workers()))
-    return ThumbnailStore(folder, make_renditions_with(workers))
-
-
-def _thumbnail_workers() -> int:
-    return min(_THUMBNAIL_WORKERS_MOST, os.cpu_count() or 1)
-
-
-def _media_routes(catalog: Catalog, thumbnails: ThumbnailStore) -> MediaRoutes:
-    from ui.page.files import CatalogFiles
-    from ui.page.media import MediaRoutes
-
-    return MediaRoutes(CatalogFiles(catalog), thumbnails, makers=_thumbnail_workers())
-
-
-def _item_routes(library: Library, catalog: Catalog, answers: Answers, thumbnails: ThumbnailStore) -> ItemRoutes:
-    from ui.page.files import CatalogFiles
-    from ui.page.heat import Heat
-    from ui.page.item_routes import ItemRoutes
-    from ui.page.items import Items
-
-    return ItemRoutes(Items(catalog), answers, Heat(library, CatalogFiles(catalog), thumbnails))
 
 
 def _keep_gradio_quiet(uploads: Path) -> None:
