@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 __all__ = ["PATIENCE_MILLISECONDS", "Visit", "launched"]
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-PATIENCE_MILLISECONDS = 30_000
+PATIENCE_MILLISECONDS = 20_000
 MISSING = "Chromium is not installed: apt-get install chromium"
 
 
@@ -28,6 +28,7 @@ def launched() -> Iterator[Browser]:
         pytest.skip(MISSING)
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=FLAGS)
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)  # the five seconds that it takes are few beside other tests
         yield browser
         browser.close()
 
