@@ -77,17 +77,30 @@ def test_an_animated_picture_plays_and_its_moments_are_stills(browser: BrowserCo
     assert visit.complaints == []
 
 
-def test_a_video_that_the_browser_cant_play_shows_its_moment(visit: Visit) -> None:
+PIXEL = """(selector) => {
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.drawImage(document.querySelector(selector), 0, 0);
+  return [...canvas.getImageData(20, 20, 1, 1).data.slice(0, 3)];
+}"""
+
+
+def test_a_video_that_the_browser_cant_play_is_a_clip_from_its_moment(visit: Visit) -> None:
     visit.ask("blue")
     visit.card("three.avi")
-    expect(visit.tab.get_by_text("This browser can't play this kind of video.")).to_be_visible()
-    red, _, blue = visit.tab.evaluate(
-        """() => {
-          const canvas = document.createElement("canvas").getContext("2d");
-          canvas.drawImage(document.querySelector("dialog img"), 0, 0);
-          return [...canvas.getImageData(20, 20, 1, 1).data.slice(0, 3)];
-        }"""
-    )
+    expect(visit.tab.get_by_text("This is a preview clip of it.")).to_be_visible()
+    visit.tab.wait_for_function("document.querySelector('dialog video').readyState >= 2")
+    red, _, blue = visit.evaluate(PIXEL, "dialog video")
+    assert blue > 180 > 90 > red
+    visit.tab.get_by_role("button", name="Play from 0:00").click()
+    visit.tab.wait_for_function("document.querySelector('dialog video').src.includes('start=0.000')")
+
+
+def test_where_no_clip_can_be_made_its_moment_is_a_still(visit: Visit) -> None:
+    visit.tab.route("**/preview?**", lambda route: route.fulfill(status=422, body="no clip"))
+    visit.ask("blue")
+    visit.card("three.avi")
+    expect(visit.tab.get_by_text("This is its frame at the moment.")).to_be_visible()
+    red, _, blue = visit.evaluate(PIXEL, "dialog img")
     assert blue > 180 > 90 > red
 
 
