@@ -89,6 +89,16 @@ class Lookup:
                 found.update({row.vector_id: row.asset_id for row in rows})
         return found
 
+    def asset_at(self, path: bytes) -> int | None:
+        """The content of the file at ``path``; None where it is not known."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(File.asset_id).where(File.path == path))
+
+    def newest_asset(self) -> int:
+        """The greatest id of a content; 0 where there is none."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.max(Asset.id))) or 0
+
     def live_assets(self, asset_ids: Sequence[int], wanted: FileFilter) -> dict[int, LiveAsset]:
         """Those of ``asset_ids`` that have a present file that meets ``wanted``."""
         statement = select(Asset.id, Asset.kind, File.path).join(File, File.asset_id == Asset.id)

@@ -29,7 +29,7 @@ def _card(asset_id: int, row: Row, *, is_first: bool) -> str:
     item = escape(json.dumps(_item(asset_id, row)))
     spoken = ", ".join(_spoken(row))
     chance = f'<span class="vidi-chance" title="the chance that it fits">{escape(row.chance)}</span>'
-    quote = f'<span class="vidi-quote">“{escape(row.quote)}”</span>' if row.quote else ""
+    quote = f'<span class="vidi-quote">{escape(_quoted(row))}</span>' if row.quotes else ""
     return (
         f'<li data-asset="{asset_id}"><button type="button" class="vidi-card" data-item="{item}" '
         f'aria-label="{escape(spoken)}"><span class="vidi-frame">'
@@ -38,6 +38,11 @@ def _card(asset_id: int, row: Row, *, is_first: bool) -> str:
         f'<span class="vidi-caption"><span class="vidi-name">{escape(row.name)}</span>'
         f"{chance if row.is_compared else ''}</span>{quote}</button></li>"
     )
+
+
+def _quoted(row: Row) -> str:
+    first = row.quotes[0]
+    return f"“{first.text}”" + (f", {first.origin}" if first.origin else "")
 
 
 def _spoken(row: Row) -> list[str]:
@@ -51,9 +56,10 @@ def _spoken(row: Row) -> list[str]:
 def _badges(row: Row) -> str:
     moment = row.moment.label if row.moment else "video"
     badges = [f'<span class="vidi-moment">{escape(moment)}</span>'] if row.kind is MediaKind.VIDEO else []
-    others = len(row.copies) + len(row.parts)
+    others = len(row.copies) + len(row.parts) + row.folded
     if others:
-        badges.append(f'<span class="vidi-with" title="{others} more of it: copies or parts">+{others}</span>')
+        told = f"{others} more: copies, parts of it, or near-identical pictures"
+        badges.append(f'<span class="vidi-with" title="{told}">+{others}</span>')
     return "".join(badges)
 
 
@@ -65,7 +71,8 @@ def _item(asset_id: int, row: Row) -> dict[str, Any]:
         "name": row.name,
         "path": row.full_path,
         "chance": row.chance if row.is_compared else "",
-        "why": row.why,
+        "folded": row.folded,
+        "why": [{"text": why.text, "start": why.start_seconds} for why in row.why],
         "tags": [{"label": tag.label, "chance": tag.chance} for tag in row.tags],
         "moments": [
             {

@@ -48,8 +48,14 @@ const texts = (known, player) =>
     return lines.length ? section(title, transcript(lines, player)) : null;
   });
 
-const why = (item) =>
-  item.why.length ? section("Why it matched", ...item.why.map((reason) => line("vidi-words vidi-reason", reason))) : null;
+const why = (item, player) => {
+  const lines = item.why.map(({ text, start }) => {
+    const told = line("vidi-words vidi-reason", text);
+    if (player && start !== null) told.append(" ", button("Play", { onclick: () => player.seek(start) }));
+    return told;
+  });
+  return lines.length ? section("Why it matched", ...lines) : null;
+};
 
 // -- searching within a video ------------------------------------------------------------------------------------
 
@@ -187,7 +193,7 @@ const tellMore = async (dialog, card, item, player, along, rest) => {
       section("Tags", tagEditor(item, known)),
       words(known),
       ...(player ? texts(known, player) : []),
-      why(item),
+      why(item, player),
       section("Facts", facts(known)),
       files(item, known),
     ].filter(Boolean),
