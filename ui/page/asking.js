@@ -8,14 +8,15 @@ const box = () => document.querySelector("#vidi-query textarea");
 const pictures = () => [...document.querySelectorAll("#vidi-query img")].map((image) => image.src).join(" ");
 
 let liked = []; // {asset, name, seconds or null, sign: "" or "-"}
+let unfolded = false; // near-identical pictures are shown each for itself
 let asked = null;
 let pause = 0;
 let picturesShown = "";
 
 export const queryText = () => box()?.value.trim() ?? "";
 
-const likesText = () =>
-  liked.map(({ sign, asset, seconds }) => `${sign}${asset}${seconds === null ? "" : `@${seconds.toFixed(3)}`}`).join(" ");
+const likeText = ({ sign, asset, seconds }) => `${sign}${asset}${seconds === null ? "" : `@${seconds.toFixed(3)}`}`;
+const likesText = () => [...liked.map(likeText), ...(unfolded ? ["all"] : [])].join(" ");
 const state = () => JSON.stringify([pictures(), likesText(), queryText()]);
 
 const ask = () => {
@@ -54,26 +55,36 @@ export const like = (asset, name, seconds, sign) => {
   likesChanged();
 };
 
+export const unfold = (whether) => {
+  unfolded = whether;
+  likesChanged();
+};
+
 const likesChanged = () => {
   write(document.querySelector("#vidi-likes textarea, #vidi-likes input"), likesText());
   showLikes();
   askIn(SETTLE_MILLISECONDS);
 };
 
+// What counts beside the line, each to be left out again by a click.
+const chip = (told, shown, leaveOut) => {
+  const one = button("", { className: "vidi-like", title: `Leave out: ${told}`, onclick: leaveOut });
+  one.setAttribute("aria-label", `Leave out: ${told}`);
+  one.append(...shown, "×");
+  return one;
+};
+
 const showLikes = () => {
-  const row = document.querySelector("#vidi-liked");
   const chips = liked.map((one) => {
     const words = one.sign ? "less like" : "more like";
-    const chip = button("", { className: "vidi-like", title: `Leave out: ${words} ${one.name}` });
-    chip.setAttribute("aria-label", `Leave out: ${words} ${one.name}`);
-    chip.append(words, make("img", { alt: "", src: thumbnail(one.asset, one.seconds, 160) }), "×");
-    chip.onclick = () => {
+    const picture = make("img", { alt: "", src: thumbnail(one.asset, one.seconds, 160) });
+    return chip(`${words} ${one.name}`, [words, picture], () => {
       liked = liked.filter((other) => other !== one);
       likesChanged();
-    };
-    return chip;
+    });
   });
-  row?.replaceChildren(...chips);
+  if (unfolded) chips.push(chip("near-identical pictures", ["with near-identical pictures"], () => unfold(false)));
+  document.querySelector("#vidi-liked")?.replaceChildren(...chips);
 };
 
 // -- what the address says ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Assets that the answer should be more like, or less like, as the page's script writes them: ``12 40@3.5 -7``."""
+"""Assets that the answer should be more like, or less like, as the page's script writes them: ``12 40@3.5 -7 all``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ _MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Likes:
-    """It is true if there are any."""
+    """It is true if there are any to compare with."""
 
     more: tuple[Like, ...] = ()
     less: tuple[Like, ...] = ()
+    unfolded: bool = False
+    """``all``: near-identical pictures are shown each for itself."""
 
     def __bool__(self) -> bool:
         return bool(self.more or self.less)
@@ -31,6 +33,7 @@ def parse_likes(text: str) -> Likes:
     return Likes(
         more=tuple(_like_of(like) for like in found if not like[1]),
         less=tuple(_like_of(like) for like in found if like[1]),
+        unfolded="all" in text.split(),
     )
 
 

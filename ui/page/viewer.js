@@ -1,5 +1,5 @@
 // One item, large: beside it all that is known of it, and what can be done with it.
-import { like, queryText } from "./asking.js";
+import { like, queryText, unfold } from "./asking.js";
 import { button, isTyping, make, read, thumbnail } from "./dom.js";
 import { cards } from "./gallery.js";
 import { momentButtons, showPicture, showVideo, strip, transcript } from "./player.js";
@@ -129,8 +129,16 @@ const actions = (stage, item, player, close) => {
       },
     }),
   );
+  const alike = item.folded
+    ? button(`Show ${item.folded} near-identical`, {
+        onclick: () => {
+          close();
+          unfold(true);
+        },
+      })
+    : null;
   const heat = queryText() ? heatToggle(stage, item, player, told) : null;
-  return [make("div", { className: "vidi-actions" }, ...likes, heat), told];
+  return [make("div", { className: "vidi-actions" }, ...likes, alike, heat), told];
 };
 
 const fill = (dialog, card) => {

@@ -13,6 +13,7 @@ from ui.page.likes import Likes, parse_likes
         ("", Likes()),
         ("12 40", Likes(more=(12, 40))),
         ("12 -40", Likes(more=(12,), less=(40,))),
+        ("all", Likes(unfolded=True)),
         ("12@3.5 -40@0", Likes(more=((12, 3.5),), less=((40, 0.0),))),
         ("a -b 1.5 3@ 4@x ١٢ 9999999999999999999 7", Likes(more=(7,))),
     ],
@@ -27,4 +28,5 @@ def test_there_are_not_endlessly_many() -> None:
 
 def test_none_is_false() -> None:
     assert not Likes()
+    assert not Likes(unfolded=True)
     assert Likes(less=(1,))
