@@ -14,6 +14,7 @@ from typing import Any
 
 from retrieval.errors import ModelError, QueryError, UnknownTagError
 from retrieval.search.default_space import default_space
+from retrieval.search.facets import FacetCounter, Facets
 from retrieval.search.filters import make_filter
 from retrieval.search.language import error_at
 from retrieval.search.picture_query import embed_pictures
@@ -131,6 +132,7 @@ class Library:
         self._catalog = Catalog(library_path(path))
         self._notice = notice
         self._spaces = spaces
+        self._facets = FacetCounter(self._catalog)
         self._searcher = Searcher(self._catalog, embed_pictures, spaces=spaces, notice=notice)
 
     def __enter__(self) -> Library:
@@ -225,6 +227,28 @@ class Library:
         if isinstance(content, int):
             return texts.of([content]).get(content, [])
         return texts.of_file(os.fsencode(os.path.abspath(content)))
+
+    def facets(
+        self,
+        query: str = "",
+        *,
+        kind: str | None = None,
+        under: PathLike | None = None,
+        after: str | datetime | None = None,
+        before: str | datetime | None = None,
+        tags: Sequence[str] = (),
+        most: int = 20,
+    ) -> Facets:
+        """How many contents have each kind, year, folder, tag and camera, or sound, speech, text and a place.
+
+        Counted is all that the fields of ``query`` and the filters let through, whatever its words mean. Each facet has
+        its ``most`` first values. While something is written all the time, counts of a big library are seconds old.
+
+        Raises:
+            QueryError: the query can't be answered as it is written.
+        """
+        wanted = all_of(make_filter(kind, under, after, before, tags), read_query(query).wanted)
+        return self._facets.count(wanted, most)
 
     def save_search(self, name: str, query: str = "", **asked: Any) -> None:
         """Keep a search under ``name``, in place of what had it: ``query`` and what else :meth:`search` takes, but for

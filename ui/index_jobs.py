@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -31,6 +32,7 @@ from ui.trust.roots import AllowedRoots
 
 __all__ = ["Event", "IndexJob", "IndexJobs", "JobState"]
 
+_COMMAND = (sys.executable, "-W", "ignore", "-m", "ui.index_worker")
 _JOBS_KEPT = 20
 _EVENTS_KEPT = 1000
 _SHOWN = 100
@@ -103,7 +105,8 @@ class IndexJob:
                 return
             self.state = JobState.STOPPING
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
 
     def events_after(self, number: int) -> list[Event]:
         """What came after the event ``number``, in order; of very many, the newest."""
@@ -174,9 +177,11 @@ class IndexJob:
 class IndexJobs:
     """Starts jobs, and remembers the last ones. A context manager: at its end, a job that runs is stopped."""
 
-    def __init__(self, catalog: Catalog, roots: AllowedRoots) -> None:
+    def __init__(self, catalog: Catalog, roots: AllowedRoots, *, command: Sequence[str] = _COMMAND) -> None:
+        """``command`` takes the place of the process that indexes."""
         self._catalog = catalog
-        self.roots = roots
+        self._roots = roots
+        self._command = command
         self._lookup = Lookup(catalog)
         self._lock = threading.Lock()
         self._jobs: dict[int, IndexJob] = {}
@@ -213,7 +218,7 @@ class IndexJobs:
             QueryError: ``space`` is neither here nor indexed.
             LibraryBusyError: a job is running.
         """
-        allowed = [self.roots.check(path) for path in paths]
+        allowed = [self._roots.check(path) for path in paths]
         self._check_space(space)
         with self._lock:
             if any(not job.state.is_over for job in self._jobs.values()):
@@ -225,7 +230,7 @@ class IndexJobs:
                 "space": space,
                 "retry_failed": retry_failed,
             }
-            job = IndexJob(self._count, _started(request), allowed, space)
+            job = IndexJob(self._count, _started(self._command, request), allowed, space)
             self._jobs[job.id] = job
             for old in list(self._jobs)[:-_JOBS_KEPT]:
                 del self._jobs[old]
@@ -280,11 +285,11 @@ class _NewFailures:
                 self._job.fail_file({**path_json(failed.path), **told})
 
 
-def _started(request: dict[str, Any]) -> subprocess.Popen[str]:
+def _started(command: Sequence[str], request: dict[str, Any]) -> subprocess.Popen[str]:
     """The process, which has been told what to do."""
     here = os.fspath(Path(__file__).parents[1])
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "ui.index_worker"],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -293,6 +298,7 @@ def _started(request: dict[str, Any]) -> subprocess.Popen[str]:
         start_new_session=True,  # Ctrl-C in the server's terminal reaches it by way of the server
     )
     assert process.stdin is not None
-    process.stdin.write(json.dumps(request) + "\n")
-    process.stdin.flush()
+    with suppress(BrokenPipeError):  # it is gone already: whoever follows it will see that
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
     return process

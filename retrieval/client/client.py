@@ -162,7 +162,7 @@ class Client:
 
     def index(self, paths: Sequence[PathLike], *, space: str | None = None, retry_failed: bool = False) -> Job:
         """Begin to index folders of the server's machine."""
-        asked = {"paths": list(map(os.fspath, paths)), "space": space, "retry_failed": retry_failed}
+        asked = {"paths": [os.fspath(path) for path in paths], "space": space, "retry_failed": retry_failed}
         return self._answer(Job, "POST", "jobs", json=asked)
 
     def jobs(self) -> list[Job]:
@@ -206,6 +206,8 @@ class Client:
             response = self._http.request(method, path, **how)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        except httpx.InvalidURL as error:
+            raise RemoteError(f"that can't be asked ({error}); shorten the query") from error
         self._check(response)
         return response
 

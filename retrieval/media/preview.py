@@ -36,6 +36,7 @@ SECONDS_MOST = 60
 """Length of a clip."""
 LONGEST_SIDE = 640
 """Pixels of the longer side of a clip; a smaller video keeps its size."""
+_ENCODER = "libx264"
 _FRAMES_PER_SECOND_MOST = 30
 _WORK_SECONDS_MOST = 120.0
 """Wall-clock time for one clip: a file without an index may have to be decoded from its start."""
@@ -78,7 +79,7 @@ def open_video_preview(
 
 def _check_encoder() -> None:
     try:
-        av.codec.Codec("libx264", "w")
+        av.codec.Codec(_ENCODER, "w")
     except av.codec.codec.UnknownCodecError as error:
         raise MissingDecoderError(
             "this FFmpeg can't write H.264; install PyAV's own wheel: pip install --force-reinstall av"
@@ -178,7 +179,7 @@ class _PictureWriter:
         self._output = output
         self._video = video
         self._reformatter = VideoReformatter()
-        self._stream = output.add_stream("libx264", rate=_FRAMES_PER_SECOND_MOST, options=dict(_VIDEO_OPTIONS))
+        self._stream = output.add_stream(_ENCODER, rate=_FRAMES_PER_SECOND_MOST, options=dict(_VIDEO_OPTIONS))
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = _UNIT
         self._last: float | None = None

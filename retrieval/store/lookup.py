@@ -75,6 +75,13 @@ class Lookup:
             rows = connection.execute(statement).cursor  # the driver's own: half a million Row objects take a second
             return np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64)
 
+    def asset_ids(self, wanted: FileFilter) -> Int64Array:
+        """``[n]`` ids of the contents that have a present file which meets ``wanted``."""
+        with self._engine.connect() as connection:
+            statement = select(File.asset_id).join(Asset, Asset.id == File.asset_id)
+            rows = connection.execute(statement.where(*conditions_of(wanted, connection))).cursor
+            return np.unique(np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64))
+
     def assets_of(self, vector_ids: Sequence[int]) -> dict[int, int]:
         """The asset of each vector that the catalog still holds."""
         statement = (

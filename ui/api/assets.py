@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from enum import IntEnum
+from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Path, Query, Request
@@ -34,6 +35,13 @@ _LONGEST_SECONDS = 30 * 24 * 3600
 _SEGMENTS_MOST = 10_000
 _LABELS_MOST = 100
 _GONE = "this file is not where it was when it was indexed; index its folder again"
+
+
+class ThumbnailSize(IntEnum):
+    """Pixels of the longer side."""
+
+    CARD, LARGE = SIZES
+
 
 Value = TypeVar("Value")
 AssetId = Annotated[int, Path(ge=1, le=_NUMBER_MOST, description="The number of the asset, as a search gives it")]
@@ -151,7 +159,7 @@ def asset_routes(services: Services) -> APIRouter:
         asset_id: AssetId,
         request: Request,
         at: Annotated[float, Query(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)] = 0.0,
-        size: Annotated[Literal[SIZES], Query(description="Pixels of the longer side")] = SIZES[0],  # type: ignore[valid-type]
+        size: Annotated[ThumbnailSize, Query(description="Pixels of the longer side")] = ThumbnailSize.CARD,
     ) -> Response:
         def make(video_or_picture: OpenFile) -> Response:
             tag = f'"{video_or_picture.content_hash}-{at}-{size}"'

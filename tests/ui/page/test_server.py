@@ -13,7 +13,7 @@ from gradio_client import Client, handle_file
 from retrieval.errors import UsageError, VidiError
 from tests.ui.page.conftest import Collection, running
 from ui.command_line import main
-from ui.page.server import bind, loopback_address
+from ui.page.server import bind, serve
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +128,7 @@ def test_nothing_else_is_served(page: str, collection: Collection, path: str) ->
 
 def test_another_host_is_refused(page: str) -> None:
     response = httpx.get(page, headers={"Host": "pictures.example"})
-    assert (response.status_code, response.text) == (403, "this page answers to localhost and its own port alone")
+    assert (response.status_code, response.text) == (403, "this page answers to its own names and port alone")
 
 
 @pytest.mark.parametrize("named", ["{media}/rose.png", "/etc/passwd", "pyproject.toml", "https://example.com/a.png"])
@@ -168,21 +168,30 @@ def test_a_page_without_a_library_from_its_start_to_ctrl_c(tmp_path: Path) -> No
     assert not list(temporary.iterdir())
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.com", "127.0.0.2", ""])
-def test_other_hosts_are_not_offered_yet(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::"])
+def test_others_are_let_in_only_with_a_password_or_a_token(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ui", "--host", host, "--no-open"]) == 2
-    assert "doesn't offer yet; use 127.0.0.1" in capsys.readouterr().err
+    assert "expected --password-file FILE (made by `vidi ui --set-password USER FILE`)" in capsys.readouterr().err
 
 
-def test_names_of_this_machine() -> None:
-    assert [loopback_address(host) for host in ("localhost", "127.0.0.1", "::1", "[::1]")] == [
-        "127.0.0.1",
-        "127.0.0.1",
-        "::1",
-        "::1",
-    ]
-    with pytest.raises(UsageError, match=r"can't be served at '10\.0\.0\.1'"):
-        loopback_address("10.0.0.1")
+def test_the_server_itself_refuses_to_be_open_to_others(tmp_path: Path) -> None:
+    with (
+        bind("0.0.0.0", None) as bound,
+        pytest.raises(UsageError, match=r"at 0\.0\.0\.0 other machines reach the page"),
+    ):
+        serve(bound, tmp_path / "library", notice=print, ready=print)
+    assert not (tmp_path / "library").exists()
+
+
+def test_a_root_that_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ui", "--no-open", "--allow-root", str(tmp_path / "not there")]) == 2
+    assert "is no folder; give one that is there" in capsys.readouterr().err
+
+
+def test_mcp_without_its_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("ui.api.mcp_package.find_spec", lambda name: None)
+    assert main(["ui", "--no-open", "--mcp"]) == 1
+    assert capsys.readouterr().err == "vidi: --mcp needs the package mcp; install it with: pip install 'vidi[mcp]'\n"
 
 
 def test_a_port_that_is_taken() -> None:
