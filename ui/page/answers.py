@@ -13,13 +13,14 @@ from typing import Any, Protocol
 from sqlalchemy import exists, select
 
 from retrieval.errors import QueryError, VidiError
+from retrieval.search.facets import Facets
 from retrieval.search.reading import read_query
 from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
 from retrieval.store.looks import FileState, file_state
 from retrieval.store.schema import Asset, File
 from retrieval.types import MediaKind
-from ui.page.facets import FacetLike, facets_markup
+from ui.page.facets import facets_markup
 from ui.page.files import CatalogFiles
 from ui.page.likes import Like, Likes
 from ui.page.markup import cards, caret, notice, welcome
@@ -54,7 +55,7 @@ class Searches(Protocol):
     ) -> SearchResult:
         """As :meth:`retrieval.library.Library.search`."""
 
-    def facets(self, query: str = "") -> Sequence[FacetLike]:
+    def facets(self, query: str = "") -> Facets:
         """As :meth:`retrieval.library.Library.facets`."""
 
     @property
@@ -147,7 +148,7 @@ class Answers:
     def facets(self, question: Question) -> str:
         """HTML: what the query can be narrowed by; nothing where it can't be counted."""
         try:
-            return facets_markup(question.text, self._library.facets(question.text))
+            return facets_markup(question.text, self._library.facets(question.text).facets)
         except VidiError:
             return ""  # the answer itself says what is wrong
         except Exception as error:  # noqa: BLE001 as above

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Protocol
 
 from retrieval.errors import QueryError
+from retrieval.search.facets import Facet, FacetValue
 from retrieval.search.fields import FIELDS
 from retrieval.search.language import Field, parse
 
-__all__ = ["FacetLike", "FacetValueLike", "facets_markup", "toggled"]
+__all__ = ["facets_markup", "is_in", "toggled"]
 
 _TITLES = {"kind": "Kind", "year": "Year", "folder": "Folder", "tag": "Tags", "camera": "Camera", "has": "Has"}
 _ONE_AT_A_TIME = ("kind", "year")
@@ -22,33 +22,13 @@ _SHOWN = 6
 _MOST = 60
 
 
-class FacetValueLike(Protocol):
-    """``video``, how many there are, and what is written into a query for it."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def token(self) -> str: ...
-
-
-class FacetLike(Protocol):
-    """``kind`` and its values, the most frequent first."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def values(self) -> Sequence[FacetValueLike]: ...
-
-
-def facets_markup(query: str, facets: Sequence[FacetLike]) -> str:
+def facets_markup(query: str, facets: Sequence[Facet]) -> str:
     """HTML of all that has anything to choose from; empty where nothing has."""
     groups = "".join(_group(query, facet) for facet in facets if facet.values)
     return f'<nav class="vidi-facets" aria-label="Filters">{groups}</nav>' if groups else ""
 
 
-def _group(query: str, facet: FacetLike) -> str:
+def _group(query: str, facet: Facet) -> str:
     shown = [_value(query, facet.name, value) for value in facet.values[:_MOST]]
     rest = shown[_SHOWN:]
     more = f"<details><summary>{len(rest)} more</summary><ul>{''.join(rest)}</ul></details>" if rest else ""
@@ -56,7 +36,7 @@ def _group(query: str, facet: FacetLike) -> str:
     return f"<section><h3>{title}</h3><ul>{''.join(shown[:_SHOWN])}</ul>{more}</section>"
 
 
-def _value(query: str, name: str, value: FacetValueLike) -> str:
+def _value(query: str, name: str, value: FacetValue) -> str:
     pressed = "true" if is_in(query, value.token) else "false"
     becomes = escape(toggled(query, value.token, one_at_a_time=name in _ONE_AT_A_TIME))
     return (

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
+from retrieval.search.facets import Facet, FacetValue
 from ui.page.facets import facets_markup, is_in, toggled
 
-
-@dataclass(frozen=True)
-class Value:
-    label: str
-    count: int
-    token: str
-
-
-@dataclass(frozen=True)
-class Facet:
-    name: str
-    values: tuple[Value, ...]
-
-
-KIND = Facet("kind", (Value("picture", 1200, "kind:picture"), Value("video", 7, "kind:video")))
+KIND = Facet("kind", (FacetValue("picture", 1200, "kind:picture"), FacetValue("video", 7, "kind:video")))
 
 
 @pytest.mark.parametrize(
@@ -62,12 +47,12 @@ def test_the_markup_marks_what_stands_in_the_line() -> None:
 
 
 def test_many_values_are_folded_away() -> None:
-    values = tuple(Value(f"tag{n}", 99 - n, f"tag:tag{n}") for n in range(9))
+    values = tuple(FacetValue(f"tag{n}", 99 - n, f"tag:tag{n}") for n in range(9))
     assert "3 more" in facets_markup("", [Facet("tag", values)])
 
 
 def test_labels_are_escaped() -> None:
-    markup = facets_markup("", [Facet("folder", (Value("<b>&", 1, 'under:"<b>&"'),))])
+    markup = facets_markup("", [Facet("folder", (FacetValue("<b>&", 1, 'under:"<b>&"'),))])
     assert "<b>" not in markup
     assert "&lt;b&gt;&amp;" in markup
 
