@@ -18,6 +18,7 @@ from retrieval.search.reading import read_query
 from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
 from retrieval.store.looks import FileState, file_state
+from retrieval.store.saved_searches import SavedSearches
 from retrieval.store.schema import Asset, File
 from retrieval.types import MediaKind
 from ui.page.facets import facets_markup
@@ -157,7 +158,7 @@ class Answers:
 
     def _answer(self, question: Question) -> Answer:
         if question.is_empty:
-            return Answer("", welcome() if self._has_searchable() else self._nothing_indexed())
+            return Answer("", welcome(self._kept()) if self._has_searchable() else self._nothing_indexed())
         try:
             # One more than is shown tells whether there are more.
             result = self._library.search(
@@ -177,13 +178,18 @@ class Answers:
             raise
         if not result.hits and not question.offset:
             return _nothing_fits(result, question)
-        rows = rows_of(result.hits[:PAGE_SIZE])
-        ids = self._files.asset_ids([row.path for row in rows])
-        shown = [(ids[row.path], row) for row in rows if row.path in ids]
+        hits = result.hits[:PAGE_SIZE]
+        shown = [(hit.asset_id, row) for hit, row in zip(hits, rows_of(hits), strict=True) if hit.asset_id is not None]
         line = " ".join([headline(result, len(shown)), *map(_sentence, result.notices)])
         offers_more = len(result.hits) > (_WORTH_MORE if result.fits else PAGE_SIZE)
         read_as = result.read_as or ""
         return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
+
+    def _kept(self) -> list[tuple[str, str]]:
+        """(name, line) of the searches that people keep; those that are more than a line are for the terminal."""
+        kept = SavedSearches(self._catalog).all()
+        lines = [(saved.name, {key: value for key, value in saved.asked.items() if value}) for saved in kept]
+        return [(name, str(asked["query"])) for name, asked in lines if asked.keys() == {"query"}]
 
     def _has_searchable(self) -> bool:
         return self._has(Asset.kind.in_((MediaKind.PICTURE, MediaKind.VIDEO)))

@@ -28,6 +28,8 @@ _QUIET: dict[str, Any] = {
     "concurrency_id": "search",
 }
 _INTERNAL: dict[str, Any] = {**_QUIET, "api_visibility": "private"}
+_COUNTING: dict[str, Any] = {**_INTERNAL, "concurrency_limit": 1, "concurrency_id": "facets"}
+"""Counting keeps no search waiting."""
 
 
 def theme() -> gr.themes.Base:
@@ -101,7 +103,7 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
     nearest.click(search_nearest, asked, told, **_INTERNAL)
     more.click(search_more, following, [appended, more, following], **_INTERNAL)
     for answered in (searched, loaded):  # after the answer: counting may take longer than finding
-        answered.then(answers.facets, shown, facets, **_INTERNAL)
+        answered.then(answers.facets, shown, facets, **_COUNTING)
 
 
 def _html(elem_id: str, value: str = "") -> gr.HTML:

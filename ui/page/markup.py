@@ -117,14 +117,20 @@ def filter_button() -> str:
     )
 
 
-def welcome() -> str:
-    """Before the first query: what to do, and a few that can be tried by a click."""
-    chips = "".join(
-        f'<button type="button" class="vidi-chip" data-query="{escape(example)}">{escape(example)}</button>'
-        for example in EXAMPLES
-    )
+def welcome(kept: Sequence[tuple[str, str]] = ()) -> str:
+    """Before the first query: what to do, and a few that can be tried by a click: those that people ``kept``, each its
+    name and its line, and examples.
+    """
+    own = f'<p>Your searches</p><p class="vidi-chips">{_chips(kept)}</p>' if kept else ""
     return (
         '<div class="vidi-notice"><p class="vidi-title">Describe a picture, or a moment in a video, in English.</p>'
-        f'<p class="vidi-chips">{chips}</p><p class="vidi-hint">Press <kbd>/</kbd> to type, <kbd>?</kbd> for help.</p>'
-        "</div>"
+        f'<p class="vidi-chips">{_chips([(example, example) for example in EXAMPLES])}</p>{own}'
+        '<p class="vidi-hint">Press <kbd>/</kbd> to type, <kbd>?</kbd> for help.</p></div>'
+    )
+
+
+def _chips(asked: Sequence[tuple[str, str]]) -> str:
+    return "".join(
+        f'<button type="button" class="vidi-chip" data-query="{escape(line)}">{escape(name)}</button>'
+        for name, line in asked
     )

@@ -17,10 +17,20 @@ const showTab = (name) => {
   [...document.querySelectorAll('#vidi-tabs button[role="tab"]')].find((tab) => tab.textContent.trim() === name)?.click();
 };
 
+let narrowed = null; // the filter that was clicked last: filters are drawn anew after each answer, and it keeps the focus
+
+const keepFocus = () => {
+  if (narrowed === null || document.activeElement !== document.body) return;
+  const same = [...document.querySelectorAll(".vidi-facet")].find((filter) => filter.dataset.token === narrowed);
+  narrowed = null;
+  same?.focus({ preventScroll: true });
+};
+
 document.addEventListener("click", (event) => {
   const on = (selector) => event.target.closest?.(selector);
   const asks = on("[data-query]");
   if (asks) setQuery(asks.dataset.query);
+  narrowed = on(".vidi-facet")?.dataset.token ?? null;
   const card = on(".vidi-card");
   if (card) open(card);
   if (on("#vidi-help-toggle")) toggleHelp();
@@ -44,6 +54,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "?") toggleHelp();
 });
 
+new MutationObserver(keepFocus).observe(document, { childList: true, subtree: true });
 watchBox();
 watchGallery();
 watchLibrary();

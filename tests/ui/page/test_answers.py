@@ -150,6 +150,18 @@ def test_moments_of_what_is_not_there(collection: Collection, make_answers: Make
     assert make_answers(collection.library).moments(10**9, "green") is None
 
 
+def test_searches_that_are_kept_are_a_click_away(
+    own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path
+) -> None:
+    own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
+    with open_library(own_library.folder) as library:
+        library.save_search("<mine>", "red kind:picture")
+        library.save_search("more than a line", "red", top=3)
+    gallery = str(make_answers(own_library.folder).answer(Question()).gallery)
+    assert 'data-query="red kind:picture">&lt;mine&gt;</button>' in gallery
+    assert "more than a line" not in gallery
+
+
 def test_filters_are_counted(collection: Collection, make_answers: MakeAnswers) -> None:
     filters = make_answers(collection.library).facets(Question("red"))
     assert 'data-token="kind:video" data-query="red kind:video"' in filters
