@@ -128,7 +128,7 @@ class Client:
         self._write(f"assets/{asset_id}/file", into, {})
 
     def thumbnail(self, asset_id: int, *, at_seconds: float = 0.0, size: int = 480) -> bytes:
-        """A JPEG whose longer side has ``size`` (480 or 1600) pixels at most."""
+        """A JPEG whose longer side has ``size`` (160, 480 or 1600) pixels at most."""
         return self._send("GET", f"assets/{asset_id}/thumbnail", params={"at": at_seconds, "size": size}).content
 
     def preview(self, asset_id: int, into: PathLike, *, start_seconds: float = 0.0, seconds: int = 30) -> None:

@@ -40,7 +40,7 @@ _GONE = "this file is not where it was when it was indexed; index its folder aga
 class ThumbnailSize(IntEnum):
     """Pixels of the longer side."""
 
-    CARD, LARGE = SIZES
+    CARD, STILL, LARGE = SIZES
 
 
 Value = TypeVar("Value")

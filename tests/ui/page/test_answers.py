@@ -156,7 +156,7 @@ def test_searches_that_are_kept_are_a_click_away(
     own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
     with open_library(own_library.folder) as library:
         library.save_search("<mine>", "red kind:picture")
-        library.save_search("more than a line", "red", top=3)
+        library.save_search("more than a line", "red", kind="video")
     gallery = str(make_answers(own_library.folder).answer(Question()).gallery)
     assert 'data-query="red kind:picture">&lt;mine&gt;</button>' in gallery
     assert "more than a line" not in gallery
