@@ -23,9 +23,12 @@ _MOST = 60
 
 
 def facets_markup(query: str, facets: Sequence[Facet]) -> str:
-    """HTML of all that has anything to choose from; empty where nothing has."""
+    """HTML of all that has anything to choose from; empty where nothing has.
+
+    Each click is worked out here, for ``query``; where another line stands there by then, the page's script adds to it.
+    """
     groups = "".join(_group(query, facet) for facet in facets if facet.values)
-    return f'<nav class="vidi-facets" aria-label="Filters">{groups}</nav>' if groups else ""
+    return f'<nav class="vidi-facets" aria-label="Filters" data-for="{escape(query)}">{groups}</nav>' if groups else ""
 
 
 def _group(query: str, facet: Facet) -> str:
@@ -41,7 +44,7 @@ def _value(query: str, name: str, value: FacetValue) -> str:
     becomes = escape(toggled(query, value.token, one_at_a_time=name in _ONE_AT_A_TIME))
     return (
         f'<li><button type="button" class="vidi-facet" aria-pressed="{pressed}" data-token="{escape(value.token)}" '
-        f'data-query="{becomes}"><span>{escape(value.label)}</span><span>{value.count:,}</span></button></li>'
+        f'data-becomes="{becomes}"><span>{escape(value.label)}</span><span>{value.count:,}</span></button></li>'
     )
 
 

@@ -1,5 +1,5 @@
 // What Gradio doesn't do by itself. This file joins the parts: the box, the gallery, an item large, the library.
-import { focusBox, setQuery, watchBox } from "./asking.js";
+import { focusBox, queryText, setQuery, watchBox } from "./asking.js";
 import { isTyping } from "./dom.js";
 import { watchGallery } from "./gallery.js";
 import { watchLibrary } from "./library.js";
@@ -26,11 +26,21 @@ const keepFocus = () => {
   same?.focus({ preventScroll: true });
 };
 
+// What a click on a filter becomes was worked out for the line that was answered; more may have been typed since.
+const narrow = (filter) => {
+  const { token, becomes } = filter.dataset;
+  const line = queryText();
+  narrowed = token;
+  if (line === filter.closest(".vidi-facets").dataset.for.trim()) setQuery(becomes);
+  else if (!line.includes(token)) setQuery(`${line} ${token}`.trim());
+};
+
 document.addEventListener("click", (event) => {
   const on = (selector) => event.target.closest?.(selector);
   const asks = on("[data-query]");
   if (asks) setQuery(asks.dataset.query);
-  narrowed = on(".vidi-facet")?.dataset.token ?? null;
+  const filter = on(".vidi-facet");
+  if (filter) narrow(filter);
   const card = on(".vidi-card");
   if (card) open(card);
   if (on("#vidi-help-toggle")) toggleHelp();

@@ -227,13 +227,14 @@ const closed = () => {
 
 export const open = (card) => {
   if (viewer) return;
-  viewer = make("dialog", { className: "vidi-viewer", tabIndex: -1, autofocus: true });
+  viewer = make("dialog", { className: "vidi-viewer", tabIndex: -1 });
   viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
   viewer.addEventListener("keydown", keys);
   viewer.addEventListener("close", closed);
   document.body.append(viewer);
   fill(viewer, card);
   viewer.showModal();
+  viewer.focus({ preventScroll: true }); // not a button of it, nor the video, which has keys of its own
   history.pushState({ vidi: "viewer" }, ""); // on a phone, going back closes it
 };
 

@@ -164,7 +164,7 @@ def test_searches_that_are_kept_are_a_click_away(
 
 def test_filters_are_counted(collection: Collection, make_answers: MakeAnswers) -> None:
     filters = make_answers(collection.library).facets(Question("red"))
-    assert 'data-token="kind:video" data-query="red kind:video"' in filters
+    assert 'data-token="kind:video" data-becomes="red kind:video"' in filters
 
 
 def test_filters_of_a_query_that_cant_be_read(collection: Collection, make_answers: MakeAnswers) -> None:

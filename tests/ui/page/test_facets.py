@@ -40,8 +40,8 @@ def test_a_token_that_is_negated_does_not_stand_in_the_line() -> None:
 
 def test_the_markup_marks_what_stands_in_the_line() -> None:
     markup = facets_markup("a dog kind:video", [KIND, Facet("camera", ())])
-    assert 'aria-pressed="true" data-token="kind:video" data-query="a dog"' in markup
-    assert 'aria-pressed="false" data-token="kind:picture" data-query="a dog kind:picture"' in markup
+    assert 'aria-pressed="true" data-token="kind:video" data-becomes="a dog"' in markup
+    assert 'aria-pressed="false" data-token="kind:picture" data-becomes="a dog kind:picture"' in markup
     assert "1,200" in markup
     assert "Camera" not in markup
 
