@@ -12,6 +12,7 @@ VidiError                     an expected failure: its text is one line for a pe
 │   ├── MissingDecoderError   of this machine: kept until the package that it names is installed
 │   └── TransientMediaError   of the moment: tried again at the next run
 ├── QueryError                the query can't be answered as it is written
+│   └── UnknownTagError       it asks for a tag that nothing has
 ├── ModelError                a model can't be had or used
 │   ├── UnknownSpaceError     no space has that name
 │   ├── WeightsError          weights are absent, damaged or of another model
@@ -44,6 +45,7 @@ __all__ = [
     "RemoteError",
     "TransientMediaError",
     "UnknownSpaceError",
+    "UnknownTagError",
     "UsageError",
     "VidiError",
     "WeightsError",
@@ -96,6 +98,14 @@ class TransientMediaError(MediaError):
 
 class QueryError(VidiError):
     """The query can't be answered as it is written. Where a place in it is at fault, two more lines show that."""
+
+
+class UnknownTagError(QueryError):
+    """The query asks for ``tag``, which nothing has."""
+
+    def __init__(self, message: str, tag: str) -> None:
+        super().__init__(message)
+        self.tag = tag
 
 
 class ModelError(VidiError):

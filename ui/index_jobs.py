@@ -180,7 +180,7 @@ class IndexJobs:
     def __init__(self, catalog: Catalog, roots: AllowedRoots, *, command: Sequence[str] = _COMMAND) -> None:
         """``command`` takes the place of the process that indexes."""
         self._catalog = catalog
-        self._roots = roots
+        self.roots = roots
         self._command = command
         self._lookup = Lookup(catalog)
         self._lock = threading.Lock()
@@ -218,7 +218,7 @@ class IndexJobs:
             QueryError: ``space`` is neither here nor indexed.
             LibraryBusyError: a job is running.
         """
-        allowed = [self._roots.check(path) for path in paths]
+        allowed = [self.roots.check(path) for path in paths]
         self._check_space(space)
         with self._lock:
             if any(not job.state.is_over for job in self._jobs.values()):

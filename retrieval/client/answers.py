@@ -29,6 +29,7 @@ __all__ = [
     "SpaceCounts",
     "Status",
     "Tag",
+    "Text",
     "Trouble",
 ]
 
@@ -60,6 +61,9 @@ class Reason:
     source: str
     share: float
     quote: str | None = None
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    """Of the quote, if it has a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,8 @@ class Hit:
     tags: list[Tag] = field(default_factory=list)
     why: list[Reason] = field(default_factory=list)
     parts: list[PathText] = field(default_factory=list)
+    folded: int = 0
+    """How many near-identical pictures stand behind it."""
     path_bytes: str | None = None
     copies_bytes: list[str] | None = None
 
@@ -111,6 +117,8 @@ class SearchAnswer:
     hits: list[Hit]
     notices: list[str] = field(default_factory=list)
     read_as: str | None = None
+    as_of: str | None = None
+    """Give it back to have the next pages of the same state of the library."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +174,16 @@ class Segment:
     end_seconds: float | None
     time_seconds: float | None
     """Of the frame that stands for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What a machine heard said, or read on the screen, in ``[start_seconds, end_seconds)``."""
+
+    source: str
+    text: str
+    start_seconds: float
+    end_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from retrieval.client.answers import Asset, Job, JobEvent, ModelCard, SearchAnswer, Segment, Status, Tag
+from retrieval.client.answers import Asset, Job, JobEvent, ModelCard, SearchAnswer, Segment, Status, Tag, Text
 from retrieval.errors import RemoteError
 
 __all__ = ["Client"]
@@ -80,11 +80,16 @@ class Client:
         tags: Sequence[str] = (),
         space: str | None = None,
         by: str | None = None,
+        like: Sequence[int | tuple[int, float]] = (),
+        unlike: Sequence[int | tuple[int, float]] = (),
+        unfolded: bool = False,
         top: int = 20,
         offset: int = 0,
+        as_of: str | None = None,
         anyway: bool = False,
     ) -> SearchAnswer:
         """As :meth:`retrieval.library.Library.search`. ``images`` are read here and sent; ``under`` is a folder there.
+        ``like`` and ``unlike`` are numbers of assets, of a video with a second.
 
         Raises:
             OSError: a picture can't be read.
@@ -99,6 +104,10 @@ class Client:
             "tag": list(tags),
             "space": space,
             "by": by,
+            "like": list(map(_mark, like)),
+            "unlike": list(map(_mark, unlike)),
+            "unfolded": unfolded or None,
+            "as_of": as_of,
             "top": top,
             "offset": offset,
             "anyway": anyway,
@@ -128,12 +137,16 @@ class Client:
         self._write(f"assets/{asset_id}/file", into, {})
 
     def thumbnail(self, asset_id: int, *, at_seconds: float = 0.0, size: int = 480) -> bytes:
-        """A JPEG whose longer side has ``size`` (480 or 1600) pixels at most."""
+        """A JPEG whose longer side has ``size`` (160, 480 or 1600) pixels at most."""
         return self._send("GET", f"assets/{asset_id}/thumbnail", params={"at": at_seconds, "size": size}).content
 
     def preview(self, asset_id: int, into: PathLike, *, start_seconds: float = 0.0, seconds: int = 30) -> None:
         """Write an MP4 of ``[start_seconds, start_seconds + seconds)`` of a video to the path ``into``."""
         self._write(f"assets/{asset_id}/preview", into, {"start": start_seconds, "seconds": seconds})
+
+    def texts(self, asset_id: int) -> list[Text]:
+        """What is said in it, and written on its screen, in the order of time: read by machines."""
+        return self._answer(list[Text], "GET", f"assets/{asset_id}/texts")
 
     def tags(self, asset_id: int) -> list[Tag]:
         """Its tags, people's first."""
@@ -235,6 +248,10 @@ class Client:
         return RemoteError(
             f"{self._http.base_url} can't be reached ({type(error).__name__}: {error}); is `vidi ui` running there?"
         )
+
+
+def _mark(marked: int | tuple[int, float]) -> str:
+    return str(marked) if isinstance(marked, int) else f"{marked[0]}@{marked[1]:.3f}"
 
 
 def _events(lines: Iterator[str]) -> Iterator[JobEvent]:

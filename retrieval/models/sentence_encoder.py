@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -16,9 +18,10 @@ from retrieval.types import Float32Array
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["SentenceEncoder"]
+__all__ = ["SentenceEncoder", "shared_encoder"]
 
 _BATCH: Final = 32
+_LOADING: Final = Lock()
 _UNUSED: Final = frozenset({"pooler.dense.weight", "pooler.dense.bias"})  # the mean over tokens stands in their place
 
 
@@ -60,6 +63,21 @@ class SentenceEncoder:
     def is_cut(self, text: str) -> bool:
         """Whether ``text`` is longer than the model reads."""
         return bool(self._tokenizer.encode(text.strip()).overflowing)
+
+
+def shared_encoder() -> SentenceEncoder:
+    """The one encoder of this process that uses all usable cores; loaded when it is first asked for.
+
+    Raises:
+        WeightsError: the weights are not installed, or differ from the published ones.
+    """
+    with _LOADING:  # or two first queries at once would load it twice
+        return _shared()
+
+
+@cache
+def _shared() -> SentenceEncoder:
+    return SentenceEncoder.load()
 
 
 def _load_tokenizer(config: BertConfig) -> Tokenizer:

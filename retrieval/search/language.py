@@ -21,7 +21,7 @@ from enum import Enum, auto
 
 from retrieval.errors import QueryError
 
-__all__ = ["Both", "Either", "Field", "Negated", "Node", "Word", "error_at", "has_fields", "parse", "quoted"]
+__all__ = ["Both", "Either", "Field", "Negated", "Node", "Word", "error_at", "has_fields", "parse"]
 
 WEIGHT_MOST = 10.0
 _DEEPEST = 50
@@ -101,11 +101,6 @@ def parse(text: str, fields: Collection[str]) -> Both:
         QueryError: a quote or a bracket is left open or never opened, or they are nested deeper than 50.
     """
     return _Parser(text, list(_tokens(text, fields))).parse()
-
-
-def quoted(value: str) -> str:
-    """``value`` as it stands in a query so that every sign of it is meant: in quotes."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def error_at(text: str, start: int, end: int, message: str) -> QueryError:

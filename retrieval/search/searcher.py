@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from retrieval.models.sentence_encoder import shared_encoder
 from retrieval.search.browsing import newest
 from retrieval.search.candidates import find_candidates
-from retrieval.search.captions import JOINED_MOST, Captions, Ranked, join
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
+from retrieval.search.examples import ExampleVectors
+from retrieval.search.folding import LOOKED_PAST, alike_from, fold
+from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking, fuse
 from retrieval.search.hits import HitMaker
 from retrieval.search.judging import Asked, Judge
 from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
-from retrieval.search.query import By, Query
-from retrieval.search.results import SearchResult
+from retrieval.search.query import Query
+from retrieval.search.results import Reason, SearchResult
+from retrieval.search.snapshot import Snapshot
+from retrieval.search.timed_words import EmbedSentences
+from retrieval.search.word_evidence import WordEvidence
 from retrieval.spaces.language import looks_foreign
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
@@ -36,6 +43,11 @@ EmbedPictures = Callable[[Space, Sequence[Path]], Float32Array]
 """Decodes pictures and embeds them: ``[n, d] float32``. Raises QueryError for one that can't be used."""
 
 
+def embed_sentences(texts: Sequence[str]) -> Float32Array:
+    """As the speech expert embeds what it hears: MiniLM's vectors ``[n, 384]``, of length 1."""
+    return shared_encoder().encode(texts)
+
+
 class Searcher:
     """Answers queries over one catalog. Safe to share between threads; what is open stays open for the next query."""
 
@@ -45,6 +57,7 @@ class Searcher:
         embed_pictures: EmbedPictures,
         *,
         spaces: Callable[[str], Space] = get_space,
+        embed_sentences: EmbedSentences = embed_sentences,
         notice: Notice = lambda line: None,
     ) -> None:
         """``notice`` is told, in one line, when the vector index had to be rebuilt or a track can't be read."""
@@ -52,7 +65,8 @@ class Searcher:
         self._bitmaps = Bitmaps(catalog, self._lookup)
         self._embed_pictures = embed_pictures
         self._spaces = OpenSpaces(catalog, spaces, notice)
-        self._captions = Captions(catalog, self._lookup, notice)
+        self._words = WordEvidence(catalog, self._lookup, embed_sentences, notice)
+        self._examples = ExampleVectors(self._lookup, embed_pictures)
         self._judges = LibraryJudges(catalog)
         self._tags = Tags(catalog)
         self._hits = HitMaker(catalog, self._lookup, notice)
@@ -67,68 +81,126 @@ class Searcher:
         """
         opened = self._spaces.open(query.space)
         self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
+        query = replace(query, as_of=query.as_of or self._now(opened))
         if not query.has_meaning:
             return self._browsed(opened, query)
-        meaning = meaning_of(query, opened.space, self._embed_pictures)
-        allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
-        said = self._captions.find(query)
-        count = max(query.offset + query.top, JOINED_MOST if said else JUDGED)
-        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.wanted, count, allowed)
+        meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
+        allowed = self._allowed(opened, query)
+        words = self._words.find(query)
+        count = max(query.offset + query.top + LOOKED_PAST, JOINED_MOST if words else JUDGED)
+        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
 
-        judge = self._judge(opened, query, meaning, found.compared, allowed)
-        fits = bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, judge.fits_from))
-        page = self._page(query, found.assets, said, judge, judge.fits_from) if fits or query.anyway else []
+        judge = self._judge(opened, query, meaning, allowed)
+        frames = self._shown(found.assets, query)
+        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(frames, judge, judge.fits_from))
+        page = self._page(opened, query, frames, words, judge) if fits or query.anyway else []
         there = list(_there(page))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
             fits=fits,
-            hits=tuple(self._hits.make(list(self._captions.quoted(query, there)), judge, judge.fits_from)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
+            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), judge, judge.fits_from)),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words))),
+            as_of=str(query.as_of),
         )
 
     def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
         """All that the filter lets through: nothing is compared."""
         page = newest(self._lookup, query)
-        there = list(_there(page))
+        there = list(self._words.quoted(query, list(_there(page))))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(self._lookup.newest(query.wanted, 1)),
+            fits=bool(self._lookup.newest(query.allowed, 1)),
             hits=tuple(self._hits.make(there, None, 0.0)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=True)),
+            as_of=str(query.as_of),
         )
 
-    def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, items: int, allowed: Selection | None) -> Judge:
+    def _now(self, opened: OpenSpace) -> Snapshot:
+        """The state that the open index has, and every content of it."""
+        vector_id, vectors = opened.index.stamp.highest_vector_id, len(opened.index)
+        return Snapshot(vector_id, self._lookup.newest_asset(), vectors)
+
+    def _allowed(self, opened: OpenSpace, query: Query) -> Selection | None:
+        """The vectors that may be found; None where all of the index may."""
+        assert query.as_of is not None
+        known = None
+        if opened.index.stamp.highest_vector_id > query.as_of.vector_id:
+            known = Selection.up_to(query.as_of.vector_id)
+        if not query.wanted:
+            return known
+        wanted = self._bitmaps.of(opened.row, query.wanted)
+        return wanted if known is None else wanted & known
+
+    def _shown(self, assets: list[LiveAsset], query: Query) -> list[LiveAsset]:
+        """Without what a person marked as not meant."""
+        refused = self._examples.ids(query.unlike)
+        return [asset for asset in assets if asset.id not in refused] if refused else assets
+
+    def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
+        assert query.as_of is not None
+        items = query.as_of.vectors if not query.wanted or allowed is None else len(allowed)
+
         def of(vector: Float32Array) -> Asked:
-            return Asked(vector, self._text_chances(opened, vector, items, allowed))
+            return Asked(vector, self._text_chances(opened, vector, items, is_filtered=bool(query.wanted)))
 
         if meaning.asked is None:
             asked = None
         else:
-            asked = Asked(meaning.asked, ImageChances()) if query.images else of(meaning.asked)
-        return Judge(self._lookup, opened, asked, list(map(of, meaning.against)))
+            asked = Asked(meaning.asked, ImageChances()) if query.images or query.like else of(meaning.asked)
+        unlike = [Asked(vector, ImageChances()) for vector in meaning.unlike]
+        return Judge(self._lookup, opened, asked, [*map(of, meaning.against), *unlike])
 
-    def _text_chances(
-        self, opened: OpenSpace, query: Float32Array, items: int, allowed: Selection | None
-    ) -> TextChances:
+    def _text_chances(self, opened: OpenSpace, query: Float32Array, items: int, *, is_filtered: bool) -> TextChances:
         """The library's sample is not one of what a filter allows, so that a filtered search goes without."""
-        sample = self._judges.sample(opened) if allowed is None else None
+        sample = None if is_filtered else self._judges.sample(opened)
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _page(
-        self, query: Query, found: Sequence[LiveAsset], said: Sequence[LiveAsset], judge: Judge, fits_from: float
+        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], words: Sequence[Ranking], judge: Judge
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
-        page = slice(query.offset, query.offset + query.top)
-        if query.by is By.TEXT:
-            ranked = self._captions.ranked(query, fits_from)
-        elif said:
-            ranked = join(found, _chances_of(found, judge), said, fits_from)
+        fits_from = judge.fits_from
+        if query.by.is_of_words:
+            ranked = fuse(words, fits_from)
+            known = {each.asset.id for each in ranked}
+            if query.anyway:
+                nearest = fuse(self._words.nearest(query, fits_from), fits_from)
+                ranked += [each for each in nearest if each.asset.id not in known]
+        elif words:
+            ranked = fuse([_by_frames(found, judge), *words], fits_from)
         else:
-            found = found[page] if query.anyway else _fitting_first(found, judge, fits_from)[page]
-            ranked, page = join(found, _chances_of(found, judge), (), fits_from), slice(query.top)
-        return [each for each in ranked if query.anyway or each.chance >= fits_from][page]
+            return self._page_of_frames(opened, query, found, judge)
+        shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
+        return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
+
+    def _page_of_frames(
+        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], judge: Judge
+    ) -> list[Ranked]:
+        """Only the page is judged, which costs more than ranking it."""
+        order = found if query.anyway else _fitting_first(found, judge, judge.fits_from)
+        unjudged = [Ranked(asset, 0.0, (Reason("frames", 1.0),)) for asset in order]
+        page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
+        likely = _chances_of([each.asset for each in page], judge)
+        judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
+        return [each for each in judged if query.anyway or each.chance >= judge.fits_from]
+
+    def _folded(self, opened: OpenSpace, query: Query, ranked: list[Ranked], judge: Judge) -> list[Ranked]:
+        if query.unfolded or not opened.space.normalized:
+            return ranked
+        seen = ranked[: query.offset + query.top + LOOKED_PAST]
+        return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
+
+
+def _by_frames(found: Sequence[LiveAsset], judge: Judge) -> Ranking:
+    likely = _chances_of(found, judge)
+    return Ranking("frames", [asset for asset in found if asset.id in likely], likely)
+
+
+def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
+    """Those rankings in which something fits by its words."""
+    return [ranking for ranking in words if ranking.fitting]
 
 
 def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
@@ -166,16 +238,16 @@ def _exists(path: bytes) -> bool:
     return os.path.exists(path)
 
 
-def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
-    """What keeps the answer from being one to all of the query."""
-    if demands(query.wanted, OfKind(MediaKind.SOUND)) and query.by is not By.TEXT:
-        yield "sounds are listed, and can't be searched yet: an audio expert is awaited"
+def _notices(space: Space, query: Query, *, gone: int, found: bool) -> Iterator[str]:
+    """What keeps the answer from being one to all of the query; ``found`` anything by words."""
+    if demands(query.wanted, OfKind(MediaKind.SOUND)) and not (query.by.is_of_words or found):
+        yield "sounds are listed, and found by the words said in them alone, yet: an audio expert is awaited"
     if gone:
         yield (
             f"{gone} of the results {'is' if gone == 1 else 'are'} hidden: what was found is gone; "
             "run `vidi index` on its folder again"
         )
-    if query.by is By.TEXT:
+    if query.by.is_of_words:
         return  # what the space reads of it does not matter
     if space.is_cut(query.text):
         yield f"the query is longer than {space.name} reads; its end does not count"

@@ -20,6 +20,7 @@ class KnownFile:
 
     path: bytes
     size_bytes: int
+    modified_ns: int
     present: bool
 
 
@@ -54,7 +55,11 @@ class AssetReader:
 
     def of(self, asset_id: int) -> AssetFacts | None:
         """The asset; None where there is none, or where no file of it is known any more."""
-        files = select(File.path, File.size_bytes, File.present).where(File.asset_id == asset_id).order_by(File.id)
+        files = (
+            select(File.path, File.size_bytes, File.modified_ns, File.present)
+            .where(File.asset_id == asset_id)
+            .order_by(File.id)
+        )
         columns = (
             Asset.content_hash, Asset.kind, Asset.width, Asset.height, Asset.duration_seconds, Asset.frame_rate,
             Asset.has_sound, Asset.codec, Asset.taken_at, Asset.latitude, Asset.longitude, Asset.camera, Asset.lens,

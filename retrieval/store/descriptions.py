@@ -18,6 +18,7 @@ from retrieval.store.conditions import under
 from retrieval.store.labels import KEYWORDS_TAGGER, label_ids, label_name, tagger_id
 from retrieval.store.schema import Asset, Description, File, Sidecar, Tag
 from retrieval.store.text_index import drop_text_index, make_text_index, write_texts
+from retrieval.store.timed_text_index import drop_timed_text_index, make_timed_text_index
 from retrieval.types import Words
 
 __all__ = [
@@ -136,18 +137,23 @@ def _write_tags(connection: Connection, words: Mapping[int, Words]) -> None:
 
 
 def fill_text_index(catalog: Catalog) -> None:
-    """Make the index of words if there is none yet, and fill it from the catalog."""
+    """Make the indexes of words if there are none yet, and fill them from the catalog."""
     with catalog.engine.begin() as connection:
-        if make_text_index(connection):
-            _fill(connection)
+        _make_and_fill(connection)
 
 
 def rebuild_text_index(catalog: Catalog) -> None:
-    """Make the index of words anew from the catalog, whatever it holds."""
+    """Make the indexes of words anew from the catalog, whatever they hold."""
     with catalog.engine.begin() as connection:
         drop_text_index(connection)
-        if make_text_index(connection):
-            _fill(connection)
+        drop_timed_text_index(connection)
+        _make_and_fill(connection)
+
+
+def _make_and_fill(connection: Connection) -> None:
+    if make_text_index(connection):
+        _fill(connection)
+    make_timed_text_index(connection)
 
 
 def _fill(connection: Connection) -> None:

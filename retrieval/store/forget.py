@@ -34,6 +34,7 @@ from retrieval.store.schema import (
     Trouble,
 )
 from retrieval.store.text_index import compact_text_index
+from retrieval.store.timed_text_index import compact_timed_text_index
 
 __all__ = ["Eraser", "ForgetPlan", "KnownPath"]
 
@@ -114,6 +115,7 @@ class Eraser:
         count = sum(self._forget_batch(chunk) for chunk in _chunks(file_ids))
         with self._erasing() as connection:
             compact_text_index(connection)
+            compact_timed_text_index(connection)
         return count
 
     def forget_places(self, places: Sequence[bytes]) -> None:

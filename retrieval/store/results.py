@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.descriptions import words_follow, write_descriptions
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Track
+from retrieval.store.timed_texts import AssetTexts, write_timed_texts
 from retrieval.store.tracks import StoredTrack
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
@@ -48,7 +49,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaRecord:
-    """All that one decoded file gave: facts, segments, their embeddings ``[n, d]``, and the experts' tracks."""
+    """All that one decoded file gave: facts, segments, their embeddings ``[n, d]``, the experts' tracks and words."""
 
     file_id: int
     content_hash: bytes
@@ -57,8 +58,16 @@ class MediaRecord:
     embeddings: Float32Array
     tracks: dict[tuple[str, str], FeatureTrack]
     """By (expert, version)."""
+    texts: AssetTexts = field(default_factory=dict)
+    """What experts heard and read, in the order of time. An expert that found no words has an empty entry; what one
+    that has none found before stays."""
 
     def __post_init__(self) -> None:
+        for (expert, _), texts in self.texts.items():
+            if any(text.source != expert for text in texts):
+                raise ValueError(
+                    f"expected words of {expert}, got those of {', '.join(sorted({text.source for text in texts}))}"
+                )
         if len(self.segments) != len(self.embeddings):
             raise ValueError(
                 f"expected a vector a segment, got {len(self.embeddings)} vectors for {len(self.segments)} segments"
@@ -138,6 +147,7 @@ def write_media(
         [row for key, (record, _) in unfinished.items() for row in _vectors(space, segments[key], record.embeddings)],
     )
     _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
+    write_timed_texts(connection, {key: each.texts for key, each in zip(asset_ids, records, strict=True)})
     words = {asset_id: record.facts.words for asset_id, record in zip(asset_ids, records, strict=True)}
     write_descriptions(connection, words)
     return asset_ids
@@ -163,7 +173,7 @@ def finish_assets(
 
 def _values(record: Any) -> dict[str, Any]:
     """The fields of a flat dataclass; `asdict` would copy each value deeply, which costs more than the insert."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:

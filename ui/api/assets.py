@@ -12,7 +12,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from retrieval.client.answers import Asset, Segment, Tag
+from retrieval.client.answers import Asset, Segment, Tag, Text
 from retrieval.errors import NotFoundError
 from retrieval.media.preview import SECONDS_MOST
 from retrieval.search.results import path_json
@@ -20,6 +20,7 @@ from retrieval.store.asset_facts import AssetFacts, AssetReader, KnownSegment
 from retrieval.store.catalog import Catalog
 from retrieval.store.parts import Parts
 from retrieval.store.tags import Tags
+from retrieval.store.timed_texts import TimedTexts
 from retrieval.types import MediaKind
 from ui.api.problems import problem
 from ui.api.services import Services
@@ -40,7 +41,7 @@ _GONE = "this file is not where it was when it was indexed; index its folder aga
 class ThumbnailSize(IntEnum):
     """Pixels of the longer side."""
 
-    CARD, LARGE = SIZES
+    CARD, STILL, LARGE = SIZES
 
 
 Value = TypeVar("Value")
@@ -57,6 +58,7 @@ class AssetAnswers:
         self._files = CatalogFiles(catalog)
         self._parts = Parts(catalog)
         self._tags = Tags(catalog)
+        self._texts = TimedTexts(catalog)
 
     def asset(self, asset_id: int) -> dict[str, Any]:
         """As :class:`~retrieval.client.answers.Asset` has it.
@@ -92,6 +94,19 @@ class AssetAnswers:
         if (found := self._reader.segment(segment_id)) is None:
             raise NotFoundError(f"there is no segment {segment_id}")
         return _segment_json(found)
+
+    def texts(self, asset_id: int) -> list[dict[str, Any]]:
+        """What is said in it, and written on its screen, in the order of time."""
+        self._found(asset_id)
+        return [
+            {
+                "source": text.source.value,
+                "text": text.text,
+                "start_seconds": text.start_seconds,
+                "end_seconds": text.end_seconds,
+            }
+            for text in self._texts.of([asset_id]).get(asset_id, [])
+        ]
 
     def tags(self, asset_id: int) -> list[dict[str, Any]]:
         """Its tags, people's first."""
@@ -190,6 +205,10 @@ def asset_routes(services: Services) -> APIRouter:
 
         clip = await to_thread.run_sync(_closing, opened, asset_id, make, limiter=services.preview_makers)
         return _in_ranges(clip, request)
+
+    @router.get("/assets/{asset_id}/texts", response_model=list[Text], summary="What machines heard and read in it")
+    def texts(asset_id: AssetId) -> JSONResponse:
+        return JSONResponse(answers.texts(asset_id))
 
     @router.get("/assets/{asset_id}/tags", response_model=list[Tag], summary="The tags of an asset")
     def read_tags(asset_id: AssetId) -> JSONResponse:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, File, Query, UploadFile
+from pydantic import StringConstraints
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -27,6 +28,7 @@ __all__ = ["TOP_MOST", "answer_json", "search_routes"]
 TOP_MOST = 1000
 _OFFSET_MOST = 2**31
 _PICTURES_MOST = 4
+Mark = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}(@[0-9]{1,7}(\.[0-9]{1,6})?)?$")]
 _PICTURE_BYTES_MOST = 64 << 20
 
 
@@ -52,6 +54,10 @@ class _Asked:
     top: Annotated[int, Query(ge=1, le=TOP_MOST, description="At most so many hits")] = 20
     offset: Annotated[int, Query(ge=0, le=_OFFSET_MOST, description="Pass over so many of the best")] = 0
     anyway: Annotated[bool, Query(description="Show the nearest even if nothing fits")] = False
+    like: Annotated[list[Mark] | None, Query(description="More like these: ID, or ID@SECOND of a video")] = None
+    unlike: Annotated[list[Mark] | None, Query(description="Less like these, which are not shown")] = None
+    unfolded: Annotated[bool, Query(description="Show near-identical pictures each for itself")] = False
+    as_of: Annotated[str | None, Query(description="That of an earlier answer, for its next pages")] = None
 
 
 def search_routes(services: Services) -> APIRouter:
@@ -82,6 +88,10 @@ def search_routes(services: Services) -> APIRouter:
             top=asked.top,
             offset=asked.offset,
             anyway=asked.anyway,
+            like=list(map(_marked, asked.like or ())),
+            unlike=list(map(_marked, asked.unlike or ())),
+            unfolded=asked.unfolded,
+            as_of=asked.as_of,
         )
         return JSONResponse(answer_json(result))
 
@@ -102,6 +112,12 @@ def search_routes(services: Services) -> APIRouter:
                 raise QueryError(str(error).replace(f"{folder}/", "")) from error  # the folder is nobody's concern
 
     return router
+
+
+def _marked(mark: str) -> int | tuple[int, float]:
+    """An asset, or a moment of one: never a path, which the library would take too."""
+    number, at, seconds = mark.partition("@")
+    return (int(number), float(seconds)) if at else int(number)
 
 
 def _saved(uploads: Sequence[UploadFile], folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,13 @@ from ui.api.services import Services
 from ui.index_jobs import IndexJobs
 from ui.page.answers import Answers
 from ui.page.app import build_app
+from ui.page.blocks import build_blocks
+from ui.page.counts import Counts
 from ui.page.files import CatalogFiles
 from ui.page.guard import API_PREFIX, MCP_PATH, Guard
+from ui.page.heat import Heat
+from ui.page.item_routes import ItemRoutes
+from ui.page.items import Items
 from ui.page.media import MediaRoutes
 from ui.page.renditions import make_renditions_with
 from ui.page.thumbnails import ThumbnailStore
@@ -55,11 +60,20 @@ def build_application(
         routes += mcp.routes
     if not trust.access.is_open:
         routes += LoginRoutes(trust.access).routes()
-    media = MediaRoutes(CatalogFiles(catalog), services.thumbnails, makers=_WORKERS)
-    app = build_app(Answers(library, catalog), media, port=port, token=trust.access.page_token, routes=routes)
+    app = _page(services, port=port, token=trust.access.page_token, routes=routes)
     if mcp:
         _run_beside(app, mcp.run)
     return Guard(app, hosts=Hosts(address, port, trust.names), access=trust.access, offers_mcp=trust.mcp)
+
+
+def _page(services: Services, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
+    library, catalog = services.library, services.catalog
+    files, answers = CatalogFiles(catalog), Answers(library, catalog)
+    heat = Heat(library, files, services.thumbnails)
+    items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
+    media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
+    blocks = build_blocks(answers, Counts(library, catalog).footer, str(services.jobs.roots))
+    return build_app(blocks, media, port=port, token=token, routes=[*routes, *items.routes()])
 
 
 def _services(

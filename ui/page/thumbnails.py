@@ -12,9 +12,9 @@ from ui.page.kept_files import KeptFiles
 
 __all__ = ["SIZES", "Rendition", "RenditionMaker", "ThumbnailStore"]
 
-SIZES = (480, 1600)
-"""Longest side in pixels: of a card, and of a picture that the browser itself can't show. No others are made, so
-that nobody fills the disk with sizes."""
+SIZES = (480, 160, 1600)
+"""Longest side in pixels: of a card, of a still along a video, and of a picture that the browser itself can't show. No
+others are made, so that nobody fills the disk with sizes."""
 _FILES_MOST = 20_000
 _BYTES_MOST = 1_000_000_000
 

@@ -17,8 +17,8 @@ from retrieval.search.language import (
     error_at,
     has_fields,
     parse,
-    quoted,
 )
+from retrieval.search.written import quoted
 
 FIELDS = ("kind", "tag", "text")
 

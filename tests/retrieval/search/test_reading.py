@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from retrieval.errors import QueryError
 from retrieval.search.fields import FIELDS, INSTEAD
-from retrieval.search.language import quoted
 from retrieval.search.query import LETTERS_MOST, Term
 from retrieval.search.reading import read_query
+from retrieval.search.written import quoted
 from retrieval.store.file_filter import (
     EVERYTHING,
     AllOf,
@@ -28,6 +28,7 @@ from retrieval.store.file_filter import (
     FileName,
     HasPlace,
     HasSound,
+    HasWords,
     InFolder,
     Lens,
     Near,
@@ -36,10 +37,11 @@ from retrieval.store.file_filter import (
     Quantity,
     Says,
     Sign,
+    Spoken,
     Suffix,
     Taken,
 )
-from retrieval.types import MediaKind
+from retrieval.types import MediaKind, TextSource
 
 VIDEO = OfKind(MediaKind.VIDEO)
 
@@ -128,8 +130,10 @@ def test_all_of_it_together() -> None:
         ("has:place", HasPlace()),
         ("-kind:video", Not(VIDEO)),
         ("kind:video or not tag:dog", AnyOf((VIDEO, Not(Bears("dog"))))),
-        ("kind:video has:speech", VIDEO),
-        ("kind:video -has:speech", VIDEO),
+        ("has:speech", HasWords(TextSource.SPEECH)),
+        ("-has:Text", Not(HasWords(TextSource.OCR))),
+        ("said:hello", Spoken("hello")),
+        ('kind:video or said:"happy birthday"', AnyOf((VIDEO, Spoken("happy birthday")))),
     ],
 )  # fmt: skip
 def test_fields_are_conditions(text: str, wanted: FileFilter) -> None:
@@ -152,7 +156,7 @@ def test_places_on_this_machine_begin_with_a_slash_a_dot_or_a_tilde(
         "kind:movie", "after:yesterday", "before:24", "on:9999", "on:2024-13", "under:/..//", 'under:" "', "tag:-",
         'tag:""', "person:?", "text:…", "near:me", "near:91,0,1km", "near:1,2,3", "near:1,2,3miles", "duration:long",
         "duration:>", "duration:1..", "duration:..", "width:nan", "width:inf", "height:>1e99", "megapixels:x",
-        "rating:6", "rating:4.5", "rating:good", "ext:.", "ext:a/b", "has:dog", "name:*",
+        "rating:6", "rating:4.5", "rating:good", "ext:.", "ext:a/b", "has:dog", "said:?", "name:*",
     ],
 )  # fmt: skip
 def test_a_bad_value_says_what_was_expected_with_a_caret_under_it(text: str) -> None:
@@ -173,8 +177,7 @@ def test_a_bad_value_says_what_was_expected_with_a_caret_under_it(text: str) -> 
         ("tags:dog", "tags:dog is read as words; if a field is meant, it is tag:"),
         ("type:video", "type:video is read as words; if a field is meant, it is kind:"),
         ("a kind: video", "kind: is read as a word; a field has its value without a space, such as kind:value"),
-        ("dog has:speech", "has:speech is passed over: speech is not indexed yet"),
-        ('dog said:"hello"', "said: is passed over: speech is not indexed yet"),
+        ("speech:hello", "speech:hello is read as words; if a field is meant, it is said:"),
         (
             "(dog kind:video) or kind:picture",
             "words beside an or in brackets with fields count as if they stood outside",
@@ -185,10 +188,6 @@ def test_a_bad_value_says_what_was_expected_with_a_caret_under_it(text: str) -> 
 def test_what_may_have_been_meant_otherwise_is_told_and_not_refused(text: str, line: str) -> None:
     (notice,) = read_query(text).notices
     assert notice.startswith(line)
-
-
-def test_what_is_passed_over_is_not_said_to_be_read() -> None:
-    assert read_query("dog has:speech -said:x kind:video or has:text").read_as == "“dog”; only kind:video"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_segments(ask: Ask, collection: Collection) -> None:
     assert [(each["start_seconds"], each["time_seconds"]) for each in picture] == [(None, None)]
 
 
-@pytest.mark.parametrize("route", ["", "/segments", "/file", "/thumbnail", "/preview", "/tags"])
+@pytest.mark.parametrize("route", ["", "/segments", "/file", "/thumbnail", "/preview", "/texts", "/tags"])
 def test_what_is_no_asset(ask: Ask, route: str) -> None:
     said = detail_of(ask(f"/assets/999{route}"), 404)
     assert said == "there is no asset 999; a search gives the numbers that there are"
@@ -100,7 +100,7 @@ def test_a_thumbnail(ask: Ask, collection: Collection) -> None:
     tag = response.headers["etag"]
     again = ask(f"/assets/{collection.assets['three.webm']}/thumbnail?at=5", headers={"If-None-Match": tag})
     assert again.status_code == 304
-    assert "size: Input should be 480 or 1600" in detail_of(ask("/assets/1/thumbnail?size=7"), 422)
+    assert "size: Input should be 480, 160 or 1600" in detail_of(ask("/assets/1/thumbnail?size=7"), 422)
 
 
 @pytest.mark.parametrize("asked", ["at=nan", "at=inf", "at=-1", "at=1e300", "at=x", "size=99999999"])

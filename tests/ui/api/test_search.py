@@ -56,6 +56,24 @@ def test_every_option(ask: Ask, collection: Collection) -> None:
     assert paths(q="red", space="starter", by="frames") == paths(q="red")
 
 
+def test_more_and_less_like_this(ask: Ask, collection: Collection) -> None:
+    def found(**asked: object) -> list[int]:
+        return [hit["asset_id"] for hit in ask("/search", params=asked).json()["hits"]]
+
+    video, leaf = collection.assets["three.webm"], collection.assets["leaf.tif"]
+    assert leaf in found(like=f"{video}@5.5", kind="picture")
+    assert leaf not in found(q="green", unlike=str(leaf), anyway="true")
+    for wrong in ("/etc/passwd", "1@", "1@x", "-1", "1@1@1"):
+        assert "like.0: String should match pattern" in detail_of(ask("/search", params={"like": wrong}), 422)
+
+
+def test_pages_of_one_state(ask: Ask) -> None:
+    first = ask("/search", params={"q": "red", "top": 1}).json()
+    again = ask("/search", params={"q": "red", "top": 1, "as_of": first["as_of"]}).json()
+    assert again == first
+    detail_of(ask("/search", params={"q": "red", "as_of": "yesterday"}), 400)
+
+
 def test_a_picture_is_sent(ask: Ask, collection: Collection) -> None:
     with (collection.media / "sea.jpg").open("rb") as picture:
         hits = ask("/search?kind=picture", "POST", files={"image": picture}).json()["hits"]
