@@ -15,8 +15,10 @@ from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
 from benchmarks.clients import measure_clients
 from benchmarks.first_answers import measure_first_answers
+from benchmarks.folding import measure_folding
 from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
+from benchmarks.hybrid import measure_hybrid
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.negative import measure_negative
@@ -61,6 +63,8 @@ def main() -> None:
         _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
         _write("negative", measure_negative(arguments.captions))
+        _write("hybrid", measure_hybrid(arguments.captions))
+        _write("folding", measure_folding(arguments.captions))
         _write("tags", measure_tags(arguments.captions))
     if arguments.images and not arguments.only:
         _write("classifier", measure_classifier(arguments.images))

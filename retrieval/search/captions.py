@@ -8,7 +8,7 @@ from retrieval.search.fusion import Ranking
 from retrieval.search.live import live_in_order
 from retrieval.search.query import Query
 from retrieval.search.query_words import content_words, sought_words
-from retrieval.store.lookup import Lookup
+from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.text_lookup import TextLookup
 from retrieval.store.timed_text_index import Quote
 
@@ -35,6 +35,15 @@ class Captions:
         found = live_in_order(self._lookup, ids, query, most)
         chances = dict.fromkeys((asset.id for asset in found), CAPTION_CHANCE)
         return [Ranking(self.source, found, chances, chances.keys())] if found else []
+
+    def shares(self, query: Query, assets: Sequence[LiveAsset]) -> dict[int, float]:
+        """Which share of the query's words people's hold, of those of ``assets`` where they hold any."""
+        words = sought_words(query)
+        return self._texts.share_among(words, [asset.id for asset in assets])
+
+    def any(self) -> bool:
+        """Whether people wrote anything that can be searched."""
+        return self._texts.any_words()
 
     def nearest(self, query: Query, most: int, fits_from: float) -> list[Ranking]:
         """Those whose words hold some of the query's but not all, most first: none of them fits."""

@@ -45,6 +45,8 @@ class Ranking:
     fitting: Collection[int] = field(default_factory=frozenset)
     """Assets that fit by a rule of this source, whatever chance the space asks for."""
     weight: float = 1.0
+    owed: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """By another source and asset: which part of its place, 0 to 1, it owes to that."""
 
 
 def fuse(rankings: Sequence[Ranking], fits_from: float) -> list[Ranked]:
@@ -63,11 +65,19 @@ def fuse(rankings: Sequence[Ranking], fits_from: float) -> list[Ranked]:
         for rank, asset in enumerate(ranking.assets[:JOINED_MOST], 1):
             assets[asset.id] = asset
             share = ranking.weight / (RANK_CONSTANT + rank)
-            shares[asset.id][ranking.source] = shares[asset.id].get(ranking.source, 0.0) + share
+            for source, part in _parts(ranking, asset.id):
+                shares[asset.id][source] = shares[asset.id].get(source, 0.0) + share * part
     score = {asset_id: sum(by_source.values()) for asset_id, by_source in shares.items()}
     order = sorted(assets, key=lambda key: (-score[key], assets[key].paths[0], key))
     fused = [Ranked(assets[key], chances[key], _why(shares[key])) for key in order]
     return fused + _rest(rankings, chances, assets)
+
+
+def _parts(ranking: Ranking, asset_id: int) -> list[tuple[str, float]]:
+    """Whose an asset's place in the ranking is: by source, in parts of 1."""
+    owed = [(source, parts[asset_id]) for source, parts in ranking.owed.items() if asset_id in parts]
+    own = 1 - sum(part for _, part in owed)
+    return [(ranking.source, own), *owed] if own > 0 else owed
 
 
 def _rest(rankings: Sequence[Ranking], chances: Mapping[int, float], joined: Collection[int]) -> list[Ranked]:

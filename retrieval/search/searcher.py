@@ -10,7 +10,7 @@ from pathlib import Path
 
 from retrieval.models.sentence_encoder import shared_encoder
 from retrieval.search.browsing import newest
-from retrieval.search.candidates import find_candidates
+from retrieval.search.candidates import Candidates, find_candidates
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
 from retrieval.search.examples import ExampleVectors
 from retrieval.search.folding import LOOKED_PAST, alike_from, fold
@@ -21,7 +21,7 @@ from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import Query
-from retrieval.search.results import Reason, SearchResult
+from retrieval.search.results import SearchResult
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -87,13 +87,14 @@ class Searcher:
         meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
         allowed = self._allowed(opened, query)
         words = self._words.find(query)
-        count = max(query.offset + query.top + LOOKED_PAST, JOINED_MOST if words else JUDGED)
+        most = JOINED_MOST if words or self._words.may_lift(query) else JUDGED
+        count = max(query.offset + query.top + LOOKED_PAST, most)
         found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
 
         judge = self._judge(opened, query, meaning, allowed)
-        frames = self._shown(found.assets, query)
-        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(frames, judge, judge.fits_from))
-        page = self._page(opened, query, frames, words, judge) if fits or query.anyway else []
+        found = self._shown(found, query)
+        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(found.assets, judge, judge.fits_from))
+        page = self._page(opened, query, found, words, judge) if fits or query.anyway else []
         there = list(_there(page))
         return SearchResult(
             query=query.text,
@@ -133,10 +134,11 @@ class Searcher:
         wanted = self._bitmaps.of(opened.row, query.wanted)
         return wanted if known is None else wanted & known
 
-    def _shown(self, assets: list[LiveAsset], query: Query) -> list[LiveAsset]:
+    def _shown(self, found: Candidates, query: Query) -> Candidates:
         """Without what a person marked as not meant."""
         refused = self._examples.ids(query.unlike)
-        return [asset for asset in assets if asset.id not in refused] if refused else assets
+        kept = [place for place, asset in enumerate(found.assets) if asset.id not in refused]
+        return replace(found, assets=[found.assets[place] for place in kept], scores=found.scores[kept])
 
     def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
         assert query.as_of is not None
@@ -158,7 +160,7 @@ class Searcher:
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _page(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], words: Sequence[Ranking], judge: Judge
+        self, opened: OpenSpace, query: Query, found: Candidates, words: Sequence[Ranking], judge: Judge
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
         fits_from = judge.fits_from
@@ -169,18 +171,17 @@ class Searcher:
                 nearest = fuse(self._words.nearest(query, fits_from), fits_from)
                 ranked += [each for each in nearest if each.asset.id not in known]
         elif words:
-            ranked = fuse([_by_frames(found, judge), *words], fits_from)
+            ranked = fuse([_judged(self._words.lifted(query, found), judge), *words], fits_from)
         else:
             return self._page_of_frames(opened, query, found, judge)
         shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
         return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
 
-    def _page_of_frames(
-        self, opened: OpenSpace, query: Query, found: Sequence[LiveAsset], judge: Judge
-    ) -> list[Ranked]:
+    def _page_of_frames(self, opened: OpenSpace, query: Query, found: Candidates, judge: Judge) -> list[Ranked]:
         """Only the page is judged, which costs more than ranking it."""
-        order = found if query.anyway else _fitting_first(found, judge, judge.fits_from)
-        unjudged = [Ranked(asset, 0.0, (Reason("frames", 1.0),)) for asset in order]
+        frames = self._words.lifted(query, found)
+        order = frames.assets if query.anyway else _fitting_first(frames.assets, found.assets, judge, judge.fits_from)
+        unjudged = fuse([replace(frames, assets=order)], judge.fits_from)
         page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
         likely = _chances_of([each.asset for each in page], judge)
         judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
@@ -193,9 +194,9 @@ class Searcher:
         return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
 
 
-def _by_frames(found: Sequence[LiveAsset], judge: Judge) -> Ranking:
-    likely = _chances_of(found, judge)
-    return Ranking("frames", [asset for asset in found if asset.id in likely], likely)
+def _judged(frames: Ranking, judge: Judge) -> Ranking:
+    likely = _chances_of(frames.assets, judge)
+    return replace(frames, assets=[asset for asset in frames.assets if asset.id in likely], chances=likely)
 
 
 def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
@@ -219,12 +220,15 @@ def _any_fits(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> boo
     return max(_chances_of(found[:JUDGED], judge).values(), default=0.0) >= fits_from
 
 
-def _fitting_first(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> list[LiveAsset]:
-    """``found``, where of the nearest, which decide whether anything fits, those come first that do: so a page of one
-    hit is not empty because the very nearest is none, and pages of any size follow one another."""
-    likely = _chances_of(found[:JUDGED], judge)
-    nearest = sorted(found[:JUDGED], key=lambda asset: likely.get(asset.id, 0.0) < fits_from)  # stable
-    return [*nearest, *found[JUDGED:]]
+def _fitting_first(
+    order: Sequence[LiveAsset], nearest: Sequence[LiveAsset], judge: Judge, fits_from: float
+) -> list[LiveAsset]:
+    """``order``, where of its first and of the ``nearest``, which decide whether anything fits, those come first that
+    do: so a page of one hit is not empty because the very first is none, and pages of any size follow one another."""
+    deciding = {asset.id: asset for asset in (*order[:JUDGED], *nearest[:JUDGED])}
+    likely = _chances_of(list(deciding.values()), judge)
+    fitting = {asset_id for asset_id, chance in likely.items() if chance >= fits_from}
+    return sorted(order, key=lambda asset: asset.id not in fitting)  # stable
 
 
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from retrieval.search.candidates import Candidates
 from retrieval.search.captions import Captions
 from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking
 from retrieval.search.query import By, Query
@@ -18,6 +19,11 @@ from retrieval.store.timed_text_index import Quote
 from retrieval.types import Moment
 
 __all__ = ["WordEvidence"]
+
+FRAMES = "frames"
+LIFT = 3.0
+"""How far an asset whose words hold all of the query's is moved up, in standard deviations of the scores of the best
+200; one that holds a part of them, that part as far. As ``benchmarks.hybrid`` measures it."""
 
 
 class WordEvidence:
@@ -33,7 +39,7 @@ class WordEvidence:
 
     def find(self, query: Query) -> list[Ranking]:
         """What words alone find, each kind for itself; nothing where none do. Pictures as queries have no words."""
-        if query.images or query.like or not query.text.strip():
+        if not _has_words_alone(query):
             return []
         most = JOINED_MOST if query.by is By.FUSED else query.offset + query.top
         found: list[Ranking] = []
@@ -44,6 +50,23 @@ class WordEvidence:
         if query.by in (By.FUSED, By.TEXT):
             found += self._on_screen.find(query, most)
         return found
+
+    def lifted(self, query: Query, found: Candidates) -> Ranking:
+        """What the frames found, with the first 200 moved up by the share of the query's words that people's hold."""
+        assets, few = list(found.assets), list(found.assets[:JOINED_MOST])
+        lifts: dict[int, float] = {}
+        if self.may_lift(query) and len(few) > 1:
+            scores = found.scores[: len(few)]
+            spread = LIFT * float(scores.std())
+            lifts = {key: spread * share for key, share in self._captions.shares(query, few).items()}
+            by_id = {asset.id: float(score) for asset, score in zip(few, scores, strict=True)}
+            few.sort(key=lambda asset: -(by_id[asset.id] + lifts.get(asset.id, 0.0)))  # stable
+            lifts = {key: lift / (lift + max(by_id[key], 0.0)) for key, lift in lifts.items() if lift > 0}
+        return Ranking(FRAMES, [*few, *assets[JOINED_MOST:]], {}, owed={self._captions.source: lifts})
+
+    def may_lift(self, query: Query) -> bool:
+        """Whether people's words may move what the frames found."""
+        return query.by is By.FUSED and _has_words_alone(query) and self._captions.any()
 
     def nearest(self, query: Query, fits_from: float) -> list[Ranking]:
         """What words alone come nearest to, though it need not fit; for queries that are ranked by words alone."""
@@ -76,6 +99,10 @@ class WordEvidence:
                 for asset_id, quotes in kind.asked_quotes(leaf.words, asset_ids).items():
                     by_asset.setdefault(asset_id, []).extend(quotes)
         return found
+
+
+def _has_words_alone(query: Query) -> bool:
+    return bool(query.text.strip()) and not (query.images or query.like)
 
 
 def _asserted(wanted: FileFilter) -> Iterator[FileFilter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retrieval.search.language import Both, Either, Field, Negated, Node, Word
+from retrieval.search.language import Both, Either, Field, Negated, Node, Word, has_fields
 
 __all__ = ["field_text", "quoted", "written"]
 
@@ -33,17 +33,20 @@ def _sequence(parts: Sequence[Node], *, after_not: bool) -> str:
 
 
 def _part(node: Node, *, after_not: bool = False) -> str:
-    """``after_not``: the word "not" stands before it, and would take a minus for what it negates."""
+    """``after_not``: the word "not" stands before it, and would take a field with a minus for what it negates."""
     match node:
         case Word(text, weight=weight, is_phrase=is_phrase):
             return (quoted(text) if is_phrase else text) + ("" if weight == 1 else f"^{weight:g}")
         case Field(name, value):
             return field_text(name, value)
         case Negated(part):
-            sign = "not " if after_not or isinstance(part, Negated) else "-"
+            sign = "not " if (after_not and has_fields(part)) or isinstance(part, Negated) else "-"
             return sign + _part(part)
+        case Both((first, *others)) if after_not:  # brackets would be negated by the word
+            return " and ".join([_part(first, after_not=True), *map(_part, others)])
         case Both(parts):
-            return f"({_sequence(parts, after_not=False)})"
+            inner = _sequence(parts, after_not=False)
+            return f"({inner} )" if inner.count("(") > inner.count(")") else f"({inner})"
         case Either((first, *others)):
             return " or ".join([_part(first, after_not=after_not), *map(_part, others)])
         case Either():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, extract, select
+from sqlalchemy import Connection, Executable, extract, select
 
 from retrieval.store.file_filter import EVERYTHING
 from retrieval.store.filter_conditions import conditions_of, nanoseconds_of
@@ -84,7 +84,7 @@ def load_columns(connection: Connection) -> FacetColumns:
     )
 
 
-def _rows(connection: Connection, statement: Select[Any]) -> Sequence[tuple[Any, ...]]:
+def _rows(connection: Connection, statement: Executable) -> Sequence[tuple[Any, ...]]:
     """The driver's own rows: a million Row objects would take seconds."""
     cursor = connection.execute(statement).cursor
     return [] if cursor is None else cursor.fetchall()

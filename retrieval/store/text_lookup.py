@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog
-from retrieval.store.text_index import find_assets, is_outdated, quotes, share_held
+from retrieval.store.text_index import find_assets, holds_anything, is_outdated, quotes, share_among, share_held
 from retrieval.store.timed_text_index import Quote, find_timed, phrase_quotes, timed_quotes
 from retrieval.types import TextSource
 
@@ -39,6 +39,14 @@ class TextLookup:
             return sorted(some, key=lambda found: -found[1])
 
         return self._read(read, [])
+
+    def any_words(self) -> bool:
+        """Whether people wrote anything that can be searched."""
+        return self._read(holds_anything, False)
+
+    def share_among(self, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, float]:
+        """Of those of ``asset_ids`` whose words hold any of ``words``, which share of them they hold."""
+        return self._read(lambda connection: share_among(connection, words, asset_ids), {})
 
     def quotes(self, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, str]:
         """Of each asset the part of its words that ``words`` are best found in."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +15,10 @@ from hypothesis import strategies as st
 from retrieval.errors import QueryError
 from retrieval.search.fields import FIELDS, INSTEAD
 from retrieval.search.query import LETTERS_MOST, Term
+from retrieval.search.query_words import content_words
 from retrieval.search.reading import read_query
 from retrieval.search.written import quoted
+from retrieval.store.descriptions import fill_text_index
 from retrieval.store.file_filter import (
     EVERYTHING,
     AllOf,
@@ -41,6 +45,7 @@ from retrieval.store.file_filter import (
     Suffix,
     Taken,
 )
+from retrieval.store.text_lookup import TextLookup
 from retrieval.types import MediaKind, TextSource
 
 VIDEO = OfKind(MediaKind.VIDEO)
@@ -244,3 +249,50 @@ def test_values_come_back_from_the_reading(name: str, value: str) -> None:
     reading = read_query(f"{name}:{quoted(value)}")
     assert reading.read_as is not None
     assert read_query(reading.read_as.removeprefix("only ")).wanted == reading.wanted
+
+
+SENTENCES = (Path(__file__).parent / "ordinary_sentences.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_no_ordinary_sentence_is_refused_or_taken_for_something_else(library: Any) -> None:
+    assert len(set(SENTENCES)) == len(SENTENCES) >= 500
+    assert sum(":" in line for line in SENTENCES) >= 100
+    assert sum("-" in line for line in SENTENCES) >= 200
+    assert sum(not {'"', "'", "“", "„"}.isdisjoint(line) for line in SENTENCES) >= 100
+    fill_text_index(library.catalog)
+    texts = TextLookup(library.catalog, pytest.fail)
+    for line in SENTENCES:
+        reading = read_query(line)
+        assert (reading.wanted, reading.against) == (EVERYTHING, ()), line
+        assert texts.holding_all(content_words(reading.text)) == [], line
+
+
+_LETTERS = "abkz \t\n:;-_()\"'^2.0<>=*\\/“”„éß日🎈\0\u202e\ud800"
+_PARTS = [
+    *_LETTERS,
+    *(f"{name}:" for name in FIELDS),
+    " and ",
+    " or ",
+    " not ",
+    '"',
+    ")",
+    "^2 ",
+    "2024",
+    ">30s",
+    "1,2,3km",
+]
+
+
+@pytest.mark.parametrize(
+    "count", [5_000, pytest.param(100_000, marks=[pytest.mark.long])], ids=["some", "a hundred thousand"]
+)
+def test_random_strings_raise_nothing_but_the_parser_s_own(count: int) -> None:
+    generator = random.Random(6)
+    refused = 0
+    for _ in range(count):
+        text = "".join(generator.choices(_PARTS, k=generator.randrange(1, 40)))
+        try:
+            read_query(text)
+        except QueryError:
+            refused += 1
+    assert count / 20 < refused < count  # some were read, and some were not

@@ -29,8 +29,7 @@ class ColourSpace:
     needs: tuple[str, ...] = ()
     languages = ("en",)
     fits_from = 0.5
-    alike_cosine = 1.1
-    """All that is red is alike, and none of it stands behind another."""
+    alike_cosine = 9.0  # pictures of one colour are alike, and meant to be seen each
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         rows = np.array([[*(name in text.lower() for name in COLOURS), False] for text in texts], np.float32)
