@@ -179,7 +179,7 @@ def test_a_client_with_the_wrong_token(served: Served) -> None:
 
 def test_gradios_client_works_with_the_token(served: Served) -> None:
     client = GradioClient(served.url, verbose=False, analytics_enabled=False, headers=served.bearer)
-    line, gallery = client.predict({"text": "red", "files": []}, "all", api_name="/search")[:2]
+    line, _, gallery = client.predict({"text": "red", "files": []}, api_name="/search")
     client.close()
     assert "results" in line
     assert "rose.png" in gallery
