@@ -20,8 +20,8 @@ OPERATIONS = [
     "GET /search", "POST /search", "GET /assets/{asset_id}", "GET /assets/{asset_id}/segments",
     "GET /segments/{segment_id}", "GET /assets/{asset_id}/file", "GET /assets/{asset_id}/thumbnail",
     "GET /assets/{asset_id}/preview", "GET /assets/{asset_id}/texts", "GET /assets/{asset_id}/tags",
-    "PATCH /assets/{asset_id}/tags", "GET /jobs", "POST /jobs", "GET /jobs/{job_id}", "POST /jobs/{job_id}/stop", "GET /jobs/{job_id}/events", "GET /status",
-    "GET /models", "PUT /space",
+    "PATCH /assets/{asset_id}/tags", "GET /jobs", "POST /jobs", "GET /jobs/{job_id}", "POST /jobs/{job_id}/stop",
+    "GET /jobs/{job_id}/events", "GET /status", "GET /models", "PUT /space",
 ]  # fmt: skip
 
 
