@@ -33,7 +33,7 @@ from retrieval.store.lookup import Lookup
 from retrieval.store.selection import Selection
 from retrieval.types import Float32Array, MediaKind
 
-__all__ = ["measure_big_index"]
+__all__ = ["BenchSpace", "measure_big_index"]
 
 _FILTERS = {
     "unfiltered": file_filter(),
@@ -87,7 +87,7 @@ def measure_big_index(
 
 
 @dataclass
-class _BenchSpace:
+class BenchSpace:
     """Pays for the starter's text tower, and answers with the vector that was drawn for the text."""
 
     vectors: Matrix
@@ -118,7 +118,7 @@ def _searches(catalog: Catalog, space: SpaceRow, index: CatalogIndex, mixture: M
     lookup = Lookup(catalog)
     allowed = {name: Selection.of(lookup.vector_ids(space, w)) if w else None for name, w in _FILTERS.items()}
     truths = _truths(queries, mixture, count, allowed)
-    bench = _BenchSpace(queries)
+    bench = BenchSpace(queries)
     # The files were never made: they are looked for all the same, which is what costs time, and believed.
     exists, searching._exists = searching._exists, lambda path: exists(path) or True
     searcher = Searcher(catalog, lambda space, paths: np.zeros((1, 512), np.float32), spaces=lambda name: bench)
@@ -139,7 +139,7 @@ def _searches(catalog: Catalog, space: SpaceRow, index: CatalogIndex, mixture: M
 def _times(
     searcher: Searcher,
     index: CatalogIndex,
-    bench: _BenchSpace,
+    bench: BenchSpace,
     lookup: Lookup,
     space: SpaceRow,
     wanted: FileFilter,

@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
+from benchmarks.clients import measure_clients
 from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.folding import measure_folding
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "experts": lambda folder: measure_experts(folder / "experts"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
+    "clients": measure_clients,
     "open_clip": measure_open_clip,
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),

@@ -17,7 +17,10 @@ VidiError                     an expected failure: its text is one line for a pe
 │   ├── UnknownSpaceError     no space has that name
 │   ├── WeightsError          weights are absent, damaged or of another model
 │   └── MissingExtraError     an optional package isn't installed
-└── DatasetError              a CSV of captions or labels can't be read
+├── DatasetError              a CSV of captions or labels can't be read
+├── NotFoundError             the library holds nothing of that number
+├── AccessError               whoever asks the server may not have that
+└── RemoteError               a vidi server refuses, or can't be reached
 
 A message gives the value, what was expected, and the next step.
 """
@@ -25,6 +28,7 @@ A message gives the value, what was expected, and the next step.
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "BadMediaError",
     "CatalogVersionError",
     "DatasetError",
@@ -36,7 +40,9 @@ __all__ = [
     "MissingDecoderError",
     "MissingExtraError",
     "ModelError",
+    "NotFoundError",
     "QueryError",
+    "RemoteError",
     "TransientMediaError",
     "UnknownSpaceError",
     "UnknownTagError",
@@ -120,3 +126,20 @@ class MissingExtraError(ModelError):
 
 class DatasetError(VidiError):
     """A CSV of captions or labels can't be read."""
+
+
+class NotFoundError(VidiError):
+    """The library holds nothing of that number."""
+
+
+class AccessError(VidiError):
+    """Whoever asks the server may not have that."""
+
+
+class RemoteError(VidiError):
+    """A vidi server refuses, or can't be reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """``status``: of HTTP; None where no answer came."""
+        super().__init__(message)
+        self.status = status

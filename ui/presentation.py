@@ -16,8 +16,29 @@ from retrieval.store.saved_searches import SavedSearch
 from retrieval.types import MediaKind
 from ui.wording import clock, plural, span
 
-__all__ = ["MomentRow", "QuoteRow", "Row", "chance", "headline", "readable", "result_lines", "rows_of", "saved_line"]
+__all__ = [
+    "MomentRow",
+    "QuoteRow",
+    "Row",
+    "TagRow",
+    "WhyRow",
+    "chance",
+    "headline",
+    "readable",
+    "result_lines",
+    "rows_of",
+    "saved_line",
+]
 
+_FILTER = "filter"
+_ALL = 0.995
+_SOURCES = {
+    "frames": "what is seen",
+    "space": "what is seen and heard",
+    "caption": "what people wrote",
+    "speech": "what is said",
+    "ocr": "what is written in the picture",
+}
 _OPTION_NAMES = {"tags": "tag"}
 
 
@@ -43,6 +64,23 @@ class QuoteRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag, and how sure it is."""
+
+    label: str
+    chance: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhyRow:
+    """What brought a hit to its place, with its share and its words."""
+
+    text: str
+    start_seconds: float | None
+    """Where in a video the words are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One hit as it is shown."""
 
@@ -65,6 +103,11 @@ class Row:
     """All of them, each with where it is from."""
     folded: int = 0
     """How many near-identical pictures stand behind it."""
+    tags: tuple[TagRow, ...] = ()
+    why: tuple[WhyRow, ...] = ()
+    """The greatest share first; nothing where it only meets a filter."""
+    is_compared: bool = True
+    """Whether its chance says something: what merely meets a filter was compared with nothing."""
 
     @property
     def moment(self) -> MomentRow | None:
@@ -106,7 +149,17 @@ def _row(hit: Hit) -> Row:
         quote=quotes[0].text if quotes else None,
         quotes=quotes,
         folded=hit.folded,
+        tags=tuple(TagRow(tag.label, chance(tag.score)) for tag in hit.tags),
+        why=tuple(_why(reason) for reason in hit.why if reason.source != _FILTER),
+        is_compared=all(reason.source != _FILTER for reason in hit.why),
     )
+
+
+def _why(reason: Reason) -> WhyRow:
+    source = _SOURCES.get(reason.source, reason.source)
+    share = "" if reason.share > _ALL else f", {chance(reason.share)} of it"
+    quote = f": “{readable(reason.quote)}”" if reason.quote else ""
+    return WhyRow(f"{source}{share}{quote}", reason.start_seconds)
 
 
 def _quote(reason: Reason) -> QuoteRow:
@@ -131,7 +184,7 @@ def headline(result: SearchResult, count: int) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
     if result.fits and not count:
         return "No more results."
-    if result.fits and any(reason.source == "filter" for reason in result.hits[0].why):
+    if result.fits and any(reason.source == _FILTER for reason in result.hits[0].why):
         return f"{plural(count, 'result')}, the newest first."
     if result.fits:
         return f"{plural(count, 'result')}, best first, with the chance that each fits."

@@ -26,6 +26,7 @@ from ui.wording import plural
 
 __all__ = [
     "FileTags",
+    "check_labels",
     "file_lines",
     "library_lines",
     "tag_by_hand",
@@ -69,10 +70,7 @@ def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remo
         UsageError: a label is empty, or stands on both sides.
         LibraryError: nothing indexed lies at one of the paths, or the library can't be written.
     """
-    if not all(map(label_name, (*add, *remove))):
-        raise UsageError("the label is empty; give a name such as dog")
-    if both := {label_name(label).casefold() for label in add} & {label_name(label).casefold() for label in remove}:
-        raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
+    check_labels(add, remove)
     with Catalog(library_path(library)) as catalog:
         tags = Tags(catalog)
         assets = [file.asset_id for file in tags.files(roots_of(catalog, paths))]
@@ -107,6 +105,18 @@ def file_lines(library: Library, paths: Sequence[str], top: int) -> list[str]:
 
 def _said(tag: ShownTag) -> str:
     return tag.label if tag.source == "people" else f"{tag.label} ({chance(tag.score)})"
+
+
+def check_labels(add: Sequence[str], remove: Sequence[str]) -> None:
+    """See that these tags can be given and refused.
+
+    Raises:
+        UsageError: a label is empty, or stands on both sides.
+    """
+    if not all(map(label_name, (*add, *remove))):
+        raise UsageError("the label is empty; give a name such as dog")
+    if both := {label_name(label).casefold() for label in add} & {label_name(label).casefold() for label in remove}:
+        raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
 
 
 def write_csv(library: Library, paths: Sequence[str], target: str) -> int:

@@ -54,6 +54,7 @@ class HitMaker:
                 tags=self._tags_of(tags.get(asset.id, KnownTags()), tracks.get(asset.id), moments),
                 why=each.why,
                 parts=tuple(map(_path_of, parts.get(asset.id, ()))),
+                asset_id=asset.id,
                 folded=each.folded,
             )
 

@@ -71,6 +71,8 @@ class Hit:
     why: tuple[Reason, ...] = ()
     parts: tuple[Path, ...] = ()
     """Files that belong to it: the raw beside a JPEG, the clip of a live photograph."""
+    asset_id: int | None = None
+    """Its number in the catalog."""
     folded: int = 0
     """How many near-identical pictures stand behind it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Select, distinct, func, select
 
@@ -13,7 +14,7 @@ from retrieval.store.schema import Asset, Embedding, Failure, File, Look, Result
 from retrieval.store.sidecars import FailedSidecar, failed_sidecars
 from retrieval.types import MediaKind
 
-__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "take_census"]
+__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "failures_since", "indexed_roots", "take_census"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,25 @@ def take_census(catalog: Catalog) -> Census:
             hidden=hidden,
             failed_sidecars=tuple(failed_sidecars(connection)),
         )
+
+
+def failures_since(catalog: Catalog, moment: datetime) -> list[FailedFile]:
+    """Present files that failed at ``moment`` (of any zone), to the second, or later; the first to fail first."""
+    at = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    statement = (
+        select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
+        .join(Failure, Failure.file_id == File.id)
+        .where(File.present, Failure.failed_at >= at)
+        .order_by(Failure.failed_at, File.path)
+    )
+    with catalog.engine.connect() as connection:
+        return [FailedFile(*row) for row in connection.execute(statement)]
+
+
+def indexed_roots(catalog: Catalog) -> list[bytes]:
+    """The paths that somebody asked to be indexed."""
+    with catalog.engine.connect() as connection:
+        return list(connection.scalars(select(Root.path).order_by(Root.path)))
 
 
 def _beside(connection: Connection) -> tuple[Counter[str], int]:

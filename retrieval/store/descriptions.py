@@ -29,6 +29,7 @@ __all__ = [
     "settle_words",
     "silent_assets",
     "words_follow",
+    "words_of",
     "write_descriptions",
 ]
 
@@ -80,12 +81,13 @@ def _assets_of(connection: Connection, file_ids: Sequence[int]) -> set[int]:
 def settle_words(connection: Connection, asset_ids: Iterable[int]) -> None:
     """Derive tags and searched words of these assets anew."""
     for chunk in _chunks(sorted(asset_ids)):
-        words = _words_of(connection, chunk)
+        words = words_of(connection, chunk)
         _write_tags(connection, words)
         write_texts(connection, words)
 
 
-def _words_of(connection: Connection, asset_ids: Sequence[int]) -> dict[int, Words]:
+def words_of(connection: Connection, asset_ids: Sequence[int]) -> dict[int, Words]:
+    """What people wrote of each of these assets, in and beside their present files."""
     columns = (Description.asset_id, *_columns(Description))
     own = {
         row[0]: _words(row[1:])
@@ -159,7 +161,7 @@ def _fill(connection: Connection) -> None:
     beside = connection.scalars(select(File.asset_id).join(Sidecar, Sidecar.file_id == File.id))
     described.update(asset_id for asset_id in beside if asset_id is not None)
     for chunk in _chunks(sorted(described)):
-        write_texts(connection, _words_of(connection, chunk))
+        write_texts(connection, words_of(connection, chunk))
 
 
 # -- assets that were indexed before their words were read ----------------------------------------------------------

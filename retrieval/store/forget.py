@@ -41,6 +41,8 @@ __all__ = ["Eraser", "ForgetPlan", "KnownPath", "count_deletion"]
 _PEOPLE = "people"
 """The tagger that stands for tags given by hand."""
 _FILES_PER_BATCH = 500
+_RENDITIONS = ("thumbnails", "previews")
+"""Folders of what the page made of a content, under names that begin with its hash."""
 _EXAMPLES_MOST = 5
 
 
@@ -142,10 +144,10 @@ class Eraser:
             dying = [asset for asset in assets if asset not in living]
             _take_back_words(connection, spoken_of & living)
             hashes = list(connection.scalars(select(Asset.content_hash).where(Asset.id.in_(dying))))
-            # Before the rows: a thumbnail that is missing is made again, one that no row leads to would stay.
-            self._remove_thumbnails(hashes)
+            # Before the rows: a rendition that is missing is made again, one that no row leads to would stay.
+            self._remove_renditions(hashes)
             _forget_assets(connection, dying)
-        self._remove_thumbnails(hashes)  # a page may have made one meanwhile
+        self._remove_renditions(hashes)  # a page may have made one meanwhile
         return len(known)
 
     @contextmanager
@@ -155,10 +157,11 @@ class Eraser:
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
             yield connection
 
-    def _remove_thumbnails(self, hashes: Iterable[bytes]) -> None:
+    def _remove_renditions(self, hashes: Iterable[bytes]) -> None:
         for content_hash in hashes:
             name = content_hash.hex()
-            _remove((self._library / "thumbnails" / name[:2]).glob(f"{name}*"))
+            for folder in _RENDITIONS:
+                _remove((self._library / folder / name[:2]).glob(f"{name}*"))
 
 
 def _remove(paths: Iterable[Path]) -> None:

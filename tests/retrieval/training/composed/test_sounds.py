@@ -23,7 +23,7 @@ def test_a_folder_with_its_own_table_is_read(sounds: list[NamedSound]) -> None:
 
 
 def test_a_folder_without_a_named_sound_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no named sound in .*tuxpaint-stamps-default"):
+    with pytest.raises(DatasetError, match=r"no named sound in .*tuxpaint-stamps-default"):
         find_sounds([tmp_path])
 
 

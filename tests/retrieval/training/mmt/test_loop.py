@@ -40,7 +40,7 @@ def training(
     )  # fmt: skip
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Stands for a kill."""
 
 
@@ -73,12 +73,12 @@ def test_a_stopped_run_ends_with_the_same_weights(
     def stopping(*arguments: object) -> None:
         nonlocal done
         if done == stop_after:
-            raise Stopped
+            raise StoppedError
         done += 1
         step(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(MmtTraining, "_step", lambda self, *arguments: stopping(*arguments))
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         begun.run()
     monkeypatch.undo()
     torch.rand(3)  # whatever else draws in between
