@@ -41,15 +41,14 @@ def sidecar_paths(
 ) -> dict[Path, list[Path]]:
     """The pictures of each sidecar: two of one name and different endings share one where endings are replaced.
 
-    In ``folder`` they lie as the pictures do below the folder that all of these have in common.
+    In ``folder`` they lie as the pictures do below the root of the file system: a place that depends on no other
+    picture. The paths are absolute.
     """
-    listed = list(pictures)
-    common = os.path.commonpath([picture.parent for picture in listed]) if listed else ""
     found: dict[Path, list[Path]] = {}
-    for picture in listed:
+    for picture in pictures:
         name = f"{picture.name}.xmp" if naming is SidecarNaming.APPENDED else f"{picture.stem}.xmp"
-        place = picture.parent if folder is None else folder / os.path.relpath(picture.parent, common)
-        found.setdefault(Path(os.path.normpath(place / name)), []).append(picture)
+        place = picture.parent if folder is None else folder / picture.parent.relative_to(picture.anchor)
+        found.setdefault(place / name, []).append(picture)
     return found
 
 

@@ -17,9 +17,14 @@ def test_names_and_places(tmp_path: Path) -> None:
     assert list(appended) == [tmp_path / "a" / "x.jpg.xmp", tmp_path / "a" / "x.nef.xmp", tmp_path / "b" / "x.jpg.xmp"]
     replaced = sidecar_paths(pictures, SidecarNaming.REPLACED)
     assert replaced == {tmp_path / "a" / "x.xmp": pictures[:2], tmp_path / "b" / "x.xmp": pictures[2:]}
-    elsewhere = sidecar_paths(pictures, SidecarNaming.APPENDED, tmp_path / "out")
-    assert tmp_path / "out" / "b" / "x.jpg.xmp" in elsewhere
-    assert len(elsewhere) == 3
+
+
+def test_elsewhere_a_picture_has_one_place_whatever_is_asked_for_beside_it(tmp_path: Path) -> None:
+    first, second = Path("/media/a/x.jpg"), Path("/media/b/x.jpg")
+    both = sidecar_paths([first, second], SidecarNaming.APPENDED, tmp_path)
+    alone = [sidecar_paths([picture], SidecarNaming.APPENDED, tmp_path) for picture in (first, second)]
+    assert both == alone[0] | alone[1]
+    assert list(both) == [tmp_path / "media" / "a" / "x.jpg.xmp", tmp_path / "media" / "b" / "x.jpg.xmp"]
 
 
 def test_without_write_nothing_is_written(tmp_path: Path) -> None:

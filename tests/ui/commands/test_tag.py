@@ -21,15 +21,18 @@ from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
 
 Captured = pytest.CaptureFixture[str]
 GOLDEN, ZEBRA, WINDSOR_TIE = 207, 340, 906
+PICTURES = {"dog.jpg": GOLDEN, "zebra.jpg": ZEBRA, "aunt.jpg": WINDSOR_TIE}
+"""A golden retriever, a zebra, and a person who is taken for a tie."""
+SHARING = {"x.jpg": GOLDEN, "x.png": ZEBRA}
+"""Two that share one sidecar where endings are replaced."""
 
 
-def fill(library: Path, media: Path) -> None:
-    """Three pictures: a golden retriever, a zebra, and a person who is taken for a tie."""
+def fill(library: Path, media: Path, names: dict[str, int] = PICTURES) -> None:
+    """Pictures, and the class that each was given."""
     times = np.zeros((1, 2), np.float32)
     with Catalog(library, create=True) as catalog:
         intake = Intake(catalog, ("frames", "test"))
         space = catalog.space("plain", "1", 2, normalized=True)
-        names = {"dog.jpg": GOLDEN, "zebra.jpg": ZEBRA, "aunt.jpg": WINDSOR_TIE}
         found = [FoundFile(bytes(media / name), "picture", 1, 1, place) for place, name in enumerate(names)]
         ids = intake.take_in(found, [], [])
         records = []
@@ -126,8 +129,26 @@ def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], med
 
 def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, media: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", "--xmp-to", tmp_path / "out") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dog.jpg.xmp", "zebra.jpg.xmp"]
+    below = tmp_path / "out" / media.relative_to("/")
+    assert sorted(path.name for path in below.iterdir()) == ["dog.jpg.xmp", "zebra.jpg.xmp"]
     assert not list(media.glob("*.xmp"))
+
+
+def test_a_shared_sidecar_holds_the_tags_of_both_though_one_is_asked_for(tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for name in SHARING:
+        (media / name).touch()
+    fill(tmp_path / "library", media, SHARING)
+    command = ["--library", str(tmp_path / "library"), "tag", "--classifier", "imagenet", "--xmp", "--write"]
+    command += ["--xmp-name", "replaced"]
+    assert main(command) == 0
+    both = (media / "x.xmp").read_bytes()
+    assert b"zebra" in both
+    assert b"dog" in both
+    assert main([*command, str(media / "x.jpg")]) == 0
+    assert (media / "x.xmp").read_bytes() == both
+    assert not (media / "x.xmp.bak").exists()
 
 
 @pytest.mark.parametrize(
