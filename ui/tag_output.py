@@ -160,9 +160,10 @@ def _sidecars(
 
 
 def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
-    labels = list(dict.fromkeys(tag.label for tag in tags))
     # Every tag stands in the tree, too: darktable and Immich read tags from there.
-    return SidecarTags(tuple(labels), tuple("|".join(path_of(label)) for label in labels))
+    paths = {tag.label: "|".join(path_of(tag.label)) for tag in tags}
+    said = {name for tag in tags if tag.source == "people" for name in (tag.label, paths[tag.label])}
+    return SidecarTags(tuple(paths), tuple(paths.values()), frozenset(said))
 
 
 def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from retrieval.errors import DatasetError, LibraryError
 from retrieval.store.files import replacing
-from retrieval.tagging.xmp import SidecarTags, tagged_sidecar
+from retrieval.tagging.xmp import SidecarTags, is_tagged, tagged_sidecar
 
 __all__ = ["SidecarNaming", "SidecarReport", "sidecar_paths", "update_sidecars"]
 
@@ -55,8 +55,9 @@ def sidecar_paths(
 def update_sidecars(wanted: Mapping[Path, SidecarTags], *, write: bool) -> SidecarReport:
     """Bring each sidecar to hold its tags; without ``write``, only say which would be made and changed.
 
-    The first time that vidi changes a sidecar, its old content is kept beside it as ``.bak``. One that can't be read
-    or written is left alone. A sidecar that is not there and would hold nothing is not made.
+    The first time that vidi changes a sidecar, its old content is kept beside it as ``.bak``, or as ``.vidi.bak`` where
+    another program has left a ``.bak``. One that can't be read or written is left alone.
+    A sidecar that is not there and would hold nothing is not made.
     """
     report = SidecarReport()
     for path, tags in wanted.items():
@@ -98,9 +99,11 @@ def _read(path: Path) -> bytes | None:
 
 
 def _back_up(path: Path, content: bytes) -> None:
-    backup = path.with_name(f"{path.name}.bak")
-    if not os.path.lexists(backup):
-        _write(backup, content, path.stat().st_mode & 0o777)
+    """Once: of what vidi has written into, a backup is there already; of anything else, whatever is there is not."""
+    names = [path.with_name(path.name + ending) for ending in (".bak", ".vidi.bak")]
+    free = [name for name in names if not os.path.lexists(name)]
+    if free == names or (free and not is_tagged(content)):
+        _write(free[0], content, path.stat().st_mode & 0o777)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

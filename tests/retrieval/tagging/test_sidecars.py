@@ -44,6 +44,20 @@ def test_made_then_unchanged_then_changed_with_one_backup(tmp_path: Path) -> Non
     assert {each.name for each in path.parent.iterdir()} == {"a.xmp", "a.xmp.bak"}
 
 
+FOREIGN = b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description/></rdf:RDF>"""
+
+
+def test_a_backup_of_another_program_is_not_taken_for_ours(tmp_path: Path) -> None:
+    path, theirs = tmp_path / "a.xmp", tmp_path / "a.xmp.bak"
+    path.write_bytes(FOREIGN)
+    theirs.write_text("of another program")
+    for label in ("dog", "cat", "bird"):
+        assert update_sidecars({path: SidecarTags((label,))}, write=True).changed == [path]
+    assert theirs.read_text() == "of another program"
+    assert (tmp_path / "a.xmp.vidi.bak").read_bytes() == FOREIGN
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_sidecar_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
     path, link = tmp_path / "a.xmp", tmp_path / "link.xmp"
     update_sidecars({path: DOG}, write=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from retrieval.experts.appearance import Appearance
+from retrieval.media.xmp import parse_xmp
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
@@ -149,6 +150,22 @@ def test_a_shared_sidecar_holds_the_tags_of_both_though_one_is_asked_for(tmp_pat
     assert main([*command, str(media / "x.jpg")]) == 0
     assert (media / "x.xmp").read_bytes() == both
     assert not (media / "x.xmp.bak").exists()
+
+
+def test_a_keyword_that_was_deleted_elsewhere_is_written_again_once_a_person_adds_it(
+    vidi: Callable[..., int], media: Path
+) -> None:
+    write = ("tag", "--classifier", "imagenet", "--xmp", "--write", media / "dog.jpg")
+    sidecar = media / "dog.jpg.xmp"
+    assert vidi(*write) == 0
+    sidecar.write_text(sidecar.read_text().replace("<rdf:li>dog</rdf:li>", "", 1))
+    assert vidi(*write) == 0
+    assert parse_xmp(sidecar.read_bytes()).keywords == ()
+    assert "<dc:subject" in sidecar.read_text()
+    assert "<rdf:li>dog</rdf:li>" not in sidecar.read_text().partition("</dc:subject>")[0]
+    assert vidi("tag", "--add", "dog", media / "dog.jpg") == 0
+    assert vidi(*write) == 0
+    assert "<rdf:li>dog</rdf:li>" in sidecar.read_text().partition("</dc:subject>")[0]
 
 
 @pytest.mark.parametrize(
