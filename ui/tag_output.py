@@ -151,7 +151,7 @@ def _sidecars(
     tags = Tags(catalog)
     chosen = {file.path for file in tags.files(roots_of(catalog, paths))}
     every = {Path(os.fsdecode(file.path)): file for file in tags.files()}
-    found = {}
+    found: dict[Path, list[TaggedFile]] = {}
     for place, pictures in sidecar_paths(every, naming, folder).items():
         if any(every[path].path in chosen for path in pictures):
             there = [every[path] for path in pictures if os.path.lexists(path)]

@@ -98,7 +98,7 @@ def is_tagged(content: bytes) -> bool:
 
 def _brought(
     document: XmpDocument, wanted: Sequence[str], by_people: frozenset[str], lists: _Lists
-) -> Mapping[ListName, list[str]]:
+) -> dict[ListName, list[str]]:
     """What the lists should hold. Compared without regard to case; ``by_people`` is case folded."""
     listed, ours = document.texts(lists.listed), document.texts(lists.ours)
     known_out = document.texts(lists.taken_out)

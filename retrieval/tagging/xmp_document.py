@@ -165,8 +165,7 @@ def _says_more(owner: minidom.Element) -> bool:
 
 
 def _text(element: minidom.Element) -> str:
-    kinds = (Node.TEXT_NODE, Node.CDATA_SECTION_NODE)
-    return "".join(child.data for child in element.childNodes if child.nodeType in kinds)
+    return "".join(child.data for child in element.childNodes if isinstance(child, minidom.Text))
 
 
 def _remove(node: minidom.Element) -> None:
