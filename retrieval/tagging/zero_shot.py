@@ -18,10 +18,12 @@ from retrieval.tagging.prompts import class_vectors
 from retrieval.tagging.templates import TEMPLATES
 from retrieval.types import Float32Array
 
-__all__ = ["VOCABULARY", "ZeroShotTagger", "read_labels_named"]
+__all__ = ["VOCABULARY", "ZERO_SHOT", "ZeroShotTagger", "read_labels_named"]
 
 VOCABULARY: Final = "photo"
 """In the place of a label file: the vocabulary that comes with vidi, whole."""
+ZERO_SHOT: Final = "labels"
+"""What the name of a tagger by the labels of a file begins with; then come the file's name and the space's."""
 _EVEN: Final = 0.5
 _LIBRARY: Final = 20_000
 """Items that a hit is said to be the best of."""
@@ -49,7 +51,7 @@ class ZeroShotTagger:
     """
 
     def __init__(self, name: str, labels: LabelSet, space: Space) -> None:
-        self.name = f"labels/{name}/{space.name}"
+        self.name = f"{ZERO_SHOT}/{name}/{space.name}"
         self._set = labels
         self._space = space
 
