@@ -44,7 +44,7 @@ class _Heads:
 class PhotoTagger:
     """Labels of the photo vocabulary with their calibrated chance."""
 
-    source: Final = TrackSource(Appearance.name, Appearance.dim)
+    source: Final = TrackSource(Appearance.name, Appearance.dim, Appearance.version)
 
     def __init__(self, *, all_labels: bool = False, path: Path = PHOTO_WEIGHTS) -> None:
         """``all_labels``: also those whose precision could not be shown."""

@@ -12,7 +12,7 @@ from retrieval.store.lookup import Lookup
 from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
 from retrieval.store.tags import ShownTag, Tags
 
-SOURCE = TrackSource("classes", 2)
+SOURCE = TrackSource("classes", 2, "1")
 Say = Callable[..., None]
 
 

@@ -28,7 +28,9 @@ SHARING = {"x.jpg": GOLDEN, "x.png": ZEBRA}
 """Two that share one sidecar where endings are replaced."""
 
 
-def fill(library: Path, media: Path, names: dict[str, int] = PICTURES) -> None:
+def fill(
+    library: Path, media: Path, names: dict[str, int] = PICTURES, version: str = f"{Appearance.version}+cut"
+) -> None:
     """Pictures, and the class that each was given."""
     times = np.zeros((1, 2), np.float32)
     with Catalog(library, create=True) as catalog:
@@ -40,13 +42,22 @@ def fill(library: Path, media: Path, names: dict[str, int] = PICTURES) -> None:
         for place, (file_id, number) in enumerate(zip(ids, names.values(), strict=True)):
             classes = [number, *range(100, 109), 0.98, *[0.0] * 9]
             tracks = {
-                (ImageNetTagger.source.expert, "1"): FeatureTrack(times, np.array([classes], np.float16)),
-                (Appearance.name, "1"): FeatureTrack(times, np.zeros((1, 1280), np.float16)),
+                (ImageNetTagger.source.expert, version): FeatureTrack(times, np.array([classes], np.float16)),
+                (Appearance.name, version): FeatureTrack(times, np.zeros((1, 1280), np.float16)),
             }
             facts, hashed = MediaFacts(MediaKind.PICTURE), bytes([place] * 32)
             vectors = np.zeros((1, 2), np.float32)
             records.append(MediaRecord(file_id, hashed, facts, [SegmentRecord()], vectors, tracks))
         intake.write(space, records, [])
+
+
+def test_tracks_of_another_tower_are_not_read(tmp_path: Path, capsys: Captured) -> None:
+    fill(tmp_path / "library", tmp_path, version="another-1")
+    assert main(["--library", str(tmp_path / "library"), "tag"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "Nothing has a tag.\n"
+    for tagger in ("photo", "imagenet"):
+        assert f"{tagger} can't see 3 files; run `vidi index` on them again" in shown.err
 
 
 @pytest.fixture

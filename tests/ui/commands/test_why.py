@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.experts.appearance import Appearance
 from retrieval.search import why as searching
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
-from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
+from retrieval.store.tag_work import AssetTags, TagWork
+from retrieval.tagging.photo import PhotoTagger
 from retrieval.types import MediaFacts, MediaKind
 from ui.command_line import main
 
@@ -110,7 +110,7 @@ def tagged(picture: Path) -> Path:
         space = catalog.space("plain", "1", 2, normalized=True)
         facts, vectors = MediaFacts(MediaKind.PICTURE), np.zeros((1, 2), np.float32)
         intake.write(space, [MediaRecord(file_id, bytes(32), facts, [SegmentRecord()], vectors, {})], [])
-        work = TagWork(catalog, "photo", "1", TrackSource(Appearance.name, Appearance.dim))
+        work = TagWork(catalog, "photo", "1", PhotoTagger.source)
         work.write([AssetTags(1, {"dog": 0.9})])
     return picture
 
