@@ -147,7 +147,9 @@ def _fill(catalog: Catalog, features: Float32Array, classes: Float32Array) -> No
                 embeddings=np.zeros((1, 1), np.float32),
                 tracks={
                     (Appearance.name, Appearance.version): FeatureTrack(times, features[[n % len(features)]]),
-                    (ImageNetTagger.source.expert, Appearance.version): FeatureTrack(times, classes[[n % len(classes)]]),
+                    (ImageNetTagger.source.expert, Appearance.version): FeatureTrack(
+                        times, classes[[n % len(classes)]]
+                    ),
                 },
             )
             for n, file_id in zip(numbers, ids, strict=True)
