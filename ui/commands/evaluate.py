@@ -15,15 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     retrieval = kinds.add_parser("retrieval", help="text to media and back, on captions")
     retrieval.add_argument("--captions", required=True, type=Path, metavar="CSV", help="header: path,caption")
     retrieval.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks")
-    tags = kinds.add_parser("tags", help="zero-shot tagging, on labels")
+    tags = kinds.add_parser("tags", help="the choice of a classifier, or of a space among the words, on labels")
     tags.add_argument("--labels", required=True, type=Path, metavar="CSV", help="header: path,label")
-    tags.add_argument(
+    measured = tags.add_mutually_exclusive_group()
+    measured.add_argument(
         "--classifier", metavar="C",
         help="measure a classifier in the place of a space: imagenet, a folder that `vidi train classifier` wrote, or "
         "published weights such as deit_s_in1k",
     )  # fmt: skip
-    for kind in (retrieval, tags):
-        kind.add_argument("--space", default="starter", help="the space to measure (default: %(default)s)")
+    for kind, space in ((retrieval, retrieval), (tags, measured)):
+        space.add_argument(
+            "--space", default="starter", metavar="S", help="the space to measure (default: %(default)s)"
+        )
         kind.add_argument("--json", action="store_true", help="print the figures as JSON")
         kind.add_argument("--library", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
