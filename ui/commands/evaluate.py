@@ -8,6 +8,8 @@ from pathlib import Path
 
 __all__ = ["add_arguments", "run"]
 
+_USUAL = "starter"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi eval retrieval` and `vidi eval tags`."""
@@ -24,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "published weights such as deit_s_in1k",
     )  # fmt: skip
     for kind, space in ((retrieval, retrieval), (tags, measured)):
-        space.add_argument(
-            "--space", default="starter", metavar="S", help="the space to measure (default: %(default)s)"
-        )
+        space.add_argument("--space", metavar="S", help=f"the space to measure (default: {_USUAL})")
         kind.add_argument("--json", action="store_true", help="print the figures as JSON")
         kind.add_argument("--library", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
@@ -40,14 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     from retrieval.search.query import By
     from retrieval.spaces.registry import get_space
 
+    space = get_space(arguments.space or _USUAL)
     if arguments.kind == "tags" and arguments.classifier:
         figures = evaluate_classifier(arguments.labels, arguments.classifier).to_json()
     elif arguments.kind == "retrieval":
-        figures = evaluate_retrieval(
-            arguments.captions, get_space(arguments.space), by=By.parse(arguments.by)
-        ).to_json()
+        figures = evaluate_retrieval(arguments.captions, space, by=By.parse(arguments.by)).to_json()
     else:
-        figures = evaluate_tags(arguments.labels, get_space(arguments.space)).to_json()
+        figures = evaluate_tags(arguments.labels, space).to_json()
     print(json.dumps(figures, indent=2) if arguments.json else "\n".join(_lines(figures)))
     return 0
 
