@@ -128,8 +128,9 @@ CLAIMS: Final[Mapping[str, Claim]] = {
         "without fine-tuning (test pictures enlarged; training shows enlarged parts of pictures, as in the paper).",
         _positions,
         "A thought, not tested: at a third of the pictures right, little of what any of these models knows hangs on "
-        "places, and a change of a point is within the chance of 2,000 test pictures. With patches of 8 pixels, 12 of the 16 places of the "
-        "training grid lie at its border, where a PEG's padding shows; of the 64 at twice the size, 28.",
+        "places, and a change of a point is within the chance of 2,000 test pictures. With patches of 8 pixels, 12 of "
+        "the 16 places of the training grid lie at its border, where a PEG's padding shows; of the 64 at twice the "
+        "size, 28.",
     ),
     "distillation": Claim(
         "A small DeiT alone, and taught by a convolutional network",
