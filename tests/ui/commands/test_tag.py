@@ -188,7 +188,9 @@ def test_a_keyword_that_was_deleted_elsewhere_is_written_again_once_a_person_add
         (("--add", "x", "--remove", "X", "MEDIA"), "'x' is both to be added and to be removed"),
         (("--add", "x", "--json", "MEDIA"), "run `vidi tag --json PATH...`"),
         (("--space", "starter"), "--space chooses what compares the labels"),
-        (("--write",), "--write and --xmp-to are about sidecars; add --xmp"),
+        (("--write",), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
+        (("--xmp-to", "d"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
+        (("--xmp-name", "replaced"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--csv", "MEDIA"), "is a folder; give --csv the name of a file"),
     ],
 )
