@@ -21,7 +21,7 @@ import numpy as np
 
 from indexer.tag import tag
 from retrieval.evaluation.tag_judgement import BY_SENSE, BY_THE_RULE, TagJudge
-from retrieval.experts.appearance import Appearance, top_classes
+from retrieval.experts.appearance import LOGITS_ROWS, Appearance, top_classes
 from retrieval.settings import Settings
 from retrieval.spaces.starter import StarterSpace
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -73,7 +73,12 @@ def measure_tags(folder: Path) -> dict[str, Any]:
 
 def _zero_shot(features: Float32Array, logits: Float32Array) -> Said:
     tagger = get_label_tagger(VOCABULARY)
-    vectors = StarterSpace().embed_segments(features, logits).astype(np.float16).astype(np.float32)
+    vectors = (
+        StarterSpace()
+        .embed_segments({Appearance.name: features, LOGITS_ROWS: logits})
+        .astype(np.float16)
+        .astype(np.float32)
+    )
     return _said(tagger.chances(vectors), tagger.labels)
 
 

@@ -139,9 +139,10 @@ def _summary(report: TagReport) -> list[str]:
     lines = []
     for each in report.taggers:
         if each.assets or each.failed:
+            seen = "1 picture or video" if each.assets == 1 else f"{each.assets:,} pictures and videos"
             lines.append(
-                f"{each.name}: {plural(each.tags, 'tag')} for {each.tagged:,} of {plural(each.assets, 'picture')} "
-                f"and videos ({each.assets_per_second:,.0f} a second)"
+                f"{each.name}: {plural(each.tags, 'tag')} for {each.tagged:,} of {seen} "
+                f"({each.assets_per_second:,.0f} a second)"
             )
         else:
             lines.append(f"{each.name}: nothing new")

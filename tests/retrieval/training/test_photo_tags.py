@@ -59,7 +59,7 @@ def test_tags_that_are_shown_are_as_sure_as_they_are_right_though_captions_leave
     )  # however clear a thing is, few captions name it
     chances = photo_tags.fit_heads(features, truth[:, None]).held_out[:, 0]
     shown = chances >= photo_tags.THRESHOLD
-    assert shown.sum() > 1000
+    assert shown.sum() > 500
     assert chances[shown].mean() == pytest.approx(truth[shown].mean(), abs=0.02)
 
 

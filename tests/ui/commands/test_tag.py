@@ -87,6 +87,11 @@ def test_the_most_frequent_tags_and_how_many_bear_them(vidi: Callable[..., int],
     assert shown.err == "imagenet: nothing new\n"
 
 
+def test_one_picture_is_one(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    assert vidi("tag", "--classifier", "imagenet", media / "zebra.jpg") == 0
+    assert "imagenet: 1 tag for 1 of 1 picture or video (" in capsys.readouterr().err
+
+
 def test_both_taggers_are_used_when_nothing_is_asked_for(vidi: Callable[..., int], capsys: Captured) -> None:
     assert vidi("tag") == 0
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["photo", "imagenet"]
