@@ -17,7 +17,7 @@ from retrieval.settings import library_path
 from retrieval.store.catalog import Catalog
 from retrieval.store.files import replacing
 from retrieval.store.labels import label_name
-from retrieval.store.tags import ShownTag, Tags
+from retrieval.store.tags import ShownTag, TaggedFile, Tags
 from retrieval.tagging.hierarchy import path_of
 from retrieval.tagging.sidecars import SidecarNaming, SidecarReport, sidecar_paths, update_sidecars
 from retrieval.tagging.xmp import SidecarTags
@@ -57,9 +57,11 @@ class FileTags:
 def tagged_files(library: Library, paths: Sequence[str]) -> list[FileTags]:
     """The files of the library, or those under ``paths``, with their tags."""
     with Catalog(library_path(library)) as catalog:
-        tags = Tags(catalog)
-        files = tags.files(roots_of(catalog, paths))
-        known = tags.of([file.asset_id for file in files])
+        return _tagged(catalog, Tags(catalog).files(roots_of(catalog, paths)))
+
+
+def _tagged(catalog: Catalog, files: Sequence[TaggedFile]) -> list[FileTags]:
+    known = Tags(catalog).of([file.asset_id for file in files])
     return [FileTags(file.path, tuple(known.get(file.asset_id, ()))) for file in files]
 
 
@@ -141,20 +143,37 @@ def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
 
 def write_xmp(library: Library, paths: Sequence[str], naming: str, folder: str | None, *, write: bool) -> list[str]:
     """Write the tags into sidecars, or say what would be written; lines for a person."""
-    tagged = {Path(os.fsdecode(file.path)): file.tags for file in tagged_files(library, paths)}
-    there = [path for path in tagged if os.path.lexists(path)]
     to = Path(folder).expanduser().absolute() if folder else None
-    places = sidecar_paths(there, SidecarNaming(naming), to)
+    with Catalog(library_path(library)) as catalog:
+        places = _sidecars(catalog, paths, SidecarNaming(naming), to)
+        sharing = [file for files in places.values() for file in files]
+        tagged = {file.path: file.tags for file in _tagged(catalog, sharing)}
     wanted = {
-        place: _sidecar_tags([tag for own in pictures for tag in tagged[own]]) for place, pictures in places.items()
+        place: _sidecar_tags([tag for own in files for tag in tagged[own.path]]) for place, files in places.items()
     }
     return list(_told(update_sidecars(wanted, write=write), write=write))
 
 
+def _sidecars(
+    catalog: Catalog, paths: Sequence[str], naming: SidecarNaming, folder: Path | None
+) -> dict[Path, list[TaggedFile]]:
+    """The sidecars of the files under ``paths`` that are there, each with all files that share it."""
+    tags = Tags(catalog)
+    chosen = {file.path for file in tags.files(roots_of(catalog, paths))}
+    every = {Path(os.fsdecode(file.path)): file for file in tags.files()}
+    found: dict[Path, list[TaggedFile]] = {}
+    for place, pictures in sidecar_paths(every, naming, folder).items():
+        if any(every[path].path in chosen for path in pictures):
+            there = [every[path] for path in pictures if os.path.lexists(path)]
+            found |= {place: there} if there else {}
+    return found
+
+
 def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
-    labels = list(dict.fromkeys(tag.label for tag in tags))
     # Every tag stands in the tree, too: darktable and Immich read tags from there.
-    return SidecarTags(tuple(labels), tuple("|".join(path_of(label)) for label in labels))
+    paths = {tag.label: "|".join(path_of(tag.label)) for tag in tags}
+    said = {name for tag in tags if tag.source == "people" for name in (tag.label, paths[tag.label])}
+    return SidecarTags(tuple(paths), tuple(paths.values()), frozenset(said))
 
 
 def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:

@@ -117,6 +117,17 @@ class Tags:
             rows = connection.execute(statement.order_by(File.path))
             return [TaggedFile(row.path, row.asset_id) for row in rows]
 
+    def taggers_of(self, path: bytes, label: str) -> list[str]:
+        """The names of the machines that give the file at ``path`` this tag, the surest first, refused or not."""
+        said = (
+            select(Tagger.name)
+            .join(Tag, Tag.tagger_id == Tagger.id)
+            .join(File, File.asset_id == Tag.asset_id)
+            .where(File.path == path, Tag.label_id.in_(_label_ids(label)), Tagger.name.not_in(_BY_PEOPLE))
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(said.order_by(Tag.score.desc(), Tagger.name)))
+
     def counts(self, asset_ids: Sequence[int]) -> list[tuple[str, int]]:
         """How many of the assets bear each tag, the most frequent first."""
         counted = Counter(tag.label for tags in self.of(asset_ids).values() for tag in tags)

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.experts.appearance import CLASSES_EXPERT
+from retrieval.experts.appearance import CLASSES_EXPERT, Appearance
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS
 from retrieval.store.tag_work import TrackSource
 from retrieval.tagging.class_names import ClassName, class_names
@@ -73,7 +73,7 @@ class ImageNetTagger:
     """Names with their calibrated chance, from the kept class tracks."""
 
     name: Final = "imagenet"
-    source: Final = TrackSource(CLASSES_EXPERT, 2 * CLASSES_KEPT)
+    source: Final = TrackSource(CLASSES_EXPERT, 2 * CLASSES_KEPT, Appearance.version)
 
     @cached_property
     def version(self) -> str:
