@@ -46,7 +46,7 @@ class Speech:
         self._vectors = vectors
         digest = WHISPER_WEIGHTS.sha256 if whisper.folder is None else digest_of(whisper.folder)
         name = "whisper-tiny-en" if whisper.folder is None else "whisper"
-        self.version = f"{name}-{digest[:8]}-int8-silero-{SILERO_WEIGHTS.sha256[:4]}-1+{TextVectors.version}"
+        self.version = f"{name}-{digest[:8]}-int8-silero-{SILERO_WEIGHTS.sha256[:4]}-2+{TextVectors.version}"
 
     def load(self) -> None:
         """Load the models now.

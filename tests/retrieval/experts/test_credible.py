@@ -29,8 +29,9 @@ def test_what_is_sure_is_kept_without_a_second_hearing() -> None:
         {"words": [Word(" a", 0, 1, 0.05), Word(" dog", 1, 2, 0.3)]},
         {"text": "x" * 200},
         {"text": "..."},
+        {"text": "Thank you.", "words": [Word(" Thank", 0, 1, 0.6), Word(" you.", 1, 2, 0.6)]},
     ],
-    ids=["improbable", "a loop", "no speech", "unsure words", "too fast", "no letter"],
+    ids=["improbable", "a loop", "no speech", "unsure words", "too fast", "no letter", "an unsure word or two"],
 )
 def test_what_betrays_itself_is_left_out(change: dict[str, object]) -> None:
     assert credible([replace(SURE, **change)], lambda: [SURE]) == []
