@@ -60,15 +60,23 @@ def draw_parts(
     sayings: int,
     seed: int,
     all_twice: bool = False,
+    most_written: int | None = None,
 ) -> Parts:
     """Shots of each photograph, and so many noises and sayings, the same for the same seed.
 
-    ``all_twice``: every photograph has two shots with words, to put a benchmark together of few.
+    ``all_twice``: every photograph has two shots with words, to put a benchmark together of few. ``most_written``: at
+    most so many photographs have words on them, and others that would are left out: to read words is slow.
     """
     rng = np.random.default_rng([seed, 1])
-    shots = tuple(_draw_shots(item, rng, all_twice=all_twice) for item in photographs)
+    shots = _with_few_words([_draw_shots(item, rng, all_twice=all_twice) for item in photographs], most_written)
     heard = tuple(Noise(sounds[number % len(sounds)], _seed(rng)) for number in range(noises))
     return Parts(shots, heard, tuple(_draw_saying(rng) for _ in range(sayings)))
+
+
+def _with_few_words(photographs: Sequence[tuple[Shot, ...]], most: int | None) -> tuple[tuple[Shot, ...], ...]:
+    written = [shots for shots in photographs if shots[0].words is not None]
+    dropped = set() if most is None else set(written[most:])
+    return tuple(shots for shots in photographs if shots not in dropped)
 
 
 def _draw_shots(item: CaptionedItem, rng: np.random.Generator, *, all_twice: bool) -> tuple[Shot, ...]:

@@ -43,6 +43,7 @@ class ComposedSource:
         atoms: where rendered parts are kept.
         clips: so many to train on.
         noises_a_sound, sayings: of how many each is drawn.
+        written: photographs with words on them, at most.
         held_out: share of the photographs, and of the sayings.
         seed: of every draw.
     """
@@ -52,7 +53,8 @@ class ComposedSource:
     sounds: tuple[Path, ...] = PACKAGES
     clips: int = 40_000
     noises_a_sound: int = 8
-    sayings: int = 900
+    sayings: int = 400
+    written: int = 320
     held_out: float = 0.05
     seed: int = 0
 
@@ -62,7 +64,7 @@ class ComposedSource:
         sounds = find_sounds(self.sounds)
         texts = [f"{item.label} {item.captions}" for item in items] + [repr(sound) for sound in sounds.sounds]
         numbers = dataclasses.asdict(self)
-        kept = ("clips", "noises_a_sound", "sayings", "held_out", "seed")
+        kept = ("clips", "noises_a_sound", "sayings", "written", "held_out", "seed")
         return {"photographs and sounds": digest_of(texts)} | {name: numbers[name] for name in kept}
 
     def prepare(
@@ -72,8 +74,9 @@ class ComposedSource:
         items = read_photographs(self.photographs)
         sounds = find_sounds(self.sounds).sounds
         parts = draw_parts(
-            items, sounds, noises=self.noises_a_sound * len(sounds), sayings=self.sayings, seed=self.seed
-        )
+            items, sounds, noises=self.noises_a_sound * len(sounds), sayings=self.sayings, seed=self.seed,
+            most_written=self.written,
+        )  # fmt: skip
         rendered = render_parts(parts, self.atoms, run.say)
         said, left_out = read_parts(rendered, experts, tracks, run)
         train, dev = self._split(parts)

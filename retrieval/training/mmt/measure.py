@@ -19,9 +19,11 @@ from retrieval.training.mmt.captions import CaptionStates, PictureTexts
 from retrieval.training.mmt.clips import ClipSet
 from retrieval.types import Float32Array
 
-__all__ = ["Embedded", "embed_clips", "measure"]
+__all__ = ["Embedded", "embed_clips", "fit_chance", "measure"]
 
 _AT_ONCE: Final = 64
+_NEWTON_STEPS: Final = 25
+_RIDGE: Final = 1e-3  # a share of the clips: pairs that are told apart wholly would have no end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,29 @@ def measure(embedded: Embedded) -> dict[str, Any]:
     """Both ways, as `vidi eval retrieval --json` names them."""
     to_clips, to_captions = embedded.figures()
     return {"text_to_media": to_clips.to_json(), "media_to_text": to_captions.to_json()}
+
+
+def fit_chance(embedded: Embedded) -> dict[str, float] | None:
+    """A logistic from score to the chance that a clip fits: the right one's scores against those of the best wrong one.
+
+    ``even`` is the score at which both are as likely, ``steepness`` the slope there. None where there is one clip.
+    """
+    scores = embedded.texts @ embedded.clips.T
+    right = scores[np.arange(len(scores)), embedded.owners]
+    if scores.shape[1] < 2:
+        return None
+    scores[np.arange(len(scores)), embedded.owners] = -np.inf
+    x = np.concatenate([right, scores.max(axis=1)]).astype(np.float64)
+    y = np.repeat([1.0, 0.0], len(right))
+    centre, spread = x.mean(), max(float(x.std()), 1e-6)
+    z = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)
+    weights = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        chance = 1 / (1 + np.exp(-z @ weights))
+        hessian = (z * (chance * (1 - chance))[:, None]).T @ z + _RIDGE * len(x) * np.eye(2)
+        weights += np.linalg.solve(hessian, z.T @ (y - chance) - _RIDGE * len(x) * weights)
+    slope = max(float(weights[0]), 1e-3)
+    return {"even": float(centre - spread * weights[1] / slope), "steepness": slope / spread}
 
 
 @contextmanager

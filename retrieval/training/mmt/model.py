@@ -38,5 +38,5 @@ def trained_config(
         layers=layers,
         heads=heads,
         feed_forward=2 * width,
-        text=TokenText(),
+        text=TokenText(layers=1),
     )

@@ -31,6 +31,11 @@ class StarterPictures:
     def __init__(self) -> None:
         self._appearance = Appearance()
 
+    @cached_property
+    def version(self) -> str:
+        """Of the starter."""
+        return StarterSpace().version
+
     @property
     def dim(self) -> int:
         """Width of a vector."""

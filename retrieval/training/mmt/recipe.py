@@ -37,7 +37,7 @@ class MmtRecipe:
 
     loss: Loss = Loss.MARGIN
     margin: float = 0.05
-    temperature: float = 0.05
+    temperature: float = 0.04
     epochs: int = 20
     batch: int = 64
     learning_rate: float = 5e-4

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
 import torch
 
 from retrieval.errors import DatasetError
@@ -19,7 +18,7 @@ from retrieval.experts.over_time import TimeExpert
 from retrieval.experts.registry import time_experts
 from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import MmtConfig
-from retrieval.models.mmt_folder import CARD_FILE, folder_files
+from retrieval.models.mmt_folder import folder_files
 from retrieval.settings import Settings, cache_path
 from retrieval.training.classifier.curve import RETRIEVAL_PANELS, curve_csv, curve_svg
 from retrieval.training.classifier.engine import LocalEngine
@@ -29,7 +28,7 @@ from retrieval.training.classifier.state import StateFile
 from retrieval.training.mmt.captions import CaptionStates
 from retrieval.training.mmt.clips import ClipSet
 from retrieval.training.mmt.loop import MmtEpoch, MmtTraining
-from retrieval.training.mmt.measure import embed_clips, measure
+from retrieval.training.mmt.measure import embed_clips, fit_chance, measure
 from retrieval.training.mmt.model import trained_config
 from retrieval.training.mmt.pictures import StarterPictures
 from retrieval.training.mmt.recipe import MmtRecipe
@@ -114,7 +113,7 @@ class VideoSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MmtRun:
-    """One training. It writes into ``out`` and ``tracks`` (kept features) alone, never into a library."""
+    """One training. It writes into ``out`` and ``tracks`` (what is kept for later) alone, never into a library."""
 
     source: ClipSource
     out: Path
@@ -140,28 +139,33 @@ class MmtRun:
             TransientMediaError: media workers can't be started on this machine now.
             WeightsError: a model's weights are absent or damaged.
         """
-        experts, pictures = self._experts(), StarterPictures()
+        experts, pictures = self.experts(), StarterPictures()
         config = self._config(experts, pictures)
+        versions = {expert.name: expert.version for expert in experts}
         run = {"data": dict(self.source.described()), "recipe": self.recipe.to_json(), "model": config.to_json(),
-               "experts": {expert.name: expert.version for expert in experts}}  # fmt: skip
+               "pictures": pictures.version, "experts": versions}  # fmt: skip
         folder = OutFolder(self.out, run, task="mmt")
         if (card := folder.finished()) is not None:
             self.say(f"{self.out} is trained already; give another --out to train anew")
             return card
+        kept = StageCache(self.tracks)
         with folder.undone_without_data():
-            data = self.source.prepare(experts, StageCache(self.tracks), pictures, self)
+            data = self.source.prepare(experts, kept, pictures, self)
         self._tell_left_out(data.left_out)
-        captions = CaptionStates(StageCache(folder.cache), self.say)
+        captions = CaptionStates(kept, self.say)
         captions.add([*data.train.all_captions(), *(data.dev.all_captions() if data.dev else ())])
         model, curve = self._trained(config, data, captions, pictures, folder)
-        figures = {} if data.dev is None else self._figures(model, data.dev, captions, pictures)
-        return self._written(folder, model, run["experts"], data, curve, figures)
+        figures, chance = ({}, None) if data.dev is None else self._figures(model, data.dev, captions, pictures)
+        facts = self._card(model, data, figures, chance)
+        self._write(folder, model, versions, pictures.version, curve, facts)
+        return facts
 
     @property
     def _name(self) -> str:
         return self.name or self.out.resolve().name
 
-    def _experts(self) -> list[TimeExpert]:
+    def experts(self) -> list[TimeExpert]:
+        """Those that can load here, by name; of each other the reason is told."""
         found = time_experts()
         for absent in found.absent:
             self.say(f"without the {absent.name} expert: {absent.reason}")
@@ -200,37 +204,43 @@ class MmtRun:
         )
         return model, training.run()
 
-    def _figures(self, model: Mmt, dev: ClipSet, captions: CaptionStates, pictures: StarterPictures) -> dict[str, Any]:
-        device = next(model.parameters()).device
-        return measure(embed_clips(model, dev, captions, pictures.texts, device)) | {"held_out_clips": len(dev)}
+    def _figures(
+        self, model: Mmt, dev: ClipSet, captions: CaptionStates, pictures: StarterPictures
+    ) -> tuple[dict[str, Any], dict[str, float] | None]:
+        """On what was held out: R@k, and the chance that a score stands for."""
+        embedded = embed_clips(model, dev, captions, pictures.texts, next(model.parameters()).device)
+        return {**measure(embedded), "held_out_clips": len(dev)}, fit_chance(embedded)
 
-    def _written(
-        self,
-        folder: OutFolder,
-        model: Mmt,
-        experts: Mapping[str, str],
-        data: Prepared,
-        curve: Sequence[MmtEpoch],
-        figures: Mapping[str, Any],
+    def _card(
+        self, model: Mmt, data: Prepared, figures: Mapping[str, Any], chance: Mapping[str, float] | None
     ) -> dict[str, Any]:
-        weights = {name: tensor.detach().cpu().float().numpy() for name, tensor in model.state_dict().items()}
-        card = {
+        return {
             "name": self._name,
             "languages": ["en"],
             "licence": self.licence or "not told",
             "data": {**data.facts, "note": self.data_note or "not told"},
             "command": self.command,
             "recipe": self.recipe.to_json(),
-            "parameters": int(sum(np.size(weight) for weight in weights.values())),
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "figures": dict(figures),
+            **({"chance": dict(chance)} if chance else {}),
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
         }
+
+    def _write(
+        self,
+        folder: OutFolder,
+        model: Mmt,
+        experts: Mapping[str, str],
+        pictures_version: str,
+        curve: Sequence[MmtEpoch],
+        card: Mapping[str, Any],
+    ) -> None:
+        weights = {name: tensor.detach().cpu().float().numpy() for name, tensor in model.state_dict().items()}
         entries = [asdict(epoch) for epoch in curve]
-        pictures = {
+        charts = {
             "learning_curve.csv": curve_csv(entries).encode(),
             "learning_curve.svg": curve_svg(f"{self._name}: R@k", "epoch", entries, RETRIEVAL_PANELS).encode(),
         }
-        files = folder_files(model.config, weights, experts, card)
-        folder.write_files(pictures | files)
-        assert list(files)[-1] == CARD_FILE
-        return card
+        files = folder_files(model.config, weights, experts, card, pictures_version=pictures_version)
+        folder.write_files(charts | files)

@@ -82,7 +82,7 @@ def test_a_folder_is_written_that_reads_again(videos: Path, tmp_path: Path, line
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "card.json", "config.json", "learning_curve.csv", "learning_curve.svg", "model.safetensors", "training.json",
     ]  # fmt: skip
-    assert "R@1, held out" in (tmp_path / "out" / "learning_curve.svg").read_text()
+    assert "R@10, held out" in (tmp_path / "out" / "learning_curve.svg").read_text()
     assert any("without the audio expert" in line and "pip install" in line for line in lines)
 
 
