@@ -50,9 +50,7 @@ def test_a_table_that_is_not_there_is_told(tmp_path: Path, capsys: Captured) -> 
         (["--compose", "--dev", "x.csv"], "--dev is for videos: of photographs, a twentieth is held out"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(
-    tmp_path: Path, capsys: Captured, more: list[str], message: str
-) -> None:
+def test_arguments_that_do_not_fit_are_refused(tmp_path: Path, capsys: Captured, more: list[str], message: str) -> None:
     table = tmp_path / "captions.csv"
     table.write_text("path,caption\na.mp4,x\n")
     assert main(["train", "mmt", "--captions", str(table), "--out", str(tmp_path / "out"), *more]) == EXIT_USAGE
