@@ -1,4 +1,4 @@
-"""The paper's ablation of its video encoder on composed videos: `python -m benchmarks.mmt_ablation CAPTIONS --media DIR`.
+"""The paper's ablation of its video encoder on composed videos: `python -m benchmarks.mmt_ablation CAPTIONS --media D`.
 
 Gabeur et al. 2020, table 1: collaborative gating, and the transformer over max-pooled, shuffled and ordered features.
 The model is the small one in the paper's own form, without frame and aligned terms; every arm has the same data, text

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -75,7 +75,7 @@ class Windows:
     def read(self, asset_id: int, lost: list[str]) -> UncutAsset:
         """An asset with its tracks. One that can't be read is left out, and why is added to ``lost``."""
         columns = (Track.expert, Track.count, Track.dim, Track.times, Track.features, Track.path)
-        statement = select(*columns).where(Track.asset_id == asset_id, self._is_read())
+        statement = select(*columns).where(Track.asset_id == asset_id, self._is_read()).order_by(Track.id)
         with self._catalog.engine.connect() as connection:
             seconds = connection.scalar(select(Asset.duration_seconds).where(Asset.id == asset_id))
             rows = [(row[0], StoredTrack(*row[1:])) for row in connection.execute(statement)]
@@ -119,7 +119,16 @@ class Windows:
                 count_deletion(connection)
 
     def _is_read(self) -> ColumnElement[bool]:
-        return tuple_(Track.expert, Track.version).in_(list(self._experts.items()))
+        """A track of frames bears, after its expert's version and a plus, that of the choice of frames."""
+        return or_(
+            *(
+                and_(
+                    Track.expert == name,
+                    or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True)),
+                )
+                for name, version in self._experts.items()
+            )
+        )
 
 
 def holds_timed_media(catalog: Catalog) -> bool:

@@ -71,7 +71,7 @@ def _vectors(catalog: Catalog, space: SpaceRow) -> int:
 def test_videos_and_sounds_with_known_tracks_are_work_until_written(
     catalog: Catalog, frames: SpaceRow, space: SpaceRow
 ) -> None:
-    film = _write(catalog, frames, "film", {("appearance", "a1"): _track()})
+    film = _write(catalog, frames, "film", {("appearance", "a1+cut"): _track()})
     sound = _write(catalog, frames, "sound", {("motion", "m1"): _track(0)}, kind="sound")
     _write(catalog, frames, "picture", {("appearance", "a1"): _track(1)}, kind="picture")
     _write(catalog, frames, "older", {("appearance", "a0"): _track()})
