@@ -149,7 +149,8 @@ class _TimedLibrary(Library):
     def search(self, *arguments: Any, **options: Any) -> SearchResult:
         began = time.perf_counter()
         found = super().search(*arguments, **options)
-        print(f"{_ENGINE}{time.perf_counter() - began}", flush=True)
+        sys.stdout.write(f"{_ENGINE}{time.perf_counter() - began}\n")  # in one piece, whatever other threads write
+        sys.stdout.flush()
         return found
 
 

@@ -51,7 +51,9 @@ def bind(address: str, port: int | None) -> socket.socket:
 
 
 def _bind(address: str, port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    # Named TCP: of a socket that isn't, asyncio holds small answers back until the last was acknowledged, 40 ms each.
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # A port that was in use a moment ago may be taken again; one that is in use now may not.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

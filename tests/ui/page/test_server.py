@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_names_are_escaped(client: Client) -> None:
 
 def test_a_picture_is_a_query_too(client: Client, collection: Collection) -> None:
     _, gallery = ask(client, "kind:picture", [collection.media / "sea.jpg"])
-    assert "sea.jpg" in gallery
+    assert "sea again.jpg" in gallery
     assert "rose.png" not in gallery
 
 
@@ -192,6 +193,11 @@ def test_mcp_without_its_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr("ui.api.mcp_package.find_spec", lambda name: None)
     assert main(["ui", "--no-open", "--mcp"]) == 1
     assert capsys.readouterr().err == "vidi: --mcp needs the package mcp; install it with: pip install 'vidi[mcp]'\n"
+
+
+def test_answers_are_not_held_back() -> None:
+    with bind("127.0.0.1", None) as bound:
+        assert bound.proto == socket.IPPROTO_TCP
 
 
 def test_a_port_that_is_taken() -> None:
