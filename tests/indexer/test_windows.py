@@ -11,6 +11,7 @@ import torch
 from sqlalchemy import func, select
 
 from indexer import index, run
+from indexer.forget import Selection, forget, plan_forgetting
 from retrieval import Library
 from retrieval.experts.appearance import Appearance
 from retrieval.experts.registry import Experts
@@ -172,10 +173,9 @@ def test_a_search_over_windows_imports_no_torch(
 def test_a_file_that_is_forgotten_takes_its_windows_along(
     media: Path, library: Path, experts: dict[str, Small], model: Path
 ) -> None:
-    from indexer import forget
-
     index([media], library)
-    forget([media / "film.mp4"], library)
+    selection = Selection.of([media / "film.mp4"], missing=False)
+    forget(library, selection, plan_forgetting(library, selection))
     assert windows(library) == {"mmt/starter": 2}
     with Catalog(library) as catalog, catalog.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(Result)) == 4  # two contents in two spaces
