@@ -25,8 +25,8 @@ from av.video.stream import VideoStream
 from retrieval.errors import BadMediaError, MediaLimitError, MissingDecoderError
 from retrieval.media.container import DECODE_ERRORS, OpenContainer, open_container, orientation, upright
 from retrieval.media.files import OpenMedia, nothing
-from retrieval.media.looks import scaled
 from retrieval.media.picture import fitted
+from retrieval.media.rgb import scaled
 from retrieval.media.video import prepare, shape_of
 from retrieval.settings import MediaLimits
 
