@@ -64,7 +64,7 @@ def _retrieval(arguments: argparse.Namespace) -> dict[str, Any]:
     from retrieval.spaces.registry import get_space
 
     by = By.parse(arguments.by)
-    return evaluate_retrieval(arguments.captions, get_space(arguments.space or _USUAL), by=by).to_json()
+    return evaluate_retrieval(arguments.captions, get_space(arguments.space or _USUAL), by=by, notice=_say).to_json()
 
 
 def _tags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -80,10 +80,11 @@ def _tags(arguments: argparse.Namespace) -> dict[str, Any]:
 def _mmt(arguments: argparse.Namespace) -> dict[str, Any]:
     from retrieval.evaluation.mmt_protocol import evaluate_mmt
 
-    def say(line: str) -> None:
-        print(f"vidi: {line}", file=sys.stderr, flush=True)
+    return evaluate_mmt(arguments.features, arguments.split, arguments.checkpoint, _say).to_json()
 
-    return evaluate_mmt(arguments.features, arguments.split, arguments.checkpoint, say).to_json()
+
+def _say(line: str) -> None:
+    print(f"vidi: {line}", file=sys.stderr, flush=True)
 
 
 def _lines(figures: dict[str, object]) -> list[str]:
