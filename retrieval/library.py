@@ -36,7 +36,7 @@ from retrieval.store.index_updates import rebuild_index
 from retrieval.store.lookup import Lookup
 from retrieval.store.saved_searches import SavedSearch, SavedSearches
 from retrieval.store.timed_texts import TimedTexts
-from retrieval.types import Float32Array, MediaKind, TimedText
+from retrieval.types import Float32Array, TimedText
 
 __all__ = ["Library", "LibraryStatus"]
 
@@ -61,8 +61,8 @@ class LibraryStatus:
 
     @property
     def sounds_awaiting(self) -> int:
-        """Sound-only contents: catalogued, and waiting for an audio expert."""
-        return self.census.assets[MediaKind.SOUND]
+        """Sound-only contents that are found by words alone: they wait for an audio expert, or for windows of it."""
+        return self.census.sounds_unheard
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi status --json` prints it."""

@@ -276,7 +276,10 @@ def _exists(path: bytes) -> bool:
 def _notices(space: Space, query: Query, *, gone: int, found: bool) -> Iterator[str]:
     """What keeps the answer from being one to all of the query; ``found`` anything by words."""
     if demands(query.wanted, OfKind(MediaKind.SOUND)) and not (query.by.is_of_words or found):
-        yield "sounds are listed, and found by the words said in them alone, yet: an audio expert is awaited"
+        yield (
+            "sounds are found by words alone here: how they sound is not indexed yet; "
+            "run `vidi index` on their folder again"
+        )
     if gone:
         yield (
             f"{gone} of the results {'is' if gone == 1 else 'are'} hidden: what was found is gone; "

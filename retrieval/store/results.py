@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.descriptions import words_follow, write_descriptions
@@ -27,6 +27,7 @@ __all__ = [
     "forget_failures",
     "link_files",
     "outdate_windows",
+    "window_spaces",
     "write_failures",
     "write_media",
     "write_segments",
@@ -204,9 +205,13 @@ def finish_assets(
 
 def outdate_windows(connection: Connection, asset_ids: Iterable[int]) -> None:
     """New tracks came of these assets: their windows are work again. Until then the old ones are searched."""
-    spaces = select(Space.id).where(Space.name.startswith(WINDOW_SPACES, autoescape=True))
     listed = list(asset_ids)
-    connection.execute(delete(Result).where(Result.asset_id.in_(listed), Result.space_id.in_(spaces)))
+    connection.execute(delete(Result).where(Result.asset_id.in_(listed), Result.space_id.in_(window_spaces())))
+
+
+def window_spaces() -> Select[int]:
+    """The ids of all spaces of windows."""
+    return select(Space.id).where(Space.name.startswith(WINDOW_SPACES, autoescape=True))
 
 
 def _values(record: Any) -> dict[str, Any]:

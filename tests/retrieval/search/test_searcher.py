@@ -368,4 +368,7 @@ def test_sounds_are_awaited(filled: Any, make_searcher: MakeSearcher) -> None:
     result = make_searcher().search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.SOUND)))
     assert (result.fits, result.hits) == (False, ())
     (line,) = result.notices
-    assert line == "sounds are listed, and found by the words said in them alone, yet: an audio expert is awaited"
+    assert line == (
+        "sounds are found by words alone here: how they sound is not indexed yet; "
+        "run `vidi index` on their folder again"
+    )
