@@ -107,16 +107,22 @@ def sight_of(frames: Ranking, windows: WindowHits | None, judge: AssetJudge) -> 
 
 
 def _by_chance(pictures: Sequence[LiveAsset], videos: Sequence[LiveAsset], judge: AssetJudge) -> Iterator[LiveAsset]:
-    """Both in one order, each in its own: whichever's first is the likelier comes next."""
+    """Both in one order, each in its own: next comes one of the kind that still has the likelier ahead."""
     judged = judge.of([*pictures, *videos])
-    chances = {key: each.chance for key, each in judged.items()}
+    ahead = _likeliest_ahead(videos, judged)
     row = 0
-    for picture in pictures:
-        while row < len(videos) and chances.get(videos[row].id, 0.0) > chances.get(picture.id, 0.0):
+    for picture, likeliest in zip(pictures, _likeliest_ahead(pictures, judged), strict=True):
+        while row < len(videos) and ahead[row] > likeliest:
             yield videos[row]
             row += 1
         yield picture
     yield from videos[row:]
+
+
+def _likeliest_ahead(assets: Sequence[LiveAsset], judged: Mapping[int, Judged]) -> Float32Array:
+    """For each place the highest chance from there on: neither order is quite that of chances."""
+    chances = [judged[asset.id].chance if asset.id in judged else 0.0 for asset in assets]
+    return np.maximum.accumulate(np.array(chances, np.float32)[::-1])[::-1]
 
 
 def explained(

@@ -76,8 +76,10 @@ def test_videos_join_by_rank_and_windows_count_twice() -> None:
 def test_pictures_and_videos_stand_by_chance_each_in_its_own_order() -> None:
     judge = Knows({1: chance(0.6), 2: chance(0.9), 3: chance(0.7), 4: chance(0.95), 5: chance(0.1)})
     sight = sight_of(frames_of(PICTURE, FILM, OTHER_PICTURE, OTHER_FILM), windows([FILM, SOUND]), judge)
-    # Of videos 3 comes first, then 4 (by its frames) and 5; of pictures 1, then 2: the likelier head goes first.
-    assert ids(sight) == [3, 1, 2, 5, 4]
+    # Of videos 3 comes first, then 5, then 4; of pictures 1, then 2. Until 4 has come, a likelier video is ahead.
+    assert ids(sight) == [3, 5, 4, 1, 2]
+    without = sight_of(frames_of(PICTURE, FILM, OTHER_PICTURE), windows([FILM, SOUND]), judge)
+    assert ids(without) == [1, 2, 3, 5]
 
 
 def test_a_judge_without_windows_is_the_judge_of_frames() -> None:
