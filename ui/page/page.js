@@ -55,12 +55,13 @@ document.addEventListener("keydown", (event) => {
     toggleHelp(false);
     if (!isTyping(event.target)) focusBox();
   }
-  if (isTyping(event.target)) return;
-  if (event.key === "/") {
+  // An empty field takes no slash: whoever types one there is on the way to the box.
+  if (event.key === "/" && !(isTyping(event.target) && event.target.value)) {
     event.preventDefault();
     showTab("Search");
     focusBox();
   }
+  if (isTyping(event.target)) return;
   if (event.key === "?") toggleHelp();
 });
 
