@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
+from benchmarks.composed_chart import draw_ablation, draw_composed
 from benchmarks.run import RESULTS
 
 __all__ = ["main"]
@@ -16,6 +17,7 @@ __all__ = ["main"]
 DOCS = Path(__file__).parent.parent / "docs"
 CHARTS = DOCS / "charts"
 _BLUE, _GREY = "#3b6ea5", "#b8c0c8"
+_OWN = {"composed": draw_composed, "mmt_ablation": draw_ablation}
 
 
 def main() -> None:
@@ -39,7 +41,10 @@ for, it stands beside; what falls short, and why, is in [shortfalls.md](shortfal
 
 
 def _draw(name: str, figures: dict[str, Any]) -> bool:
-    """Bars of every figure that has a spread and counts something per second. False if there are none."""
+    """A chart of its own, or bars of every figure that has a spread and counts something per second; else False."""
+    if name in _OWN:
+        _OWN[name](figures, CHARTS / f"{name}.svg")
+        return True
     rates = {key: value for key, value in figures.items() if isinstance(value, dict) and "median" in value}
     rates = {
         key: value for key, value in rates.items() if value["median"] > 0 and not key.startswith(("share", "over"))
@@ -76,6 +81,8 @@ def _section(name: str, result: dict[str, Any], *, has_chart: bool) -> str:
 def _rows(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in figures.items():
+        if key == "runs" and isinstance(value, dict):
+            continue  # of an ablation: what the chart shows
         label = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, dict) and "median" in value:
             rows.append((label, f"{value['median']:,} ({value['least']:,} to {value['most']:,})"))

@@ -30,6 +30,7 @@ from retrieval.models.mmt_inference import TextSide, VideoSide
 from retrieval.models.mmt_inputs import Window
 from retrieval.models.sentence_encoder import TokenEncoder, TokenStates
 from retrieval.settings import Settings
+from retrieval.spaces.mmt import MMT_STARTER
 from retrieval.training.composed.generate import draw_clips, generate
 from retrieval.training.composed.parts import Clip, Kind
 from retrieval.training.composed.sounds import PACKAGES
@@ -41,7 +42,6 @@ from retrieval.types import FeatureTrack, Float32Array
 __all__ = ["BenchmarkClips", "main", "measure_composed", "read_clips"]
 
 RESULTS: Final = Path(__file__).parent / "results"
-STARTER: Final = Path("retrieval/spaces/weights/mmt_starter")
 COUNT: Final = 1000
 SEED: Final = 0
 UNSEEN_COUNT: Final = 160
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("captions", type=Path, help="holds dev.csv")
     parser.add_argument("--media", type=Path, required=True, help="where videos and tracks are kept")
     parser.add_argument("--sounds", type=Path, action="append", help="folders of named sounds")
-    parser.add_argument("--model", type=Path, default=STARTER, help="a folder of `vidi train mmt`")
+    parser.add_argument("--model", type=Path, default=MMT_STARTER, help="a folder of `vidi train mmt`")
     parser.add_argument("--out", type=Path, default=RESULTS / "composed.json")
     arguments = parser.parse_args()
     figures = measure_composed(arguments.captions, arguments.media, arguments.sounds or PACKAGES, arguments.model)
@@ -86,7 +86,9 @@ def main() -> None:
     print(json.dumps(figures, indent=2))
 
 
-def measure_composed(captions: Path, media: Path, sounds: Sequence[Path] = PACKAGES, model: Path = STARTER) -> Figures:
+def measure_composed(
+    captions: Path, media: Path, sounds: Sequence[Path] = PACKAGES, model: Path = MMT_STARTER
+) -> Figures:
     """All figures of the page."""
     seen = read_clips(draw_clips(captions / "dev.csv", COUNT, SEED, sounds), media / "composed")
     figures = compare(seen, model)

@@ -1,8 +1,8 @@
-"""The paper's ablation of its video encoder on composed videos: `python -m benchmarks.mmt_ablation CAPTIONS --media D`.
+"""The paper's ablation of the video encoder on composed videos: `python -m benchmarks.mmt_ablation CAPTIONS …`.
 
 Gabeur et al. 2020, table 1: collaborative gating, and the transformer over max-pooled, shuffled and ordered features.
 The model is the small one in the paper's own form, without frame and aligned terms; every arm has the same data, text
-tower, steps and seeds. Trained on clips composed of ``train.csv``, measured on 1,000 rendered videos of ``dev.csv``.
+tower, steps and seeds. Trained on clips composed of ``train.csv``, measured on the rendered videos of ``dev.csv``.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
 from benchmarks.clients import measure_clients
+from benchmarks.composed import measure_composed
 from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.folding import measure_folding
@@ -29,6 +30,7 @@ from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
 from benchmarks.tags import measure_tags
 from benchmarks.video import measure_video
+from retrieval.training.composed.sounds import PACKAGES
 
 __all__ = ["RESULTS", "main"]
 
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="measure just this (may be repeated)")
     parser.add_argument("--media", type=Path, help="keep the made media here, for the next time")
     parser.add_argument("--captions", type=Path, help="a folder with train.csv and dev.csv: adds the starter's figures")
+    parser.add_argument("--sounds", type=Path, action="append", help="folders of named sounds, for composed videos")
     parser.add_argument("--images", type=Path, help="CIFAR-10 as a folder or zip: adds the classifier's figures")
     parser.add_argument("--unseen-heads", type=Path, help="heads of `vidi train contrastive --leave-out-names`")
     arguments = parser.parse_args()
@@ -70,6 +73,9 @@ def main() -> None:
         _write("hybrid", measure_hybrid(arguments.captions))
         _write("folding", measure_folding(arguments.captions))
         _write("tags", measure_tags(arguments.captions))
+        with tempfile.TemporaryDirectory() as temporary:
+            media = arguments.media or Path(temporary)
+            _write("composed", measure_composed(arguments.captions, media, arguments.sounds or PACKAGES))
     if arguments.images and not arguments.only:
         _write("classifier", measure_classifier(arguments.images))
 

@@ -1,4 +1,4 @@
-"""`vidi train`: the heads of a space, a space for video, or a classifier of one's own. The library is not touched."""
+"""`vidi train`: the heads of a space, a space for video, or a person's own classifier. The library is not touched."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ from retrieval.types import FeatureTrack, MediaKind
 __all__ = ["MediaTracks", "TrackReader"]
 
 _FILES_A_CHUNK: Final = 128
+_TRIES: Final = 2
+"""Of a file at which an expert or the machine failed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,24 +81,31 @@ class TrackReader:
         return MediaTracks(tracks, durations, left_out)
 
     def _extract(self, paths: Sequence[Path]) -> tuple[MediaTracks, bool]:
-        """Tracks, and whether they are final: an expert that failed at a file may not fail again."""
+        """Tracks, and whether they are final: what failed twice by the fault of the moment may not fail another day."""
         left_out = {path: why for path in paths if (why := _unfit(path))}
-        files = [(path, _kind(path)) for path in paths if path not in left_out]
-        tracks: dict[Path, Mapping[str, FeatureTrack]] = {}
-        durations: dict[Path, float] = {}
-        is_final = True
-        for outcome in self._outcomes(files):
+        found = MediaTracks({}, {}, left_out)
+        wanted = [path for path in paths if path not in left_out]
+        for _ in range(_TRIES):
+            wanted, found = self._tried(wanted, found)
+        return found, not wanted
+
+    def _tried(self, paths: Sequence[Path], before: MediaTracks) -> tuple[list[Path], MediaTracks]:
+        """What is worth another try, and ``before`` with what was found now."""
+        tracks, durations, left_out = dict(before.tracks), dict(before.durations), dict(before.left_out)
+        again: list[Path] = []
+        for outcome in self._outcomes([(path, _kind(path)) for path in paths]):
             path = Path(os.fsdecode(outcome.path))
+            left_out.pop(path, None)
             if isinstance(outcome, Extracted):
                 tracks[path] = {name: track for (name, _), track in outcome.testimony.tracks.items()}
                 durations[path] = outcome.facts.duration_seconds or 0.0
                 for note in outcome.testimony.failed.values():
                     self._say(f"{path}: {note}")
-                    is_final = False
+                    again.append(path)
             else:
                 left_out[path] = outcome.reason
-                is_final = is_final and outcome.is_permanent
-        return MediaTracks(tracks, durations, left_out), is_final
+                again += [] if outcome.is_permanent else [path]
+        return again, MediaTracks(tracks, durations, left_out)
 
     def _outcomes(self, files: Sequence[tuple[Path, MediaKind]]) -> Iterator[Any]:
         if files:

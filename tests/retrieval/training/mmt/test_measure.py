@@ -1,0 +1,44 @@
+"""The chance that a score stands for rises through one half where right and wrong are as likely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retrieval.training.mmt.measure import Embedded, fit_chance, measure
+
+
+def embedded(apart: float, count: int = 40) -> Embedded:
+    """Each text is like its own clip by ``apart`` more than by any other."""
+    clips = np.eye(count, dtype=np.float32)
+    rng = np.random.default_rng(0)
+    texts = rng.uniform(0.1, 0.3, (count, count)).astype(np.float32) + np.float32(apart) * clips
+    return Embedded(texts, np.arange(count), clips)
+
+
+def test_even_odds_lie_between_right_and_best_wrong_scores() -> None:
+    found = fit_chance(embedded(0.3))
+    assert found is not None
+    assert 0.3 < found["even"] < 0.45
+    assert found["steepness"] > 10
+
+
+def test_the_less_they_differ_the_flatter_it_is() -> None:
+    clear, vague = fit_chance(embedded(0.3)), fit_chance(embedded(0.05))
+    assert clear is not None
+    assert vague is not None
+    assert clear["steepness"] > 2 * vague["steepness"]
+
+
+def test_a_model_that_learned_nothing_still_has_a_chance_that_rises() -> None:
+    found = fit_chance(embedded(-0.3))
+    assert found is not None
+    assert found["steepness"] > 0
+
+
+def test_one_clip_tells_nothing() -> None:
+    assert fit_chance(Embedded(np.ones((2, 3), np.float32), np.array([0, 0]), np.ones((1, 3), np.float32))) is None
+
+
+def test_figures_go_both_ways() -> None:
+    assert measure(embedded(0.5))["media_to_text"]["R@1"] == pytest.approx(100)
