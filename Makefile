@@ -20,7 +20,7 @@ ifdef CI
 export UV_NO_PROGRESS := 1
 endif
 
-.PHONY: help setup demo test test-long check bench charts requirements wheel clean measure-setup
+.PHONY: help setup demo test test-long screenshots check bench charts requirements wheel clean measure-setup
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -62,6 +62,10 @@ test: $(VENV)/.dev  ## set up, run the checks and the tests
 
 test-long: $(VENV)/.dev  ## the tests that take minutes (kill -9 again and again)
 	$(BIN)/python -m pytest -m long --timeout 1800
+
+screenshots: $(VENV)/.dev  ## the pictures of the README, of the page as it is
+	mkdir -p docs/screenshots
+	VIDI_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest -q tests/end_to_end/test_page.py -k screenshots
 
 check: $(VENV)/.dev  ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .

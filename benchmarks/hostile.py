@@ -86,7 +86,7 @@ def _not_found(library: Path, good: Sequence[Path]) -> list[str]:
     from retrieval.library import Library
 
     with Library(library) as opened:
-        result = opened.search("a photograph", top=1_000_000, anyway=True)
+        result = opened.search("a photograph", top=1_000_000, anyway=True, unfolded=True)
     shown = {str(path) for hit in result.hits for path in (hit.path, *hit.copies)}
     return sorted(str(path) for path in good if str(path) not in shown)
 

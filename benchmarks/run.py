@@ -13,10 +13,14 @@ from typing import Any
 from benchmarks.big_index import measure_big_index
 from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
+from benchmarks.clients import measure_clients
 from benchmarks.composed import measure_composed
+from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
+from benchmarks.folding import measure_folding
 from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
+from benchmarks.hybrid import measure_hybrid
 from benchmarks.library import measure_library
 from benchmarks.machine import describe_machine
 from benchmarks.mmt import measure_mmt
@@ -36,8 +40,10 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "pictures": lambda folder: measure_pictures(folder / "large"),
     "encoders": lambda folder: measure_encoders(folder / "large"),
     "video": lambda folder: measure_video(folder / "video"),
+    "experts": lambda folder: measure_experts(folder / "experts"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
+    "clients": measure_clients,
     "open_clip": measure_open_clip,
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),
@@ -64,6 +70,8 @@ def main() -> None:
         _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
         _write("calibration", measure_calibration(arguments.captions))
         _write("negative", measure_negative(arguments.captions))
+        _write("hybrid", measure_hybrid(arguments.captions))
+        _write("folding", measure_folding(arguments.captions))
         _write("tags", measure_tags(arguments.captions))
         with tempfile.TemporaryDirectory() as temporary:
             media = arguments.media or Path(temporary)

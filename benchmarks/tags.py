@@ -21,7 +21,7 @@ import numpy as np
 
 from indexer.tag import tag
 from retrieval.evaluation.tag_judgement import BY_SENSE, BY_THE_RULE, TagJudge
-from retrieval.experts.appearance import Appearance, top_classes
+from retrieval.experts.appearance import LOGITS_ROWS, Appearance, top_classes
 from retrieval.settings import Settings
 from retrieval.spaces.starter import StarterSpace
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -73,7 +73,12 @@ def measure_tags(folder: Path) -> dict[str, Any]:
 
 def _zero_shot(features: Float32Array, logits: Float32Array) -> Said:
     tagger = get_label_tagger(VOCABULARY)
-    vectors = StarterSpace().embed_segments(features, logits).astype(np.float16).astype(np.float32)
+    vectors = (
+        StarterSpace()
+        .embed_segments({Appearance.name: features, LOGITS_ROWS: logits})
+        .astype(np.float16)
+        .astype(np.float32)
+    )
     return _said(tagger.chances(vectors), tagger.labels)
 
 
@@ -146,8 +151,10 @@ def _fill(catalog: Catalog, features: Float32Array, classes: Float32Array) -> No
                 segments=[SegmentRecord()],
                 embeddings=np.zeros((1, 1), np.float32),
                 tracks={
-                    (Appearance.name, "benchmark"): FeatureTrack(times, features[[n % len(features)]]),
-                    (ImageNetTagger.source.expert, "benchmark"): FeatureTrack(times, classes[[n % len(classes)]]),
+                    (Appearance.name, Appearance.version): FeatureTrack(times, features[[n % len(features)]]),
+                    (ImageNetTagger.source.expert, Appearance.version): FeatureTrack(
+                        times, classes[[n % len(classes)]]
+                    ),
                 },
             )
             for n, file_id in zip(numbers, ids, strict=True)

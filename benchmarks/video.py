@@ -16,11 +16,13 @@ from benchmarks.media import make_video
 from indexer import index
 from retrieval.experts.appearance import Appearance
 from retrieval.media.video import sample_video
-from retrieval.settings import MediaLimits, SamplingSettings
+from retrieval.settings import IndexSettings, MediaLimits, SamplingSettings, Settings
 
 __all__ = ["measure_video"]
 
 VIDEOS = 2
+FRAMES_ALONE = Settings(index=IndexSettings(experts=()))
+"""The experts over time have a benchmark of their own."""
 
 
 def measure_video(folder: Path, *, seconds: int = 60, rounds: int = 3) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def measure_video(folder: Path, *, seconds: int = 60, rounds: int = 3) -> dict[s
         encoded.append(_encoding_rate(appearance, frames) / kept_per_second)
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as library:
-            report = index([folder], library)
+            report = index([folder], library, settings=FRAMES_ALONE)
             whole.append(total / (time.perf_counter() - began))
         assert report.videos == len(paths), report
     floor = [1 / (1 / d + 1 / e) for d, e in zip(decoded, encoded, strict=True)]
@@ -63,9 +65,9 @@ def measure_video(folder: Path, *, seconds: int = 60, rounds: int = 3) -> dict[s
 def _growth(paths: list[Path]) -> int:
     """Bytes that one more video adds to a library."""
     with tempfile.TemporaryDirectory() as library:
-        index(paths[:-1], library)
+        index(paths[:-1], library, settings=FRAMES_ALONE)
         before = _size(Path(library))
-        index(paths, library)
+        index(paths, library, settings=FRAMES_ALONE)
         return _size(Path(library)) - before
 
 

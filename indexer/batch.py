@@ -7,14 +7,14 @@ import time
 from indexer.report import IndexReport
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.intake import Intake
-from retrieval.store.results import FailureRecord, MediaRecord
+from retrieval.store.results import FailureRecord, MediaRecord, TrackRecord
 from retrieval.types import MediaKind
 
 __all__ = ["Batch", "Committed"]
 
 _ENTRIES_MOST = 256
 
-Committed = tuple[list[tuple[MediaRecord, int]], list[int]]
+Committed = tuple[list[tuple[MediaRecord | TrackRecord, int]], list[int]]
 """Records with their asset ids, and the ids of files whose link or failure was committed."""
 
 
@@ -29,12 +29,17 @@ class Batch:
         self._tried_with = tried_with
         self._began = time.monotonic()
         self._records: list[MediaRecord] = []
+        self._tracks: list[TrackRecord] = []
         self._failures: list[FailureRecord] = []
         self._links: list[tuple[int, int]] = []
 
     def add_record(self, record: MediaRecord) -> None:
         """A file that was decoded and encoded."""
         self._records.append(record)
+
+    def add_tracks(self, record: TrackRecord) -> None:
+        """A file of known content, of which experts were asked that had not been."""
+        self._tracks.append(record)
 
     def add_failure(self, failure: FailureRecord) -> None:
         """A file that can't be used."""
@@ -45,7 +50,7 @@ class Batch:
         self._links.append((file_id, asset_id))
 
     def __len__(self) -> int:
-        return len(self._records) + len(self._failures) + len(self._links)
+        return len(self._records) + len(self._tracks) + len(self._failures) + len(self._links)
 
     @property
     def is_due(self) -> bool:
@@ -56,17 +61,19 @@ class Batch:
     def commit(self) -> Committed:
         """Commit everything that was gathered."""
         self._began = time.monotonic()
-        records, failures, links = self._records, self._failures, self._links
-        self._records, self._failures, self._links = [], [], []
+        records, tracks, failures, links = self._records, self._tracks, self._failures, self._links
+        self._records, self._tracks, self._failures, self._links = [], [], [], []
         if links:
             self._intake.link(links)
         records, failures = self._without_wrongly_cut(records, failures)
         asset_ids = self._intake.write(self._space, records, failures) if records or failures else []
         for record in records:
             self._count(record)
+        heard = list(zip(tracks, self._intake.add_tracks(tracks) if tracks else [], strict=True))
+        self._report.heard += len(heard)
         self._report.failed += len(failures)
         done = [file_id for file_id, _ in links] + [failure.file_id for failure in failures]
-        return list(zip(records, asset_ids, strict=True)), done
+        return [*zip(records, asset_ids, strict=True), *heard], done
 
     def _without_wrongly_cut(
         self, records: list[MediaRecord], failures: list[FailureRecord]

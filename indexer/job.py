@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.registry import AbsentExpert
 from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -25,6 +27,9 @@ class Job:
     space_row: SpaceRow
     expert: Expert
     """The name and version of the tracks that the space is computed from."""
+    time_experts: Sequence[TimeExpert]
+    """Those that are asked of videos and sounds."""
+    absent_experts: Sequence[AbsentExpert]
     settings: Settings
     tried_with: str
     notice: Callable[[str], None]

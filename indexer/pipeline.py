@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -141,7 +141,7 @@ def _segment_of(frame: Frame) -> SegmentRecord:
 
 
 def record_of(
-    finished: Finished, content_hash: bytes, rows: list[FrameRow], expert_version: str, dim: int
+    finished: Finished, content_hash: bytes, rows: Sequence[FrameRow], expert_version: str, dim: int
 ) -> MediaRecord:
     """All that is kept of one file: tracks at ``expert_version``, vectors as wide as the space's ``dim``.
 
@@ -156,7 +156,7 @@ def record_of(
     return MediaRecord(finished.key, content_hash, finished.facts, segments, embeddings, tracks)
 
 
-def _tracks(rows: list[FrameRow], version: str) -> dict[tuple[str, str], FeatureTrack]:
+def _tracks(rows: Sequence[FrameRow], version: str) -> dict[tuple[str, str], FeatureTrack]:
     spans = [(row.segment.start_seconds or 0.0, row.segment.end_seconds or 0.0) for row in rows]
     times = np.array(spans, dtype=np.float32)
     return {(name, version): FeatureTrack(times, np.stack([row.kept[name] for row in rows])) for name in rows[0].kept}

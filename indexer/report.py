@@ -79,6 +79,10 @@ class IndexReport:
     indexed: int = 0
     embedded: int = 0
     """Of known content, embedded from kept tracks without decoding."""
+    heard: int = 0
+    """Videos and sounds of known content, decoded again for experts that had not been asked of them."""
+    windowed: int = 0
+    """Videos and sounds whose windows were embedded, from kept tracks."""
     described: int = 0
     """Of known content, whose words were read without decoding: an earlier version of vidi had read none."""
     sidecars: int = 0
@@ -102,7 +106,7 @@ class IndexReport:
         """Whether anything was found to differ, or was done."""
         counts = (self.new, self.changed, self.moved, self.copied, self.missing, self.returned)
         beside = (self.described, self.sidecars, self.sidecars_refused, self.sidecars_gone)
-        return any((*counts, *beside, self.indexed, self.embedded, self.failed, self.notices))
+        return any((*counts, *beside, self.indexed, self.embedded, self.heard, self.failed, self.notices))
 
     @property
     def pictures_per_second(self) -> float:

@@ -21,9 +21,12 @@ from indexer.report import IndexReport, ProgressCallback
 from indexer.sidecars import read_sidecars
 from indexer.survey import Survey
 from indexer.territory import Territory
+from indexer.windows import embed_windows, index_windows, spaces_of
 from indexer.work import Work
-from retrieval.errors import LibraryError
+from retrieval.errors import LibraryError, ModelError
 from retrieval.experts.expert import FrameExpert
+from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.registry import AbsentExpert, Experts, time_experts
 from retrieval.media.kinds import kind_of
 from retrieval.paths import display_of
 from retrieval.search.default_space import default_space
@@ -32,6 +35,7 @@ from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
+from retrieval.store.arrears import experts_in_arrears
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.database import CATALOG_NAME
 from retrieval.store.descriptions import fill_text_index
@@ -98,13 +102,16 @@ class Session:
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
+            ModelError: the Whisper model that the settings name can't be had.
         """
         self.library = library_path(library)
         self.territory = Territory()
         """The folders that were seen since the last run over whole roots began."""
-        self._space = get_space(space or _default_space(self.library))
+        chosen = get_space(space or _default_space(self.library))
+        self._space, self._windows = spaces_of(chosen)
         self._expert = expert_of(self._space)
         settings = settings or Settings()
+        self._time_experts = _asked(time_experts(whisper_model=settings.index.whisper_model), settings.index.experts)
         self._settings = replace(settings, sampling=replace(settings.sampling, form=self._expert.form))
         self._progress = progress
         self._notice = notice
@@ -159,7 +166,8 @@ class Session:
                 sweep_orphans(catalog)
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
             fill_text_index(catalog)
-            job = _job(catalog, space, row, self._expert, self._settings, note)
+            experts = _loadable(self._time_experts, catalog, note)
+            job = _job(catalog, space, row, self._expert, experts, self._settings, note)
             survey = Survey(job.intake, Looks(catalog), report, note, hold)
             with _interruptible(report):
                 with _interruptible(report):
@@ -167,11 +175,13 @@ class Session:
                         self._work_on_roots(job, survey, report, roots, retry=retry, rehash=rehash)
                     else:
                         self._work_on_places(job, survey, report, roots, places)
+                    embed_windows(job, self._windows, report)
                 report.accounts = survey.accounts()
                 # Stopped here, it lacks what is added from the catalog on opening.
                 update_index(
                     catalog, row, note, if_worthwhile=places is not None, queries=lambda: tuning_queries(space)
                 )
+                index_windows(job, self._windows, if_worthwhile=places is not None)
         report.elapsed_seconds = round(time.monotonic() - started, 3)
         return report
 
@@ -182,7 +192,8 @@ class Session:
         job.intake.add_roots(root for root in roots if os.path.lexists(root))
         survey.run(roots, library=job.library, territory=self.territory)
         look_for = damaged_tracks if rehash else lost_tracks
-        job.intake.forget_tracks(list(look_for(job.catalog, job.expert[1], job.notice)))
+        for kept in (job.expert[1], *(expert.version for expert in job.time_experts)):
+            job.intake.forget_tracks(list(look_for(job.catalog, kept, job.notice)))
         self._take_companions(job, survey, report, retry=retry)
         describe_silent_assets(job, roots, report)
         embed_from_tracks(job, self._expert, report)
@@ -290,6 +301,7 @@ def _job(
     space: Space,
     row: SpaceRow,
     expert: FrameExpert,
+    experts: Experts,
     settings: Settings,
     note: Callable[[str], None],
 ) -> Job:
@@ -303,15 +315,42 @@ def _job(
     return Job(
         library=catalog.library,
         catalog=catalog,
-        intake=Intake(catalog, ("frames", cut)),
+        intake=Intake(catalog, ("frames", cut), [(each.name, each.version) for each in experts.present]),
         space=space,
         space_row=row,
         expert=(expert.name, f"{expert.version}+{cut}"),
+        time_experts=experts.present,
+        absent_experts=experts.absent,
         settings=settings,
         tried_with=_tried_with(settings),
         notice=note,
         update_index=refresh,
     )
+
+
+def _loadable(experts: Experts, catalog: Catalog, note: Callable[[str], None]) -> Experts:
+    """Without those that have known media to catch up with and can't load: it would be decoded for nothing."""
+    in_arrears = experts_in_arrears(catalog, [(expert.name, expert.version) for expert in experts.present])
+    broken: list[AbsentExpert] = []
+    for expert in experts.present:
+        if expert.name in in_arrears:
+            try:
+                expert.load()
+            except ModelError as error:
+                broken.append(AbsentExpert(expert.name, str(error)))
+                note(f"the {expert.name} expert is left out: {error}")
+    names = {absent.name for absent in broken}
+    present = [expert for expert in experts.present if expert.name not in names]
+    return Experts(present, [*experts.absent, *broken])
+
+
+def _asked(experts: Experts, names: Sequence[str] | None) -> Experts:
+    """Those of ``experts`` that the settings name; all if they name none."""
+    if names is None:
+        return experts
+    present: list[TimeExpert] = [expert for expert in experts.present if expert.name in names]
+    absent: list[AbsentExpert] = [expert for expert in experts.absent if expert.name in names]
+    return Experts(present, absent)
 
 
 def _tried_with(settings: Settings) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+
+import numpy as np
 
 from indexer.batch import Batch
 from indexer.job import Job
+from indexer.listening import Heard, Listening
 from indexer.meter import Meter
 from indexer.pipeline import FrameEncoder, FrameRow, record_of
 from indexer.plan import Plan, VerdictKind
@@ -15,12 +19,22 @@ from indexer.report import IndexReport
 from retrieval.errors import BadMediaError, MediaError, TransientMediaError
 from retrieval.experts.expert import FrameExpert
 from retrieval.media.files import Identity
-from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed, Finished, Identified, IdentifyTask, Outcome
+from retrieval.media.pieces import Stream
+from retrieval.media.tasks import (
+    DecodedFrame,
+    DecodedPiece,
+    DecodeTask,
+    Failed,
+    Finished,
+    Identified,
+    IdentifyTask,
+    Outcome,
+)
 from retrieval.media.worker import MediaWorkers
 from retrieval.paths import display_of
 from retrieval.store.intake import PendingFile
-from retrieval.store.results import FailureRecord, MediaRecord
-from retrieval.types import MediaKind
+from retrieval.store.results import FailureRecord, MediaRecord, TrackRecord
+from retrieval.types import FeatureTrack, MediaKind
 
 __all__ = ["Work"]
 
@@ -43,6 +57,7 @@ class Work:
         self._report = report
         self._meter = meter
         self._encoder = FrameEncoder(expert, job.space, job.settings.index.batch_size)
+        self._listening = Listening(job)
         self._plan = Plan(job.intake, job.space_row, job.expert)
         self._batch = Batch(job.intake, job.space_row, report, job.settings.index.commit_seconds, job.tried_with)
         self._wanted: deque[PendingFile] = deque()
@@ -68,7 +83,7 @@ class Work:
         workers = MediaWorkers(
             settings.limits, settings.sampling, processes=settings.index.workers, niceness=_DECODER_NICENESS
         )
-        with self._encoder, workers:
+        with self._encoder, self._listening, workers:
             has_more = True
             while has_more:
                 for outcome in workers.map(self._tasks(waiting)):
@@ -77,6 +92,10 @@ class Work:
                         self._commit()
                 self._settle()
                 self._keep(self._encoder.flush())
+                for heard in self._listening.rest():
+                    self._record(heard)
+                    if self._batch.is_due:
+                        self._commit()
                 # Files that were identified last, or whose twin failed, are wanted still.
                 has_more = bool(self._wanted)
 
@@ -92,14 +111,22 @@ class Work:
         """
         while True:
             if self._wanted:
-                file = self._wanted.popleft()
-                self._encoder.prepare()
-                yield DecodeTask(file.id, file.path, MediaKind(file.kind))
+                yield self._decode_task(self._wanted.popleft())
             elif (found := next(waiting, None)) is not None:
                 self._files[found.id] = found
                 yield IdentifyTask(found.id, found.path)
             else:
                 return
+
+    def _decode_task(self, file: PendingFile) -> DecodeTask:
+        kind = MediaKind(file.kind)
+        wants = self._plan.wants(self._identities[file.id].content_hash)
+        if wants.frames:
+            self._encoder.prepare()
+        streams = frozenset({Stream.FRAMES})
+        if kind is not MediaKind.PICTURE:
+            streams = self._listening.begin(file.id, wants.experts, wants_frames=wants.frames)
+        return DecodeTask(file.id, file.path, kind, streams=streams)
 
     # -- outcomes --------------------------------------------------------------------------------------------
 
@@ -112,10 +139,14 @@ class Work:
                     self._settle()
             case DecodedFrame():
                 self._keep(self._encoder.add(outcome))
+            case DecodedPiece():
+                self._listening.add(outcome)
             case Finished():
                 self._finish(outcome)
             case Failed():
                 self._fail(outcome.key, "decode" if outcome.key in self._identities else "identify", outcome.error)
+        for heard in self._listening.ready():
+            self._record(heard)
         self._meter.tell(outcome.frame.time_seconds if isinstance(outcome, DecodedFrame) else None)
 
     def _settle(self) -> None:
@@ -123,7 +154,12 @@ class Work:
         identified, self._identified = self._identified, []
         if not identified:
             return
-        verdicts = self._plan.judge([(found.key, found.identity.content_hash) for found in identified])
+        verdicts = self._plan.judge(
+            [
+                (found.key, found.identity.content_hash, self._files[found.key].kind != MediaKind.PICTURE.value)
+                for found in identified
+            ]
+        )
         for file_id, verdict in verdicts.items():
             if verdict.kind is VerdictKind.DECODE:
                 self._wanted.append(self._files[file_id])
@@ -144,21 +180,41 @@ class Work:
             return
         if end.note:
             self._job.notice(f"{display_of(self._files[end.key].path)}: {end.note}")
-        self._keep(self._encoder.add(end))
+        self._listening.finish(end)
+        if self._plan.wants(identity.content_hash).frames:
+            self._keep(self._encoder.add(end))
 
     def _keep(self, finished: Iterator[tuple[Finished, list[FrameRow]]]) -> None:
         for end, rows in finished:
-            content_hash = self._identities[end.key].content_hash
-            try:
-                record = record_of(end, content_hash, rows, self._job.expert[1], self._job.space.dim)
-            except BadMediaError as error:
-                self._fail(end.key, "encode", error)
-            else:
-                self._batch.add_record(record)
+            for heard in self._listening.encoded(end, rows):
+                self._record(heard)
+
+    def _record(self, heard: Heard) -> None:
+        """All is known of a file: it goes into the next commit."""
+        end, testimony = heard.end, heard.testimony
+        content_hash = self._identities[end.key].content_hash
+        for line in testimony.failed.values():
+            self._job.notice(f"{display_of(self._files[end.key].path)}: {line}")
+        tracks = {**testimony.tracks, **self._empty_tracks(testimony.failed)}
+        if heard.rows is None:
+            self._batch.add_tracks(TrackRecord(end.key, content_hash, tracks, testimony.texts))
+            return
+        try:
+            record = record_of(end, content_hash, heard.rows, self._job.expert[1], self._job.space.dim)
+        except BadMediaError as error:
+            self._fail(end.key, "encode", error)
+        else:
+            self._batch.add_record(replace(record, tracks=record.tracks | tracks, texts=testimony.texts))
+
+    def _empty_tracks(self, failed: Iterable[tuple[str, str]]) -> dict[tuple[str, str], FeatureTrack]:
+        """An expert that failed at a file has nothing to say of it, so that it isn't asked again at each run."""
+        dims = {(expert.name, expert.version): expert.dim for expert in self._job.time_experts}
+        return {key: FeatureTrack(np.zeros((0, 2), np.float32), np.zeros((0, dims[key]), np.float16)) for key in failed}
 
     def _fail(self, file_id: int, stage: str, error: MediaError) -> None:
         """Record it; files of the same content fail alike, unless another try may go better for them."""
         self._encoder.drop(file_id)
+        self._listening.drop(file_id)
         permanent = not isinstance(error, TransientMediaError)
         failed = [file_id]
         if (identity := self._identities.get(file_id)) is not None:
@@ -183,7 +239,7 @@ class Work:
         for file_id in done:
             self._forget(file_id)
         self._meter.finish(len(records) + len(done))
-        self._update_index([record for record, _ in records])
+        self._update_index([record for record, _ in records if isinstance(record, MediaRecord)])
 
     def _forget(self, file_id: int) -> None:
         self._files.pop(file_id, None)

@@ -9,14 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retrieval.client import Client
     from retrieval.errors import VidiError
     from retrieval.library import Library, LibraryStatus
     from retrieval.search.results import Hit, SearchResult
     from retrieval.types import MediaKind, Moment
 
-__all__ = ["Hit", "Library", "LibraryStatus", "MediaKind", "Moment", "SearchResult", "VidiError"]
+__all__ = ["Client", "Hit", "Library", "LibraryStatus", "MediaKind", "Moment", "SearchResult", "VidiError"]
 
 _HOMES = {
+    "Client": "retrieval.client",
     "Hit": "retrieval.search.results",
     "Library": "retrieval.library",
     "LibraryStatus": "retrieval.library",

@@ -12,11 +12,15 @@ VidiError                     an expected failure: its text is one line for a pe
 │   ├── MissingDecoderError   of this machine: kept until the package that it names is installed
 │   └── TransientMediaError   of the moment: tried again at the next run
 ├── QueryError                the query can't be answered as it is written
+│   └── UnknownTagError       it asks for a tag that nothing has
 ├── ModelError                a model can't be had or used
 │   ├── UnknownSpaceError     no space has that name
 │   ├── WeightsError          weights are absent, damaged or of another model
 │   └── MissingExtraError     an optional package isn't installed
-└── DatasetError              a CSV of captions or labels can't be read
+├── DatasetError              a CSV of captions or labels can't be read
+├── NotFoundError             the library holds nothing of that number
+├── AccessError               whoever asks the server may not have that
+└── RemoteError               a vidi server refuses, or can't be reached
 
 A message gives the value, what was expected, and the next step.
 """
@@ -24,6 +28,7 @@ A message gives the value, what was expected, and the next step.
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "BadMediaError",
     "CatalogVersionError",
     "DatasetError",
@@ -35,9 +40,12 @@ __all__ = [
     "MissingDecoderError",
     "MissingExtraError",
     "ModelError",
+    "NotFoundError",
     "QueryError",
+    "RemoteError",
     "TransientMediaError",
     "UnknownSpaceError",
+    "UnknownTagError",
     "UsageError",
     "VidiError",
     "WeightsError",
@@ -92,6 +100,14 @@ class QueryError(VidiError):
     """The query can't be answered as it is written. Where a place in it is at fault, two more lines show that."""
 
 
+class UnknownTagError(QueryError):
+    """The query asks for ``tag``, which nothing has."""
+
+    def __init__(self, message: str, tag: str) -> None:
+        super().__init__(message)
+        self.tag = tag
+
+
 class ModelError(VidiError):
     """A model can't be had or used."""
 
@@ -110,3 +126,20 @@ class MissingExtraError(ModelError):
 
 class DatasetError(VidiError):
     """A CSV of captions or labels can't be read."""
+
+
+class NotFoundError(VidiError):
+    """The library holds nothing of that number."""
+
+
+class AccessError(VidiError):
+    """Whoever asks the server may not have that."""
+
+
+class RemoteError(VidiError):
+    """A vidi server refuses, or can't be reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        """``status``: of HTTP; None where no answer came."""
+        super().__init__(message)
+        self.status = status

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,14 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from retrieval.errors import ModelError, QueryError
+from retrieval.errors import ModelError, QueryError, UnknownTagError
 from retrieval.search.default_space import default_space
+from retrieval.search.facets import FacetCounter, Facets
 from retrieval.search.filters import make_filter
+from retrieval.search.language import error_at
 from retrieval.search.picture_query import embed_pictures
-from retrieval.search.query import By, Query
-from retrieval.search.reading import read_query
+from retrieval.search.query import By, Example, Query
+from retrieval.search.reading import Reading, read_query
 from retrieval.search.results import SearchResult, path_json
 from retrieval.search.searcher import EmbedPictures, Searcher
+from retrieval.search.snapshot import Snapshot
 from retrieval.search.tuning import tuning_queries
 from retrieval.settings import library_path
 from retrieval.spaces.registry import get_space
@@ -30,11 +34,19 @@ from retrieval.store.faiss_index import Notice
 from retrieval.store.file_filter import all_of
 from retrieval.store.index_updates import rebuild_index
 from retrieval.store.lookup import Lookup
-from retrieval.types import Float32Array, MediaKind
+from retrieval.store.saved_searches import SavedSearch, SavedSearches
+from retrieval.store.timed_texts import TimedTexts
+from retrieval.types import Float32Array, TimedText
 
 __all__ = ["Library", "LibraryStatus"]
 
 PathLike = str | os.PathLike[str]
+Content = PathLike | int
+"""A file by its path, or a content by its id."""
+_KEPT = frozenset({"image", "kind", "under", "after", "before", "tags", "space", "by", "like", "unlike", "unfolded"})
+"""What of a search is kept under a name, beside its query."""
+Marked = Content | tuple[Content, float]
+"""The same, of a video perhaps with the second of the moment that is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +61,8 @@ class LibraryStatus:
 
     @property
     def sounds_awaiting(self) -> int:
-        """Sound-only contents: catalogued, and waiting for an audio expert."""
-        return self.census.assets[MediaKind.SOUND]
+        """Sound-only contents that are found by words alone: they wait for an audio expert, or for windows of it."""
+        return self.census.sounds_unheard
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi status --json` prints it."""
@@ -120,6 +132,7 @@ class Library:
         self._catalog = Catalog(library_path(path))
         self._notice = notice
         self._spaces = spaces
+        self._facets = FacetCounter(self._catalog)
         self._searcher = Searcher(self._catalog, embed_pictures, spaces=spaces, notice=notice)
 
     def __enter__(self) -> Library:
@@ -151,8 +164,12 @@ class Library:
         tags: Sequence[str] = (),
         space: str | None = None,
         by: str = By.FUSED,
+        like: Sequence[Marked] = (),
+        unlike: Sequence[Marked] = (),
+        unfolded: bool = False,
         top: int = 20,
         offset: int = 0,
+        as_of: str | None = None,
         anyway: bool = False,
     ) -> SearchResult:
         """Pictures and moments of video that fit ``query``, the pictures ``image``, or both, best first.
@@ -166,9 +183,15 @@ class Library:
             before: only what was taken before this time.
             tags: only what bears all of these tags, in any case.
             space: the space to search in; by default :attr:`default_space`.
-            by: the evidence to rank by: ``fused``, ``space`` or ``frames``, or ``text``, what people wrote.
+            by: the evidence to rank by: ``fused``, ``space`` or ``frames``, ``speech``, what is said, or ``text``, what
+                is written by people or on the screen.
+            like: results, or pictures, to find more like; all that were marked so far. Of a video, ``(path, second)``.
+            unlike: results to find less like; they are not shown themselves.
+            unfolded: show near-identical pictures each for itself, not behind the first of them.
             top: at most so many hits.
             offset: pass over so many of the best first.
+            as_of: that of an earlier answer: only what the library held then, so that pages follow one another while
+                indexing goes on.
             anyway: also show the nearest when they don't fit.
 
         Raises:
@@ -177,25 +200,94 @@ class Library:
             LibraryError: nothing is indexed, or the catalog can't be read.
         """
         reading = read_query(query)
-        images = tuple(map(Path, [image] if isinstance(image, str | os.PathLike) else image or ()))
-        wanted = all_of(make_filter(kind, under, after, before, tags), reading.wanted)
-        if reading.read_as is None and reading.notices and not (reading.text.strip() or images or wanted):
-            raise QueryError(f"{reading.notices[0]}; add what to find")
         asked = Query(
             text=reading.text,
-            images=images,
-            wanted=wanted,
+            images=tuple(map(Path, [image] if isinstance(image, str | os.PathLike) else image or ())),
+            wanted=all_of(make_filter(kind, under, after, before, tags), reading.wanted),
             space=space,
             by=By.parse(by),
+            like=tuple(map(_example, like)),
+            unlike=tuple(map(_example, unlike)),
+            unfolded=unfolded,
             top=top,
             offset=offset,
+            as_of=None if as_of is None else Snapshot.parse(as_of),
             anyway=anyway,
             phrases=reading.phrases,
             stressed=reading.stressed,
             against=reading.against,
         )
-        found = self._searcher.search(asked)
+        with _told_in_its_place(query, reading):
+            found = self._searcher.search(asked)
         return replace(found, query=query, notices=(*reading.notices, *found.notices), read_as=reading.read_as)
+
+    def timed_texts(self, content: Content) -> list[TimedText]:
+        """What is said in a file, and written on its screen, in the order of time: read by machines."""
+        texts = TimedTexts(self._catalog)
+        if isinstance(content, int):
+            return texts.of([content]).get(content, [])
+        return texts.of_file(os.fsencode(os.path.abspath(content)))
+
+    def facets(
+        self,
+        query: str = "",
+        *,
+        kind: str | None = None,
+        under: PathLike | None = None,
+        after: str | datetime | None = None,
+        before: str | datetime | None = None,
+        tags: Sequence[str] = (),
+        most: int = 20,
+    ) -> Facets:
+        """How many contents have each kind, year, folder, tag and camera, or sound, speech, text and a place.
+
+        Counted is all that the fields of ``query`` and the filters let through, whatever its words mean. Each facet has
+        its ``most`` first values. While something is written all the time, counts of a big library are seconds old.
+
+        Raises:
+            QueryError: the query can't be answered as it is written.
+        """
+        wanted = all_of(make_filter(kind, under, after, before, tags), read_query(query).wanted)
+        return self._facets.count(wanted, most)
+
+    def save_search(self, name: str, query: str = "", **asked: Any) -> None:
+        """Keep a search under ``name``, in place of what had it: ``query`` and what else :meth:`search` takes, but for
+        what concerns one page. Paths are kept as places on this machine.
+
+        Raises:
+            QueryError: the name is empty, or the query can't be read.
+            LibraryBusyError: another process is writing to the library.
+        """
+        read_query(query)
+        make_filter(**{key: asked[key] for key in ("kind", "under", "after", "before") if key in asked})
+        By.parse(asked.get("by", By.FUSED))
+        if unknown := asked.keys() - _KEPT:
+            raise TypeError(f"a saved search has no {', '.join(sorted(unknown))}; expected {', '.join(sorted(_KEPT))}")
+        kept = {key: _as_kept(key, value) for key, value in asked.items()}
+        with self._catalog.lock():
+            SavedSearches(self._catalog).save(name, {"query": query, **kept})
+
+    def saved_searches(self) -> list[SavedSearch]:
+        """All that are kept, in the order of their names; ``search(**saved.asked)`` answers one."""
+        return SavedSearches(self._catalog).all()
+
+    def saved_search(self, name: str) -> SavedSearch:
+        """The one called ``name``.
+
+        Raises:
+            QueryError: there is none; the message names those that there are.
+        """
+        return SavedSearches(self._catalog).find(name)
+
+    def forget_search(self, name: str) -> None:
+        """Remove a saved search.
+
+        Raises:
+            QueryError: there is none of that name.
+            LibraryBusyError: another process is writing to the library.
+        """
+        with self._catalog.lock():
+            SavedSearches(self._catalog).forget(name)
 
     @property
     def default_space(self) -> str:
@@ -258,6 +350,34 @@ class Library:
         if row.version != version:
             self._notice(f"version {row.version} of {row.name} is passed over: this vidi searches version {version}")
         return row.version == version
+
+
+def _as_kept(key: str, value: Any) -> Any:
+    """A value as JSON has it; what is given as a path is one wherever the search is made again."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and key in ("image", "under", "like", "unlike")):
+        return os.path.abspath(os.path.expanduser(value))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_as_kept(key, each) for each in value]
+    return value
+
+
+def _example(marked: Marked) -> Example:
+    content, seconds = marked if isinstance(marked, tuple | list) else (marked, None)
+    return Example(content if isinstance(content, int) else Path(content).expanduser(), seconds)
+
+
+@contextmanager
+def _told_in_its_place(query: str, reading: Reading) -> Iterator[None]:
+    """A tag that nothing has is shown where it stands in the query, if it stands there."""
+    try:
+        yield
+    except UnknownTagError as error:
+        for field in reading.tags:
+            if field.value.strip() == error.tag:
+                raise error_at(query, field.start, field.end, str(error)) from error
+        raise
 
 
 def _size_of(folder: Path) -> int:

@@ -60,6 +60,10 @@ class IndexSettings:
     """Frames that are encoded and embedded at once: one read of the heads' weights serves them all."""
     commit_seconds: float = 2.0
     """A batch is committed at least this often."""
+    experts: tuple[str, ...] | None = None
+    """Names of the experts over time that are asked of videos and sounds; None: all that can load here."""
+    whisper_model: str | None = None
+    """What transcribes: a folder or a name that faster-whisper knows; None: the packaged tiny.en, for English."""
 
 
 @dataclass(frozen=True, slots=True)

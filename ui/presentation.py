@@ -11,11 +11,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.paths import display_of
-from retrieval.search.results import Hit, SearchResult
+from retrieval.search.results import Hit, Reason, SearchResult
+from retrieval.store.saved_searches import SavedSearch
 from retrieval.types import MediaKind
-from ui.wording import plural, span
+from ui.wording import clock, plural, span
 
-__all__ = ["MomentRow", "Row", "chance", "headline", "readable", "result_lines", "rows_of"]
+__all__ = [
+    "MomentRow",
+    "QuoteRow",
+    "Row",
+    "TagRow",
+    "WhyRow",
+    "chance",
+    "headline",
+    "readable",
+    "result_lines",
+    "rows_of",
+    "saved_line",
+]
+
+_FILTER = "filter"
+_ALL = 0.995
+_SOURCES = {
+    "frames": "what is seen",
+    "space": "what is seen and heard",
+    "caption": "what people wrote",
+    "speech": "what is said",
+    "ocr": "what is written in the picture",
+}
+_OPTION_NAMES = {"tags": "tag"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +51,33 @@ class MomentRow:
     chance: str
     start_seconds: float
     end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRow:
+    """Words that a hit was found by."""
+
+    text: str
+    origin: str
+    """``said at 0:07, by a machine's transcript``; empty of what people wrote."""
+    start_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag, and how sure it is."""
+
+    label: str
+    chance: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhyRow:
+    """What brought a hit to its place, with its share and its words."""
+
+    text: str
+    start_seconds: float | None
+    """Where in a video the words are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +98,16 @@ class Row:
     parts: tuple[str, ...] = ()
     """Names of files that belong to it."""
     quote: str | None = None
-    """What people wrote that it was found by."""
+    """The words that it was found by, the strongest first."""
+    quotes: tuple[QuoteRow, ...] = ()
+    """All of them, each with where it is from."""
+    folded: int = 0
+    """How many near-identical pictures stand behind it."""
+    tags: tuple[TagRow, ...] = ()
+    why: tuple[WhyRow, ...] = ()
+    """The greatest share first; nothing where it only meets a filter."""
+    is_compared: bool = True
+    """Whether its chance says something: what merely meets a filter was compared with nothing."""
 
     @property
     def moment(self) -> MomentRow | None:
@@ -75,6 +135,7 @@ def _row(hit: Hit) -> Row:
         )
         for moment in hit.moments
     )
+    quotes = tuple(map(_quote, (reason for reason in hit.why if reason.quote)))
     return Row(
         path=hit.path,
         name=readable(hit.path.name),
@@ -85,8 +146,27 @@ def _row(hit: Hit) -> Row:
         moments=tuple(moments),
         copies=tuple(readable(copy) for copy in hit.copies),
         parts=tuple(readable(part.name) for part in hit.parts),
-        quote=next((reason.quote for reason in hit.why if reason.quote), None),
+        quote=quotes[0].text if quotes else None,
+        quotes=quotes,
+        folded=hit.folded,
+        tags=tuple(TagRow(tag.label, chance(tag.score)) for tag in hit.tags),
+        why=tuple(_why(reason) for reason in hit.why if reason.source != _FILTER),
+        is_compared=all(reason.source != _FILTER for reason in hit.why),
     )
+
+
+def _why(reason: Reason) -> WhyRow:
+    source = _SOURCES.get(reason.source, reason.source)
+    share = "" if reason.share > _ALL else f", {chance(reason.share)} of it"
+    quote = f": “{readable(reason.quote)}”" if reason.quote else ""
+    return WhyRow(f"{source}{share}{quote}", reason.start_seconds)
+
+
+def _quote(reason: Reason) -> QuoteRow:
+    """What a machine heard is called so wherever it is shown."""
+    at = "" if reason.start_seconds is None else f" at {clock(reason.start_seconds)}"
+    origins = {"speech": f"said{at}, by a machine's transcript", "ocr": f"on the screen{at}, read by a machine"}
+    return QuoteRow(reason.quote or "", origins.get(reason.source, ""), reason.start_seconds)
 
 
 def chance(score: float) -> str:
@@ -104,13 +184,24 @@ def headline(result: SearchResult, count: int) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
     if result.fits and not count:
         return "No more results."
-    if result.fits and any(reason.source == "filter" for reason in result.hits[0].why):
+    if result.fits and any(reason.source == _FILTER for reason in result.hits[0].why):
         return f"{plural(count, 'result')}, the newest first."
     if result.fits:
         return f"{plural(count, 'result')}, best first, with the chance that each fits."
     if count:
         return f"Nothing fits. {'This is' if count == 1 else f'These {count} are'} the nearest."
     return "Nothing fits."
+
+
+def saved_line(saved: SavedSearch) -> str:
+    """A kept search in one line: its words, then its options."""
+    options = {name: value for name, value in saved.asked.items() if name != "query" and value}
+    shown = [
+        f"--{_OPTION_NAMES.get(name, name)}{'' if value is True else f' {readable(str(each))}'}"
+        for name, value in options.items()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    return " ".join([*([readable(saved.asked["query"])] if saved.asked["query"] else []), *shown])
 
 
 def result_lines(result: SearchResult) -> list[str]:
@@ -123,7 +214,9 @@ def result_lines(result: SearchResult) -> list[str]:
         lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")
         lines += [f"{'':{width}}  also {copy}" for copy in row.copies]
         lines += [f"{'':{width}}  with {', '.join(row.parts)}"] if row.parts else []
-        lines += [f"{'':{width}}  “{readable(row.quote)}”"] if row.quote else []
+        lines += [f"{'':{width}}  and {row.folded} like it"] if row.folded else []
+        for quote in row.quotes:
+            lines.append(f"{'':{width}}  “{readable(quote.text)}”{f' ({quote.origin})' if quote.origin else ''}")
     if not rows and not result.fits:
         lines.append("Try other words, or add --anyway to see the nearest.")
     return lines

@@ -17,7 +17,7 @@ from retrieval.settings import library_path
 from retrieval.store.catalog import Catalog
 from retrieval.store.files import replacing
 from retrieval.store.labels import label_name
-from retrieval.store.tags import ShownTag, Tags
+from retrieval.store.tags import ShownTag, TaggedFile, Tags
 from retrieval.tagging.hierarchy import path_of
 from retrieval.tagging.sidecars import SidecarNaming, SidecarReport, sidecar_paths, update_sidecars
 from retrieval.tagging.xmp import SidecarTags
@@ -26,6 +26,7 @@ from ui.wording import plural
 
 __all__ = [
     "FileTags",
+    "check_labels",
     "file_lines",
     "library_lines",
     "tag_by_hand",
@@ -56,9 +57,11 @@ class FileTags:
 def tagged_files(library: Library, paths: Sequence[str]) -> list[FileTags]:
     """The files of the library, or those under ``paths``, with their tags."""
     with Catalog(library_path(library)) as catalog:
-        tags = Tags(catalog)
-        files = tags.files(roots_of(catalog, paths))
-        known = tags.of([file.asset_id for file in files])
+        return _tagged(catalog, Tags(catalog).files(roots_of(catalog, paths)))
+
+
+def _tagged(catalog: Catalog, files: Sequence[TaggedFile]) -> list[FileTags]:
+    known = Tags(catalog).of([file.asset_id for file in files])
     return [FileTags(file.path, tuple(known.get(file.asset_id, ()))) for file in files]
 
 
@@ -69,10 +72,7 @@ def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remo
         UsageError: a label is empty, or stands on both sides.
         LibraryError: nothing indexed lies at one of the paths, or the library can't be written.
     """
-    if not all(map(label_name, (*add, *remove))):
-        raise UsageError("the label is empty; give a name such as dog")
-    if both := {label_name(label).casefold() for label in add} & {label_name(label).casefold() for label in remove}:
-        raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
+    check_labels(add, remove)
     with Catalog(library_path(library)) as catalog:
         tags = Tags(catalog)
         assets = [file.asset_id for file in tags.files(roots_of(catalog, paths))]
@@ -109,6 +109,18 @@ def _said(tag: ShownTag) -> str:
     return tag.label if tag.source == "people" else f"{tag.label} ({chance(tag.score)})"
 
 
+def check_labels(add: Sequence[str], remove: Sequence[str]) -> None:
+    """See that these tags can be given and refused.
+
+    Raises:
+        UsageError: a label is empty, or stands on both sides.
+    """
+    if not all(map(label_name, (*add, *remove))):
+        raise UsageError("the label is empty; give a name such as dog")
+    if both := {label_name(label).casefold() for label in add} & {label_name(label).casefold() for label in remove}:
+        raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
+
+
 def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
     """Write ``path,label,score,source``, whole or not at all; how many rows."""
     rows = [
@@ -131,20 +143,37 @@ def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
 
 def write_xmp(library: Library, paths: Sequence[str], naming: str, folder: str | None, *, write: bool) -> list[str]:
     """Write the tags into sidecars, or say what would be written; lines for a person."""
-    tagged = {Path(os.fsdecode(file.path)): file.tags for file in tagged_files(library, paths)}
-    there = [path for path in tagged if os.path.lexists(path)]
     to = Path(folder).expanduser().absolute() if folder else None
-    places = sidecar_paths(there, SidecarNaming(naming), to)
+    with Catalog(library_path(library)) as catalog:
+        places = _sidecars(catalog, paths, SidecarNaming(naming), to)
+        sharing = [file for files in places.values() for file in files]
+        tagged = {file.path: file.tags for file in _tagged(catalog, sharing)}
     wanted = {
-        place: _sidecar_tags([tag for own in pictures for tag in tagged[own]]) for place, pictures in places.items()
+        place: _sidecar_tags([tag for own in files for tag in tagged[own.path]]) for place, files in places.items()
     }
     return list(_told(update_sidecars(wanted, write=write), write=write))
 
 
+def _sidecars(
+    catalog: Catalog, paths: Sequence[str], naming: SidecarNaming, folder: Path | None
+) -> dict[Path, list[TaggedFile]]:
+    """The sidecars of the files under ``paths`` that are there, each with all files that share it."""
+    tags = Tags(catalog)
+    chosen = {file.path for file in tags.files(roots_of(catalog, paths))}
+    every = {Path(os.fsdecode(file.path)): file for file in tags.files()}
+    found: dict[Path, list[TaggedFile]] = {}
+    for place, pictures in sidecar_paths(every, naming, folder).items():
+        if any(every[path].path in chosen for path in pictures):
+            there = [every[path] for path in pictures if os.path.lexists(path)]
+            found |= {place: there} if there else {}
+    return found
+
+
 def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
-    labels = list(dict.fromkeys(tag.label for tag in tags))
     # Every tag stands in the tree, too: darktable and Immich read tags from there.
-    return SidecarTags(tuple(labels), tuple("|".join(path_of(label)) for label in labels))
+    paths = {tag.label: "|".join(path_of(tag.label)) for tag in tags}
+    said = {name for tag in tags if tag.source == "people" for name in (tag.label, paths[tag.label])}
+    return SidecarTags(tuple(paths), tuple(paths.values()), frozenset(said))
 
 
 def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:

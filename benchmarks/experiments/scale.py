@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from retrieval.models.cpvt import CPVTConfig
 from retrieval.models.cvt import CvTConfig, StageConfig
@@ -11,7 +12,7 @@ from retrieval.models.deit import DeiTConfig, Positions
 from retrieval.models.vit import ViTConfig
 from retrieval.training.classifier.recipe import Augmentation, Recipe
 
-__all__ = ["LARGE", "SMALL", "Scale"]
+__all__ = ["LARGE", "SMALL", "TRIALS", "Scale"]
 
 SIZE = 32  # side of the pictures that every experiment trains on
 
@@ -131,3 +132,15 @@ LARGE = Scale(
     ),
     little_epochs=100,
 )
+
+_COARSE = replace(SMALL.recipe, epochs=12)
+_FEW = replace(SMALL.recipe, epochs=60)
+TRIALS: Final[Mapping[str, Scale]] = {
+    trial.name: trial
+    for trial in (
+        replace(SMALL, name="coarse", patch=8, train=500, recipe=_COARSE),
+        replace(SMALL, name="few", patch=8, train=100, recipe=_FEW),
+    )
+}
+"""Other settings for two cores, for claims that SMALL does not show: patches of 8 pixels, so that four times as many
+pictures are learned from in the same time; from more pictures, or from fewer by heart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from retrieval.evaluation.captions import read_captions
 from retrieval.evaluation.embedded_items import UnreadableItem, embed_items
 from retrieval.evaluation.metrics import Float64Array, RankSummary, rank_rows, summarize
+from retrieval.evaluation.video_items import VideoItems, embed_video_items, fused_by_rank
 from retrieval.search.query import By
 from retrieval.settings import Settings
+from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array
 
@@ -49,33 +51,63 @@ class RetrievalFigures:
 
 
 def evaluate_retrieval(
-    table: Path, space: Space, *, by: By = By.FUSED, settings: Settings | None = None
+    table: Path,
+    space: Space,
+    *,
+    by: By = By.FUSED,
+    settings: Settings | None = None,
+    notice: Callable[[str], None] = lambda line: None,
 ) -> RetrievalFigures:
     """Rank every item for each caption, and every caption for each item.
 
     An item is a whole file, or ``[start_seconds, end_seconds)`` of one; its score is that of its best frame, as
-    search ranks. One that can't be used is listed, and counts as ranked last in both directions.
+    search ranks; of a space of windows, windows and frames are joined by rank. One that can't be used is listed, and
+    counts as ranked last in both directions. ``notice`` is told, in a line each, of experts that are left out.
 
     Raises:
         DatasetError: the table can't be read, or not one item can be used.
         WeightsError: the models' weights are absent or damaged.
     """
     items = read_captions(table)
-    embedded = embed_items([(item.path, item.span) for item in items], space, settings or Settings(), table)
     texts = [caption for item in items for caption in item.captions]
     owners = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
-    scores = embedded.scores(np.concatenate(list(_embed_texts(space, texts))))
-    to_media, to_text = rank_both_ways(scores, owners)
-    return RetrievalFigures(
-        space.name, by, len(items), len(texts), summarize(to_media), summarize(to_text), embedded.unreadable
-    )
+    places = [(item.path, item.span) for item in items]
+    settings = settings or Settings()
+    if isinstance(space, MmtSpace):
+        scores, back, unreadable = _scores_of_windows(
+            embed_video_items(places, space, settings, table, notice), texts, space, by
+        )
+    else:
+        embedded = embed_items(places, space, settings, table)
+        scores, back, unreadable = embedded.scores(_embed_texts(space, texts)), None, embedded.unreadable
+    to_media, to_text = rank_both_ways(scores, owners, back)
+    return RetrievalFigures(space.name, by, len(items), len(texts), summarize(to_media), summarize(to_text), unreadable)
 
 
-def rank_both_ways(scores: Float32Array, owners: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:
+def _scores_of_windows(
+    embedded: VideoItems, texts: list[str], space: MmtSpace, by: By
+) -> tuple[Float32Array, Float32Array | None, tuple[UnreadableItem, ...]]:
+    """Scores of all items for all texts ``[c, i]``, for the way back ``[i, c]`` (None: the same), and what is unusable.
+
+    Fused, windows join the frames of the picture space by rank, which is another one on the way back.
+    """
+    if by is By.SPACE or space.pictures is None:
+        return embedded.windows.scores(_embed_texts(space, texts)), None, embedded.unreadable
+    frames = embedded.frames.scores(_embed_texts(space.pictures, texts))
+    if by is By.FRAMES:
+        return frames, None, embedded.unreadable
+    windows = embedded.windows.scores(_embed_texts(space, texts))
+    return fused_by_rank(frames, windows), fused_by_rank(frames.T, windows.T), embedded.unreadable
+
+
+def rank_both_ways(
+    scores: Float32Array, owners: NDArray[np.intp], back: Float32Array | None = None
+) -> tuple[Float64Array, Float64Array]:
     """Ranks of the item for each caption ``[c]``, and of the best of its captions for each item ``[i]``.
 
     ``scores`` is ``[c, i]``; ``owners`` ``[c]`` names each caption's item, and every item has one. The column of an
-    item that can't be used holds minus infinity: it is last for all.
+    item that can't be used holds minus infinity: it is last for all. ``back`` ``[i, c]`` are the scores of captions for
+    items, where they are not the same.
     """
     captions, items = scores.shape
     right: list[list[int]] = [[] for _ in range(items)]
@@ -83,7 +115,7 @@ def rank_both_ways(scores: Float32Array, owners: NDArray[np.intp]) -> tuple[Floa
         right[owner].append(caption)
     unusable = (scores == -np.inf).all(axis=0)
     to_media = rank_rows(_blocks(scores), [[owner] for owner in owners.tolist()])
-    to_text = rank_rows(_blocks(scores.T), right)
+    to_text = rank_rows(_blocks(scores.T if back is None else back), right)
     # Among themselves such items are tied, and a tie would lift them above the last place.
     return np.where(unusable[owners], items, to_media), np.where(unusable, captions, to_text)
 
@@ -93,6 +125,6 @@ def _blocks(scores: Float32Array) -> Iterator[Float32Array]:
         yield np.ascontiguousarray(scores[start : start + _ROWS_PER_BLOCK])
 
 
-def _embed_texts(space: Space, texts: list[str]) -> Iterator[Float32Array]:
-    for start in range(0, len(texts), _ROWS_PER_BLOCK):
-        yield space.embed_text(texts[start : start + _ROWS_PER_BLOCK])
+def _embed_texts(space: Space, texts: list[str]) -> Float32Array:
+    starts = range(0, len(texts), _ROWS_PER_BLOCK)
+    return np.concatenate([space.embed_text(texts[start : start + _ROWS_PER_BLOCK]) for start in starts])

@@ -1,18 +1,19 @@
 """The audio expert: how each second sounds, by the states of Whisper's encoder and the loudness of its mel bands.
 
 Whisper hears sounds of all kinds, not speech alone, since its training made it tell them apart from speech (Gong et al.
-2023, "Whisper-AT"). As there, windows last ten seconds and are not filled up to Whisper's thirty.
+2023, "Whisper-AT"). Its states also tell where in the window they stand, more loudly than what sounds there: so each
+second is heard in the middle of a window of its own, with the second before and the second after it. Of 220 short
+sounds mixed again at other times into other noise, 70 % find themselves so, against 11 % in windows of ten seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
 from retrieval.experts.over_time import Told, track_of
-from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream
+from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream, as_floats
 from retrieval.models.whisper import (
     HOP_SAMPLES,
     MEL_BANDS,
@@ -26,7 +27,8 @@ from retrieval.types import Float32Array
 
 __all__ = ["Audio", "audio_features"]
 
-_WINDOW_SECONDS: Final = 10
+_BATCH: Final = 8
+"""Seconds that are encoded at once."""
 _SHORTEST_SECONDS: Final = 0.1
 """A rest shorter than this at the end gets no row."""
 _BANDS: Final = 40  # of which level and spread are told: pairs of mel bands
@@ -39,7 +41,7 @@ class Audio:
     the mean (40) and standard deviation (40) of the log10 of their power, as ``(power + 4) / 4``."""
 
     name: Final = "audio"
-    version: Final = f"whisper-tiny-en-{WHISPER_WEIGHTS.sha256[:8]}-int8-mel-1"
+    version: Final = f"whisper-tiny-en-{WHISPER_WEIGHTS.sha256[:8]}-int8-mel-2"
     dim: Final = STATE_WIDTH + 2 * _BANDS
     stream: Final = Stream.SOUND
 
@@ -60,58 +62,71 @@ class Audio:
 
 
 class AudioReading:
-    """One file, of which it holds one window."""
+    """One file, of which it holds ten seconds: a batch, the second before it and the second after."""
 
     def __init__(self, whisper: Whisper) -> None:
         self._whisper = whisper
         self._start = 0
-        """Where the window starts, in whole seconds."""
-        self._sound = np.zeros(_WINDOW_SECONDS * SOUND_RATE, np.float32)
-        self._heard = np.zeros(_WINDOW_SECONDS * SOUND_RATE, np.bool_)
+        """The first second that is not encoded."""
+        self._sound = np.zeros((_BATCH + 2, SOUND_RATE), np.float32)
+        self._heard = np.zeros((_BATCH + 2, SOUND_RATE), np.bool_)
         self._rows: list[tuple[float, float, Float32Array]] = []
 
     def add(self, piece: Piece) -> None:
-        """Take the next sound; what came before a gap is not mixed with what comes after it."""
+        """Take the next sound."""
         assert isinstance(piece, SoundPiece)
-        sound = piece.samples.astype(np.float32) / 32768
+        sound = as_floats(piece.samples)
         at = round(piece.start_seconds * SOUND_RATE)
         while len(sound):
-            if at >= (self._start + _WINDOW_SECONDS) * SOUND_RATE:
+            place = at - (self._start - 1) * SOUND_RATE
+            if place >= self._sound.size:
                 self._encode()
-                self._start = at // SOUND_RATE // _WINDOW_SECONDS * _WINDOW_SECONDS
-            place = at - self._start * SOUND_RATE
-            count = min(len(sound), len(self._sound) - place)
-            self._sound[place : place + count] = sound[:count]
-            self._heard[place : place + count] = True
+                self._advance(to=at // SOUND_RATE)
+                continue
+            count = min(len(sound), self._sound.size - place)
+            self._sound.reshape(-1)[place : place + count] = sound[:count]
+            self._heard.reshape(-1)[place : place + count] = True
             sound, at = sound[count:], at + count
 
     def finish(self, duration_seconds: float) -> Told:
         """A row ``[k, k + 1)`` for each second that was heard; the last may be shorter."""
         self._encode()
+        self._advance(to=self._start + _BATCH)
+        self._encode()
         return Told(track_of(self._rows, Audio.dim, duration_seconds))
 
     def _encode(self) -> None:
-        count = int(np.flatnonzero(self._heard)[-1]) + 1 if self._heard.any() else 0
-        if count >= _SHORTEST_SECONDS * SOUND_RATE:
-            heard = self._heard.reshape(_WINDOW_SECONDS, SOUND_RATE).sum(axis=1)
-            for second, row in audio_features(self._sound[:count], self._whisper):
-                if heard[second] >= _SHORTEST_SECONDS * SOUND_RATE:
-                    start = float(self._start + second)
-                    self._rows.append((start, min(start + 1, self._start + count / SOUND_RATE), row))
-        self._sound[:], self._heard[:] = 0, False
+        heard = self._heard[1:-1]
+        seconds = np.flatnonzero(heard.sum(axis=1) >= _SHORTEST_SECONDS * SOUND_RATE)
+        if not len(seconds):
+            return
+        windows = np.stack([self._sound[second : second + 3].reshape(-1) for second in seconds])
+        for second, row in zip(seconds.tolist(), audio_features(windows, self._whisper), strict=True):
+            start = float(self._start + second)
+            last = int(np.flatnonzero(heard[second])[-1]) + 1
+            self._rows.append((start, start + last / SOUND_RATE, row))
+
+    def _advance(self, to: int) -> None:
+        """What was encoded makes room; ``to``: the second that comes next, which may be far off."""
+        by = min(_BATCH, len(self._sound))
+        for held in (self._sound, self._heard):
+            held[:-by], held[-by:] = held[by:], 0
+        self._start += _BATCH
+        if to > self._start + _BATCH:  # after a gap nothing held is near
+            self._encode()
+            self._sound[:], self._heard[:] = 0, False
+            self._start = to
 
 
-def audio_features(sound: Float32Array, whisper: Whisper) -> Iterator[tuple[int, Float32Array]]:
-    """Each second of ``sound [n]``, -1 to 1 at 16 kHz and up to ten seconds long, with its feature ``[464]``.
+def audio_features(windows: Float32Array, whisper: Whisper) -> Float32Array:
+    """The features ``[n, 464]`` of the seconds in the middle of ``windows [n, 48000]``, -1 to 1 at 16 kHz.
 
     Raises:
         ModelError: the model can't be had or used.
     """
-    mel = log_mel(sound)
-    mel = mel[:, : mel.shape[1] // 2 * 2]
-    states = whisper.states(whisper_input(mel))
-    bands = (mel.reshape(_BANDS, MEL_BANDS // _BANDS, -1).mean(axis=1) + 4) / 4
-    for second in range(-(-mel.shape[1] // _COLUMNS_PER_SECOND)):
-        of_second = states[second * _STATES_PER_SECOND : (second + 1) * _STATES_PER_SECOND]
-        levels = bands[:, second * _COLUMNS_PER_SECOND : (second + 1) * _COLUMNS_PER_SECOND]
-        yield second, np.concatenate([of_second.mean(axis=0), levels.mean(axis=1), levels.std(axis=1)])
+    mels = np.stack([log_mel(window) for window in windows])  # [n, 80, 300]
+    inputs = np.stack([whisper_input(mel) for mel in mels])
+    states = whisper.states(inputs)[:, _STATES_PER_SECOND : 2 * _STATES_PER_SECOND]
+    middles = mels[:, :, _COLUMNS_PER_SECOND : 2 * _COLUMNS_PER_SECOND]
+    bands = (middles.reshape(len(windows), _BANDS, MEL_BANDS // _BANDS, -1).mean(axis=2) + 4) / 4
+    return np.concatenate([states.mean(axis=1), bands.mean(axis=2), bands.std(axis=2)], axis=1)

@@ -24,7 +24,10 @@ _LOG_PROBABILITY_SURE: Final = -0.5
 """From here on nothing more is asked; read-out English lies at about -0.3, synthetic English at about -0.5."""
 _LOG_PROBABILITY_LEAST: Final = -1.0
 """Below this lies most of what was made up."""
-_CONFIDENCE_LEAST: Final = 0.35
+_CONFIDENCE_LEAST: Final = 0.5
+_FEW_WORDS: Final = 2
+_CONFIDENCE_OF_FEW: Final = 0.65
+"""A word or two are made of any noise and any language ("Thank you.", "Bye."): they must be surer."""
 _COMPRESSION_MOST: Final = 2.2
 """A text that zlib makes smaller by more than this repeats itself."""
 _NO_SPEECH_MOST: Final = 0.6
@@ -50,12 +53,13 @@ def credible(segments: Sequence[Segment], hear_again: Callable[[], Sequence[Segm
 def _is_likely(segment: Segment) -> bool:
     seconds = max(segment.end_seconds - segment.start_seconds, 0.1)
     is_noise = segment.no_speech_probability > _NO_SPEECH_MOST and segment.mean_log_probability < _LOG_PROBABILITY_SURE
+    is_short = len(segment.text.split()) <= _FEW_WORDS
     return (
         any(sign.isalnum() for sign in segment.text)
         and not is_noise
         and segment.mean_log_probability >= _LOG_PROBABILITY_LEAST
         and segment.compression_ratio <= _COMPRESSION_MOST
-        and confidence_of(segment) >= _CONFIDENCE_LEAST
+        and confidence_of(segment) >= (_CONFIDENCE_OF_FEW if is_short else _CONFIDENCE_LEAST)
         and len(segment.text) <= _SIGNS_PER_SECOND_MOST * seconds
     )
 
@@ -81,4 +85,4 @@ def _words(segments: Sequence[Segment]) -> list[str]:
 def faster(sound: Float32Array) -> Float32Array:
     """``sound`` at :data:`TEMPO`."""
     places = np.arange(int(len(sound) / TEMPO)) * TEMPO
-    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(sound)), sound), np.float32)

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -23,7 +24,7 @@ from retrieval.media.pieces import Piece, Stream, stream_of
 from retrieval.media.tasks import DecodedFrame, DecodedPiece, DecodeTask, Failed, Finished
 from retrieval.media.worker import MediaWorkers
 from retrieval.settings import Settings
-from retrieval.types import FeatureTrack, MediaFacts, MediaKind, TimedText
+from retrieval.types import FeatureTrack, MediaFacts, MediaKind, TextSource, TimedText
 
 __all__ = ["ExpertThreads", "Extracted", "NotExtracted", "Testimony", "extract_tracks"]
 
@@ -31,17 +32,18 @@ _PIECES_AHEAD: Final = 24
 """Pieces that may wait for one expert, the largest of two megabytes."""
 
 _T = TypeVar("_T")
+_READERS_OF_WORDS: Final = frozenset(source.value for source in TextSource)
 TrackKey = tuple[str, str]
 """The name and version of an expert."""
 
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """What several experts say of one file, by (name, version). An expert that failed at it has no track."""
+    """What several experts say of one file, by (name, version). One that failed at it, or can't load, has no track."""
 
     tracks: Mapping[TrackKey, FeatureTrack] = field(default_factory=dict)
     texts: Mapping[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
-    notes: Sequence[str] = ()
+    failed: Mapping[TrackKey, str] = field(default_factory=dict)
     """One line for each expert that failed at this file."""
 
 
@@ -69,7 +71,7 @@ class _Gathered:
     owed: int
     tracks: dict[TrackKey, FeatureTrack] = field(default_factory=dict)
     texts: dict[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    failed: dict[TrackKey, str] = field(default_factory=dict)
 
 
 class ExpertThreads:
@@ -148,22 +150,23 @@ class ExpertThreads:
         names = self._asked.get(key, frozenset())
         return [desk for desk in self._desks if desk.expert.name in names]
 
-    def _take(self, key: int, expert: TimeExpert, told: Told | None, note: str | None) -> None:
+    def _take(self, key: int, expert: TimeExpert, told: Told | None, failure: str | None) -> None:
         """What one expert says of one file (in its thread)."""
         with self._changed:
             gathered = self._gathered[key]
             if told is not None:
                 gathered.tracks[expert.name, expert.version] = told.track
-                gathered.texts[expert.name, expert.version] = told.texts
-            if note is not None:
-                gathered.notes.append(note)
+                if expert.name in _READERS_OF_WORDS:
+                    gathered.texts[expert.name, expert.version] = told.texts
+            if failure is not None:
+                gathered.failed[expert.name, expert.version] = failure
             gathered.owed -= 1
             self._close_if_complete(key, gathered)
 
     def _close_if_complete(self, key: int, gathered: _Gathered) -> None:
         if gathered.owed == 0:
             del self._gathered[key]
-            self._complete.append((key, Testimony(gathered.tracks, gathered.texts, tuple(gathered.notes))))
+            self._complete.append((key, Testimony(gathered.tracks, gathered.texts, gathered.failed)))
             self._changed.notify_all()
 
 
@@ -214,11 +217,11 @@ class _Desk:
                     self._failed.pop(key, None)
                 case _Add(key, piece):
                     if not self._is_out and key not in self._failed:
-                        self._guarded(key, lambda key=key, piece=piece: self._reading(key).add(piece))
+                        self._guarded(key, partial(self._read, key, piece))
                 case _Finish(key, seconds):
                     told = None
                     if not self._is_out and key not in self._failed:
-                        told = self._guarded(key, lambda key=key, seconds=seconds: self._finished(key, seconds))
+                        told = self._guarded(key, partial(self._finished, key, seconds))
                     self._readings.pop(key, None)
                     self._tell(key, self.expert, told, self._failed.pop(key, None))
 
@@ -226,6 +229,9 @@ class _Desk:
         if key not in self._readings:
             self._readings[key] = self.expert.begin()
         return self._readings[key]
+
+    def _read(self, key: int, piece: Piece) -> None:
+        self._reading(key).add(piece)
 
     def _finished(self, key: int, duration_seconds: float) -> Told:
         told = self._reading(key).finish(duration_seconds)

@@ -131,13 +131,14 @@ def motion_features(pair: FramePair, method: Any = None) -> Float32Array:
     values = np.concatenate(
         [terms, sizes, [(1 - explained) ** 2], whole.ravel(), grid.ravel(), *(cells.ravel() for cells in boundaries)]
     )
-    return (np.sign(values) * np.sqrt(np.abs(values))).astype(np.float32)
+    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)), np.float32)
 
 
 def _flow_method() -> Any:
     import cv2  # here, since a library of pictures alone never needs it
 
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    vision: Any = cv2  # its types lack this class
+    method = vision.DISOpticalFlow_create(vision.DISOPTICAL_FLOW_PRESET_FAST)
     method.setFinestScale(_FINEST_SCALE)
     return method
 
@@ -149,17 +150,17 @@ def _velocity(pair: FramePair, method: Any) -> Float32Array:
     before, after = (np.pad(frame, lacking, mode="edge") for frame in (pair.before, pair.after))
     flow: Float32Array = method.calc(before, after, None)[:height, :width]
     velocity = flow / np.float32(max(pair.before.shape) * pair.gap_seconds)
-    return np.nan_to_num(velocity, posinf=0, neginf=0).clip(-_VELOCITY_MOST, _VELOCITY_MOST)
+    return np.asarray(np.nan_to_num(velocity, posinf=0, neginf=0).clip(-_VELOCITY_MOST, _VELOCITY_MOST))
 
 
 def _still_velocity(pair: FramePair) -> float:
-    return _STILL_PIXELS / (max(pair.before.shape) * pair.gap_seconds)
+    return float(_STILL_PIXELS / (max(pair.before.shape) * pair.gap_seconds))
 
 
 def _texture(grey: Any) -> Float32Array:
     """How far flow can be believed at each pixel, 0 to 1 ``[height, width]``."""
     steepness = np.linalg.norm(_gradient(grey.astype(np.float32)), axis=2)
-    return steepness / (steepness + np.float32(_TEXTURE_HALF))
+    return np.asarray(steepness / (steepness + np.float32(_TEXTURE_HALF)), np.float32)
 
 
 def _gradient(values: Float32Array) -> Float32Array:

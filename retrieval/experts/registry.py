@@ -17,6 +17,7 @@ from retrieval.models.bert import MINILM_WEIGHTS
 from retrieval.models.packaged import PackagedFile
 from retrieval.models.rapid_ocr import OCR_EXTRA, OCR_WEIGHTS, RapidOcr
 from retrieval.models.whisper import SILERO_WEIGHTS, SPEECH_EXTRA, WHISPER_WEIGHTS, Whisper
+from retrieval.models.whisper_files import find_whisper
 
 __all__ = ["TIME_EXPERTS", "AbsentExpert", "Experts", "time_experts"]
 
@@ -40,9 +41,16 @@ class Experts:
     absent: Sequence[AbsentExpert] = field(default_factory=tuple)
 
 
-def time_experts(*, threads: int = 1) -> Experts:
-    """The experts over time by name; no model is loaded, no file read. ``threads`` of each one's calls."""
+def time_experts(*, threads: int = 1, whisper_model: str | None = None) -> Experts:
+    """The experts over time by name; no model is loaded. ``threads`` of each one's calls.
+
+    ``whisper_model``, a folder or a name that faster-whisper knows, transcribes in the place of the packaged tiny.en.
+
+    Raises:
+        ModelError: that model can't be had.
+    """
     whisper, vectors = Whisper(threads=threads), TextVectors(threads=threads)
+    transcriber = Whisper(find_whisper(whisper_model), threads=threads) if whisper_model else whisper
     hearing = f'pip install "{SPEECH_EXTRA}"'
     candidates: list[tuple[TimeExpert, str, Sequence[str], Sequence[PackagedFile]]] = [
         (Audio(whisper), hearing, ["faster_whisper"], [WHISPER_WEIGHTS]),
@@ -54,13 +62,14 @@ def time_experts(*, threads: int = 1) -> Experts:
             [*OCR_WEIGHTS, MINILM_WEIGHTS],
         ),
         (
-            Speech(whisper, vectors),
+            Speech(transcriber, vectors),
             hearing,
             ["faster_whisper"],
             [WHISPER_WEIGHTS, SILERO_WEIGHTS, MINILM_WEIGHTS],
         ),
     ]
-    present, absent = [], []
+    present: list[TimeExpert] = []
+    absent: list[AbsentExpert] = []
     for expert, command, modules, files in candidates:
         lacking = [name for name in modules if find_spec(name) is None]
         lacking += [file.path for file in files if file.find() is None]
@@ -68,4 +77,4 @@ def time_experts(*, threads: int = 1) -> Experts:
             absent.append(AbsentExpert(expert.name, f"{lacking[0]} is not installed; run: {command}"))
         else:
             present.append(expert)
-    return Experts(present, absent)
+    return Experts(tuple(present), tuple(absent))

@@ -1,4 +1,4 @@
-"""The speech expert: what is said in English, sentence by sentence, with its times: a machine transcript.
+"""The speech expert: what is said, sentence by sentence, with its times: a machine transcript.
 
 Only where a detector hears voices is anything transcribed, and what Whisper makes of music, noise and other languages
 is left out (:mod:`retrieval.experts.credible`).
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from retrieval.experts.credible import confidence_of, credible, faster
 from retrieval.experts.over_time import Told
 from retrieval.experts.text_vectors import TextVectors
-from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream
+from retrieval.media.pieces import SOUND_RATE, Piece, SoundPiece, Stream, as_floats
 from retrieval.models.whisper import SILERO_WEIGHTS, WHISPER_WEIGHTS, Segment, Whisper, voiced
+from retrieval.models.whisper_files import digest_of
 from retrieval.types import Float32Array, TextSource, TimedText
 
 __all__ = ["Speech", "utterances"]
@@ -36,15 +37,16 @@ class Speech:
     """The expert. A feature is the vector ``[384]`` of one utterance; the utterances themselves come with it."""
 
     name: Final = str(TextSource.SPEECH)
-    version: Final = (
-        f"whisper-tiny-en-{WHISPER_WEIGHTS.sha256[:8]}-int8-silero-{SILERO_WEIGHTS.sha256[:4]}-1+{TextVectors.version}"
-    )
     dim: Final = TextVectors.dim
     stream: Final = Stream.SOUND
 
     def __init__(self, whisper: Whisper, vectors: TextVectors) -> None:
+        """Raises :class:`WeightsError` where the weights of another model than the packaged one can't be read."""
         self._whisper = whisper
         self._vectors = vectors
+        digest = WHISPER_WEIGHTS.sha256 if whisper.folder is None else digest_of(whisper.folder)
+        name = "whisper-tiny-en" if whisper.folder is None else "whisper"
+        self.version = f"{name}-{digest[:8]}-int8-silero-{SILERO_WEIGHTS.sha256[:4]}-2+{TextVectors.version}"
 
     def load(self) -> None:
         """Load the models now.
@@ -94,7 +96,7 @@ class SpeechReading:
         if not self._held:
             return
         samples = np.concatenate(self._held)
-        sound = samples.astype(np.float32) / 32768
+        sound = as_floats(samples)
         keep_from = len(sound) if is_last else len(sound) - round(_OPEN_SECONDS * SOUND_RATE)
         for stretch in voiced(
             sound, longest_seconds=_LONGEST_SECONDS, pause_seconds=_PAUSE_SECONDS, pad_seconds=_PAD_SECONDS
@@ -128,7 +130,7 @@ def _timed(segment: Segment, start_seconds: float) -> TimedText:
         start_seconds + max(segment.start_seconds, segment.end_seconds),
         segment.text,
         confidence_of(segment),
-        "en",
+        segment.language,
     )
 
 

@@ -7,17 +7,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Condition
 
-from retrieval.media.tasks import Outcome, Task
+from retrieval.media.pieces import ScreenFrame, SoundPiece
+from retrieval.media.tasks import DecodedPiece, Outcome, Task
 
 __all__ = ["Job", "Jobs", "Outbox"]
 
 
+_USUAL_BYTES = 150_000
+"""A kept frame of the usual size, which takes one place."""
+
+
 class Outbox:
-    """Outcomes that a caller has not fetched yet: a full one holds up the workers that fill it."""
+    """Outcomes that a caller has not fetched yet: a full one holds up the workers that fill it.
+
+    What is larger than a frame takes as many places as frames would, so that memory stays bounded.
+    """
 
     def __init__(self, room: int) -> None:
         self._room = room
         self._outcomes: deque[Outcome] = deque()
+        self._places = 0
         self._changed = Condition()
         self._error: BaseException | None = None
         self._closed = False
@@ -30,9 +39,10 @@ class Outbox:
     def put(self, outcome: Outcome) -> None:
         """Add an outcome, waiting for room. Once closed, outcomes are dropped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._outcomes) < self._room)
+            self._changed.wait_for(lambda: self._closed or self._places < self._room)
             if not self._closed:
                 self._outcomes.append(outcome)
+                self._places += _places(outcome)
                 self._changed.notify_all()
 
     def get(self) -> Outcome:
@@ -42,6 +52,7 @@ class Outbox:
             if not self._outcomes and self._error is not None:
                 raise self._error
             outcome = self._outcomes.popleft()
+            self._places -= _places(outcome)
             self._changed.notify_all()
             return outcome
 
@@ -57,6 +68,15 @@ class Outbox:
             self._closed = True
             self._outcomes.clear()
             self._changed.notify_all()
+
+
+def _places(outcome: Outcome) -> int:
+    match outcome:
+        case DecodedPiece(piece=ScreenFrame(pixels=pixels)):
+            return 1 + pixels.nbytes // _USUAL_BYTES
+        case DecodedPiece(piece=SoundPiece(samples=samples)):
+            return 1 + samples.nbytes // _USUAL_BYTES
+    return 1
 
 
 @dataclass(slots=True, eq=False)

@@ -78,4 +78,4 @@ def small_grey(frame: VideoFrame, longest_side: int, aspect: float, reformatter:
     """A frame ``[height, width]``, upright, its proportions those on a screen."""
     width, height = fitted(max(1, round(frame.width * aspect)), frame.height, longest_side)
     small = reformatter.reformat(frame, width, height, "gray", interpolation=Interpolation.AREA)
-    return upright(small.to_ndarray(), orientation(frame))
+    return upright(small.to_ndarray().astype(np.uint8, copy=False), orientation(frame))

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.types import Frame
+from retrieval.types import Float32Array, Frame
 
-__all__ = ["SOUND_RATE", "FramePair", "Piece", "ScreenFrame", "SoundPiece", "Stream", "stream_of"]
+__all__ = ["SOUND_RATE", "FramePair", "Piece", "ScreenFrame", "SoundPiece", "Stream", "as_floats", "stream_of"]
 
 SOUND_RATE: Final = 16_000
 """Samples a second of all sound."""
@@ -98,6 +98,11 @@ class SoundPiece:
 
 
 Piece = Frame | FramePair | ScreenFrame | SoundPiece
+
+
+def as_floats(samples: NDArray[np.int16]) -> Float32Array:
+    """Sound ``[n]`` as numbers from -1 to 1."""
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def stream_of(piece: Piece) -> Stream:

@@ -26,6 +26,7 @@ GAP_SECONDS: Final = 0.1
 SET_BACK_SECONDS: Final = 0.5
 """Sound that claims to come so much before the end of the last comes of a clock that was set back."""
 RATE_LEAST: Final = 1000
+_OURS: Final = ("s16", "mono", SOUND_RATE)
 
 
 class SoundReader:
@@ -107,8 +108,9 @@ class SoundReader:
 
     def _flush(self) -> None:
         """Get what the resampler holds back, and take a new one."""
-        old, self._resampler, self._form = self._resampler, _resampler(), None
-        if not old.is_passthrough:
+        old, form = self._resampler, self._form
+        self._resampler, self._form = _resampler(), None
+        if form != _OURS:  # else it holds nothing back
             self._keep(old.resample(None))
 
     def _keep(self, frames: list[AudioFrame]) -> None:

@@ -19,6 +19,8 @@ __all__ = [
     "Identified",
     "IdentifyTask",
     "Outcome",
+    "PreviewMade",
+    "PreviewTask",
     "ProbeTask",
     "Probed",
     "Task",
@@ -58,6 +60,16 @@ class ThumbnailTask:
     longest_side: int
     time_seconds: float | None = None
     """The moment of a video or an animated picture; None for the first there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTask:
+    """A small H.264 clip of ``[start_seconds, start_seconds + seconds)`` of a video: ends with :class:`PreviewMade`."""
+
+    key: int
+    path: MediaPath
+    start_seconds: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,14 @@ class ThumbnailMade:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewMade:
+    """Closes a :class:`PreviewTask`."""
+
+    key: int
+    mp4: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Probed:
     """Closes a :class:`ProbeTask`. ``stat`` is the file's state when it was opened for this."""
 
@@ -142,7 +162,7 @@ class Failed:
         return not isinstance(self.error, TransientMediaError)
 
 
-Task = IdentifyTask | DecodeTask | ThumbnailTask | ProbeTask
-Outcome = Identified | DecodedFrame | DecodedPiece | Finished | ThumbnailMade | Probed | Failed
+Task = IdentifyTask | DecodeTask | ThumbnailTask | PreviewTask | ProbeTask
+Outcome = Identified | DecodedFrame | DecodedPiece | Finished | ThumbnailMade | PreviewMade | Probed | Failed
 PARTIAL = (DecodedFrame, DecodedPiece)
 """Outcomes that close no task."""

@@ -97,7 +97,7 @@ def sample_open_video(
         promised = _promised_seconds(source)
         looker = None
         if source.video is not None and streams - {Stream.SOUND}:
-            _prepare(source.video, limits)
+            prepare(source.video, limits)
             looker = _looker(source.video, timeline, sampling, on_progress, streams, emit)
             looks = looker.looks(stretches(timeline, sampling.interval_seconds))
             if Stream.FRAMES in streams:
@@ -112,7 +112,7 @@ def sample_open_video(
             on_progress()
         if sound is not None:
             sound.finish()
-        facts = _facts(source, looker and looker.first, timeline.end_seconds)
+        facts = _facts(source, None if looker is None else looker.first, timeline.end_seconds)
         return _summary(media, facts, timeline, promised, 0 if looker is None else looker.damage)
 
 
@@ -167,16 +167,16 @@ def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: in
     with open_container(media, limits) as source:
         if source.video is None:
             raise BadMediaError("a sound has no picture; expected a video")
-        _prepare(source.video, limits)
+        prepare(source.video, limits)
         frame = _frame_at(source, source.video, time_seconds)
         if frame is None:
             raise BadMediaError(f"no frame can be decoded at {time_seconds:g} s; copy it again from its source")
-        width, height = fitted(*_shape(frame, source.video), longest_side)
+        width, height = fitted(*shape_of(frame, source.video), longest_side)
         pixels = scaled(frame, width, height, VideoReformatter())
         return encode_thumbnail(Image.fromarray(upright(pixels, orientation(frame))))
 
 
-def _prepare(stream: VideoStream, limits: MediaLimits) -> None:
+def prepare(stream: VideoStream, limits: MediaLimits) -> None:
     # Several threads cost no more processor time than one, and use the cores that a lone video would leave idle.
     stream.thread_count = min(os.cpu_count() or 1, MOST_THREADS)
     stream.thread_type = "FRAME"
@@ -201,7 +201,7 @@ def _frame_at(source: OpenContainer, stream: VideoStream, time_seconds: float) -
     return found
 
 
-def _shape(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+def shape_of(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     """Width and height as stored, with pixels made square."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return (round(frame.width * aspect), frame.height) if 0.1 < aspect < 10 else (frame.width, frame.height)
@@ -221,7 +221,7 @@ def _facts(source: OpenContainer, frame: VideoFrame | None, duration_seconds: fl
     )
     if source.video is None:
         return replace(facts, codec=source.container.streams.audio[0].codec.canonical_name)
-    width, height = (0, 0) if frame is None else _shape(frame, source.video)
+    width, height = (0, 0) if frame is None else shape_of(frame, source.video)
     if frame is not None and orientation(frame)[0] % 2:
         width, height = height, width
     rate = source.video.average_rate or source.video.guessed_rate

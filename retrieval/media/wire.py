@@ -31,6 +31,8 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    PreviewMade,
+    PreviewTask,
     Probed,
     ProbeTask,
     Task,
@@ -61,7 +63,7 @@ Message = tuple[Head, Any]
 """A JSON object, and bytes that go with it."""
 
 _TASKS: Mapping[str, type[Task]] = {
-    kind.__name__: kind for kind in (IdentifyTask, DecodeTask, ThumbnailTask, ProbeTask)
+    kind.__name__: kind for kind in (IdentifyTask, DecodeTask, ThumbnailTask, PreviewTask, ProbeTask)
 }
 
 
@@ -160,6 +162,8 @@ def outcome_message(outcome: Outcome) -> Message:
             return {"outcome": name, "key": key, **told}, b""
         case ThumbnailMade(jpeg=jpeg):
             return {"outcome": name, "key": key}, jpeg
+        case PreviewMade(mp4=mp4):
+            return {"outcome": name, "key": key}, mp4
         case Failed(error=error):
             return {"outcome": name, "key": key, "error": type(error).__name__, "reason": str(error)}, b""
 
@@ -235,5 +239,6 @@ _READERS: Mapping[str, Callable[[int, Head, bytearray], Outcome]] = {
         key, _words(head["words"]), FileStat(*head["stat"]), head["duration_seconds"]
     ),
     "ThumbnailMade": lambda key, head, body: ThumbnailMade(key, bytes(body)),
+    "PreviewMade": lambda key, head, body: PreviewMade(key, bytes(body)),
     "Failed": _failed,
 }

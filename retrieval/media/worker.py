@@ -20,7 +20,7 @@ from retrieval.errors import BadMediaError, MediaError, MediaLimitError, Transie
 from retrieval.media import wire
 from retrieval.media.jobs import Job, Jobs, Outbox
 from retrieval.media.process import WorkerProcess
-from retrieval.media.tasks import PARTIAL, DecodeTask, Failed, IdentifyTask, Outcome, Task
+from retrieval.media.tasks import PARTIAL, DecodeTask, Failed, IdentifyTask, Outcome, PreviewTask, Task
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import MediaKind
 
@@ -300,7 +300,8 @@ def _room(sampling: SamplingSettings | None) -> int:
 
 
 def _is_picture(task: Task) -> bool:
-    return not isinstance(task, IdentifyTask) and not (isinstance(task, DecodeTask) and task.kind != MediaKind.PICTURE)
+    is_video = isinstance(task, PreviewTask) or (isinstance(task, DecodeTask) and task.kind != MediaKind.PICTURE)
+    return not isinstance(task, IdentifyTask) and not is_video
 
 
 def _is_quick(task: Task) -> bool:

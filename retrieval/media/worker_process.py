@@ -34,6 +34,8 @@ from retrieval.media.tasks import (
     Identified,
     IdentifyTask,
     Outcome,
+    PreviewMade,
+    PreviewTask,
     Probed,
     ProbeTask,
     Task,
@@ -139,6 +141,12 @@ def _outcomes(
             yield Identified(task.key, identify(task.path, on_progress))
         case ThumbnailTask():
             yield ThumbnailMade(task.key, _thumbnail(task, limits, on_progress))
+        case PreviewTask():
+            from retrieval.media.preview import open_video_preview  # FFmpeg's libraries, as below
+
+            with open_media(task.path) as media:
+                clip = open_video_preview(media, task.start_seconds, task.seconds, limits, on_progress)
+            yield PreviewMade(task.key, clip)
         case ProbeTask():
             yield _probed(task, limits)
         case DecodeTask(kind=MediaKind.PICTURE):

@@ -43,6 +43,8 @@ OCR_WEIGHTS: Final = (
 
 _SHORT_SIDE: Final = 544
 """Smaller pictures are enlarged to this before lines are looked for."""
+_THINNEST: Final = 4
+"""The long side is at most so many times the short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class RapidOcr:
         Raises: as :meth:`load`.
         """
         with self._lock:
-            found, _ = self._engine(np.ascontiguousarray(pixels[..., ::-1]))
+            found, _ = self._engine(_filled(pixels[..., ::-1]))
         return [Line(text, float(confidence)) for _, text, confidence in found or ()]
 
     @cached_property
@@ -96,3 +98,10 @@ class RapidOcr:
             intra_op_num_threads=self._threads,
             inter_op_num_threads=1,
         )
+
+
+def _filled(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A thin strip gets margins: its short side is enlarged, which would make its long side endless."""
+    least = max(pixels.shape[:2]) // _THINNEST
+    lacking = [(0, max(0, least - side)) for side in pixels.shape[:2]]
+    return np.ascontiguousarray(np.pad(pixels, [*lacking, (0, 0)]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -17,9 +19,10 @@ from retrieval.types import Float32Array
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["SentenceEncoder", "TokenEncoder", "TokenStates"]
+__all__ = ["SentenceEncoder", "TokenEncoder", "TokenStates", "shared_encoder"]
 
 _BATCH: Final = 32
+_LOADING: Final = Lock()
 _UNUSED: Final = frozenset({"pooler.dense.weight", "pooler.dense.bias"})  # the mean over tokens stands in their place
 
 
@@ -96,6 +99,21 @@ class TokenEncoder:
     def count(self, text: str) -> int:
         """How many tokens ``text`` has, with [CLS] and [SEP]; 256 at most."""
         return len(self._tokenizer.encode(text.strip()).ids)
+
+
+def shared_encoder() -> SentenceEncoder:
+    """The one encoder of this process that uses all usable cores; loaded when it is first asked for.
+
+    Raises:
+        WeightsError: the weights are not installed, or differ from the published ones.
+    """
+    with _LOADING:  # or two first queries at once would load it twice
+        return _shared()
+
+
+@cache
+def _shared() -> SentenceEncoder:
+    return SentenceEncoder.load()
 
 
 def _open_graph(graph: str, threads: int | None) -> OnnxModel:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -36,6 +36,7 @@ __all__ = [
     "Segment",
     "Whisper",
     "Word",
+    "import_faster_whisper",
     "log_mel",
     "voiced",
     "whisper_input",
@@ -120,6 +121,8 @@ class Segment:
     no_speech_probability: float
     compression_ratio: float
     """Of the text, by zlib: high where it repeats itself."""
+    language: str = "en"
+    """ISO 639-1; of a model that knows English alone, no more than a guess."""
 
 
 class Whisper:
@@ -131,6 +134,11 @@ class Whisper:
         self._threads = threads
         self._lock = Lock()
 
+    @property
+    def folder(self) -> Path | None:
+        """Where another model than the packaged one lies."""
+        return self._folder
+
     def load(self) -> None:
         """Load the model now.
 
@@ -141,21 +149,25 @@ class Whisper:
         self._loaded()
 
     def states(self, mel: Float32Array) -> Float32Array:
-        """States of the encoder ``[t / 2, 384]`` over ``mel [80, t]`` as :func:`whisper_input` gives it, t up to 3000.
+        """States of the encoder ``[n, t / 2, 384]`` over ``mel [n, 80, t]`` as :func:`whisper_input` gives it, t even
+        and up to 3000.
 
         Raises: as :meth:`load`.
         """
         output = self._loaded().encode(np.ascontiguousarray(mel))
-        return np.array(output, np.float32)[0]
+        return np.array(output, np.float32)
 
     def transcribe(self, sound: Float32Array, *, words: bool = False) -> list[Segment]:
-        """What is said in ``sound [n]``, -1 to 1 at 16 kHz, whatever the language; doubtful segments are not left out.
+        """What is said in ``sound [n]``, -1 to 1 at 16 kHz; doubtful segments are not left out.
+
+        A model of one language takes all for that language; one of many tells which it hears.
 
         Raises: as :meth:`load`.
         """
-        segments, _ = self._loaded().transcribe(
+        model = self._loaded()
+        segments, info = model.transcribe(
             sound,
-            language="en",
+            language=None if model.model.is_multilingual else "en",
             beam_size=1,
             temperature=0.0,
             condition_on_previous_text=False,
@@ -164,7 +176,7 @@ class Whisper:
             no_speech_threshold=None,
             word_timestamps=words,
         )
-        return [_segment(segment) for segment in segments]
+        return [_segment(segment, info.language) for segment in segments]
 
     def _loaded(self) -> WhisperModel:
         with self._lock:
@@ -172,7 +184,7 @@ class Whisper:
 
     @cached_property
     def _model(self) -> WhisperModel:
-        faster_whisper = _faster_whisper()
+        faster_whisper = import_faster_whisper()
         options: dict[str, Any] = {"device": "cpu", "compute_type": _COMPUTE, "cpu_threads": self._threads}
         try:
             if self._folder is not None:
@@ -191,7 +203,12 @@ def _packaged_files() -> dict[str, bytes]:
     return {Path(file.path).name: file.read() for file in (WHISPER_WEIGHTS, *_BESIDE)}
 
 
-def _faster_whisper() -> Any:
+def import_faster_whisper() -> Any:
+    """The package.
+
+    Raises:
+        MissingExtraError: it isn't installed.
+    """
     runtime()
     if find_spec("faster_whisper") is None:
         raise MissingExtraError(f'faster-whisper is not installed; run: pip install "{SPEECH_EXTRA}"')
@@ -200,7 +217,7 @@ def _faster_whisper() -> Any:
     return faster_whisper
 
 
-def _segment(segment: Any) -> Segment:
+def _segment(segment: Any, language: str) -> Segment:
     words = [Word(word.word, float(word.start), float(word.end), word.probability) for word in segment.words or ()]
     return Segment(
         segment.text.strip(),
@@ -210,6 +227,7 @@ def _segment(segment: Any) -> Segment:
         segment.avg_logprob,
         segment.no_speech_prob,
         segment.compression_ratio,
+        language,
     )
 
 
@@ -219,7 +237,7 @@ def voiced(sound: Float32Array, *, longest_seconds: float, pause_seconds: float,
     Raises:
         MissingExtraError: faster-whisper isn't installed.
     """
-    _faster_whisper()
+    import_faster_whisper()
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(
@@ -241,18 +259,19 @@ def log_mel(sound: Float32Array) -> Float32Array:
     spectrum = np.fft.rfft(frames * _hann(), axis=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     mel = _mel_filters() @ power.T.astype(np.float32)
-    return np.log10(np.maximum(mel, _POWER_LEAST))
+    return np.asarray(np.log10(np.maximum(mel, _POWER_LEAST)), np.float32)
 
 
 def whisper_input(log_mel: Float32Array) -> Float32Array:
     """What the encoder takes for a window: 8 decades below the loudest at most, scaled."""
-    return (np.maximum(log_mel, log_mel.max(initial=-10) - 8) + 4) / 4
+    return np.asarray((np.maximum(log_mel, log_mel.max(initial=-10) - 8) + 4) / 4, np.float32)
 
 
 def _hann() -> NDArray[np.float32]:
     return np.hanning(_WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
 
 
+@cache
 def _mel_filters() -> Float32Array:
     """``[80, 201]``: triangles, even on Slaney's mel scale, each of one area."""
     highest = 45.245640471924965  # 8 kHz in mel
@@ -262,4 +281,4 @@ def _mel_filters() -> Float32Array:
     ramps = edges[:, None] - np.fft.rfftfreq(_WINDOW_SAMPLES, 1 / 16_000)
     widths = np.diff(edges)[:, None]
     triangles = np.maximum(0, np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]))
-    return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+    return np.asarray(triangles * (2 / (edges[2:] - edges[:-2]))[:, None], np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.search.captions import Ranked
+from retrieval.search.fusion import Ranked
 from retrieval.search.query import Query
 from retrieval.search.results import Reason
 from retrieval.store.lookup import Lookup
@@ -12,6 +12,6 @@ __all__ = ["newest"]
 
 def newest(lookup: Lookup, query: Query) -> list[Ranked]:
     """The page of ``query`` of all that its filter lets through, the last taken first."""
-    ids = lookup.newest(query.wanted, query.offset + query.top)[query.offset :]
-    live = lookup.live_assets(ids, query.wanted)
+    ids = lookup.newest(query.allowed, query.offset + query.top)[query.offset :]
+    live = lookup.live_assets(ids, query.allowed)
     return [Ranked(live[asset_id], 1.0, (Reason("filter", 1.0),)) for asset_id in ids if asset_id in live]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from retrieval.spaces.registry import DEFAULT_SPACE
 from retrieval.store.catalog import Catalog
 from retrieval.store.lookup import Lookup
+from retrieval.store.results import WINDOW_SPACES
 
 __all__ = ["default_space"]
 
@@ -17,5 +18,5 @@ def default_space(catalog: Catalog) -> str:
     """
     if (chosen := catalog.default_space) is not None:
         return chosen
-    names = [space.name for space in Lookup(catalog).spaces()]
+    names = [space.name for space in Lookup(catalog).spaces() if not space.name.startswith(WINDOW_SPACES)]
     return names[0] if names and DEFAULT_SPACE not in names else DEFAULT_SPACE

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 
-from retrieval.errors import QueryError
 from retrieval.search.filters import make_filter, parse_time
 from retrieval.store.file_filter import (
     Bears,
@@ -21,6 +20,7 @@ from retrieval.store.file_filter import (
     FileName,
     HasPlace,
     HasSound,
+    HasWords,
     InFolder,
     Lens,
     Near,
@@ -28,17 +28,14 @@ from retrieval.store.file_filter import (
     Quantity,
     Says,
     Sign,
+    Spoken,
     Suffix,
     Taken,
     all_of,
 )
-from retrieval.types import MediaKind
+from retrieval.types import MediaKind, TextSource
 
-__all__ = ["FIELDS", "INSTEAD", "FieldRule", "NotYetError"]
-
-
-class NotYetError(QueryError):
-    """The field is known, and what it asks for is not indexed yet; the text is a notice, not an error."""
+__all__ = ["FIELDS", "INSTEAD", "FieldRule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +76,18 @@ def _under(value: str) -> FileFilter:
     return make_filter(under=value) if value[0] in "/.~" else InFolder(value)
 
 
+_THINGS: Mapping[str, FileFilter] = MappingProxyType(
+    {
+        "sound": HasSound(),
+        "place": HasPlace(),
+        "speech": HasWords(TextSource.SPEECH),
+        "text": HasWords(TextSource.OCR),
+    }
+)
+
+
 def _has(value: str) -> FileFilter:
-    match value.casefold():
-        case "sound":
-            return HasSound()
-        case "place":
-            return HasPlace()
-        case "speech":
-            raise NotYetError("has:speech is passed over: speech is not indexed yet")
-        case "text":
-            raise NotYetError("has:text is passed over: text in pictures is not indexed yet")
-        case _:
-            raise ValueError("unknown")
-
-
-def _said(value: str) -> FileFilter:
-    raise NotYetError("said: is passed over: speech is not indexed yet")
+    return _THINGS[value.casefold()]
 
 
 # -- time and place ----------------------------------------------------------------------------------------------
@@ -225,8 +218,8 @@ FIELDS: Mapping[str, FieldRule] = MappingProxyType(
         "height": FieldRule(partial(_compared, Quantity.HEIGHT, _plain, 1, 1), f"pixels{_PIXELS}"),
         "megapixels": FieldRule(partial(_compared, Quantity.PIXELS, _plain, 1, 1e6), "a number, as in >=12 or 8..20"),
         "rating": FieldRule(partial(_compared, Quantity.RATING, _stars, 1, 1), _STARS),
-        "has": FieldRule(_has, "sound or place"),
-        "said": FieldRule(_said, "words"),
+        "has": FieldRule(_has, "sound, speech, text or place"),
+        "said": FieldRule(partial(_text, Spoken), 'words such as "happy birthday"'),
     }
 )  # fmt: skip
 
@@ -243,6 +236,12 @@ INSTEAD: Mapping[str, str] = MappingProxyType(
         "people": "person",
         "who": "person",
         "caption": "text",
+        "ocr": "text",
+        "written": "text",
+        "says": "said",
+        "speech": "said",
+        "spoken": "said",
+        "transcript": "said",
         "file": "name",
         "filename": "name",
         "format": "ext",

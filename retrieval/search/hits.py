@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from retrieval.experts.appearance import CLASSES_EXPERT
-from retrieval.search.captions import Ranked
-from retrieval.search.judging import Judge
+from retrieval.search.fusion import Ranked
+from retrieval.search.judging import AssetJudge
+from retrieval.search.ranking import MOMENTS_MOST
 from retrieval.search.results import Hit, Tag
 from retrieval.search.tags import ClassTags
 from retrieval.store.catalog import Catalog
@@ -32,7 +33,7 @@ class HitMaker:
         self._tags = Tags(catalog)
         self._class_tags = ClassTags()
 
-    def make(self, page: Sequence[Ranked], judge: Judge | None, fits_from: float) -> Iterator[Hit]:
+    def make(self, page: Sequence[Ranked], judge: AssetJudge | None, fits_from: float) -> Iterator[Hit]:
         """The hits of ``page``, in its order; without a judge no moments are known."""
         ids = [each.asset.id for each in page]
         judged = {} if judge is None else judge.of(each.asset for each in page)
@@ -42,7 +43,7 @@ class HitMaker:
         tracks = self._lookup.tracks(untagged, CLASSES_EXPERT, self._notice)
         for each in page:
             asset = each.asset
-            moments = judged[asset.id].moments if asset.id in judged else ()
+            moments = _joined(each.moments, judged[asset.id].moments if asset.id in judged else ())
             yield Hit(
                 path=_path_of(asset.paths[0]),
                 copies=tuple(map(_path_of, asset.paths[1:])),
@@ -53,6 +54,8 @@ class HitMaker:
                 tags=self._tags_of(tags.get(asset.id, KnownTags()), tracks.get(asset.id), moments),
                 why=each.why,
                 parts=tuple(map(_path_of, parts.get(asset.id, ()))),
+                asset_id=asset.id,
+                folded=each.folded,
             )
 
     def _tags_of(self, known: KnownTags, track: FeatureTrack | None, moments: tuple[Moment, ...]) -> tuple[Tag, ...]:
@@ -63,6 +66,18 @@ class HitMaker:
             said = self._class_tags.of(track, moments[0] if moments else None)
             tags += [tag for tag in said if tag.label.casefold() not in settled]
         return tuple(tags)
+
+
+def _joined(of_words: Sequence[Moment], of_frames: Sequence[Moment]) -> tuple[Moment, ...]:
+    """What is said first, then those moments of the frames that don't hold the same."""
+    others = (
+        moment
+        for moment in of_frames
+        if not any(
+            moment.start_seconds < words.end_seconds and words.start_seconds < moment.end_seconds for words in of_words
+        )
+    )
+    return (*of_words, *others)[:MOMENTS_MOST]
 
 
 def _path_of(raw: bytes) -> Path:

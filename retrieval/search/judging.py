@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from retrieval.search.chances import Chances
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.ranking import find_moments
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
-from retrieval.types import Float32Array, Moment
+from retrieval.types import Float32Array, MediaKind, Moment
 
-__all__ = ["Asked", "Judge", "Judged"]
+__all__ = ["Asked", "AssetJudge", "Judge", "Judged"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,19 @@ class Asked:
         return self.chances.of(scores, vectors[[scores.argmax()]] if of_one else vectors)
 
 
+class AssetJudge(Protocol):
+    """Says of assets how likely they fit one query."""
+
+    fits_from: float
+    """The chance from which one fits."""
+
+    def of(self, assets: Iterable[LiveAsset], /) -> dict[int, Judged]:
+        """By id; an asset that it knows nothing of is left out."""
+
+    def pictures(self, assets: Sequence[LiveAsset], /) -> dict[int, Float32Array]:
+        """The vectors ``[d]`` of those that are pictures, by id."""
+
+
 class Judge:
     """Judges assets for one query, each once: that they show what is asked, and nothing of what is not."""
 
@@ -55,6 +69,11 @@ class Judge:
         self._against = against
         self.fits_from = asked.chances.fits_from if asked else max(each.chances.fits_from for each in against)
         self._judged: dict[int, Judged | None] = {}
+
+    def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
+        """The vectors ``[d]`` of those that are pictures, by id."""
+        known = self._lookup.segments(self._opened.row, [each.id for each in assets if each.kind is MediaKind.PICTURE])
+        return {asset_id: own.vectors[0] for asset_id, own in known.items() if len(own.vectors) == 1}
 
     def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
         """By id; an asset without a sound vector in the space is left out."""

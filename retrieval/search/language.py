@@ -21,7 +21,7 @@ from enum import Enum, auto
 
 from retrieval.errors import QueryError
 
-__all__ = ["Both", "Either", "Field", "Negated", "Node", "Word", "error_at", "has_fields", "parse", "quoted"]
+__all__ = ["Both", "Either", "Field", "Negated", "Node", "Word", "error_at", "has_fields", "parse"]
 
 WEIGHT_MOST = 10.0
 _DEEPEST = 50
@@ -30,6 +30,7 @@ _QUOTES = {'"': '"', "“": "”", "„": "“”"}
 """What opens a quotation, and what closes it."""
 _FIELD = re.compile(r"([A-Za-z]+):(?=\S)")
 _WEIGHT = re.compile(r"\^(\d{1,3}(?:\.\d{1,3})?)(?=[\s)]|$)")
+_LIST_MARK = re.compile(r"(?:[ivxlc]+|\d+)\)", re.ASCII | re.IGNORECASE)
 _JOINERS = ("and", "or")
 
 
@@ -101,11 +102,6 @@ def parse(text: str, fields: Collection[str]) -> Both:
         QueryError: a quote or a bracket is left open or never opened, or they are nested deeper than 50.
     """
     return _Parser(text, list(_tokens(text, fields))).parse()
-
-
-def quoted(value: str) -> str:
-    """``value`` as it stands in a query so that every sign of it is meant: in quotes."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def error_at(text: str, start: int, end: int, message: str) -> QueryError:
@@ -207,9 +203,10 @@ def _word_at(text: str, at: int, depth: int) -> _Token:
 
 
 def _check_opened(text: str, start: int, end: int, depth: int) -> None:
-    """Refuse ``beach)``; a smiley, or the ``a)`` of a list, is ordinary."""
+    """Refuse ``beach)``; a smiley, or the ``a)``, ``ii)`` or ``10)`` of a list, is ordinary."""
     run = text[start:end]
-    if not depth and run.endswith(")") and run.count(")") > run.count("(") and sum(map(str.isalnum, run)) > 1:
+    is_mark = sum(map(str.isalnum, run)) < 2 or _LIST_MARK.fullmatch(run)
+    if not depth and run.endswith(")") and run.count(")") > run.count("(") and not is_mark:
         raise error_at(text, end - 1, end, "this bracket closes what was never opened; open it, or leave it out")
 
 

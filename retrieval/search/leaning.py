@@ -2,6 +2,9 @@
 
 Words with weights: to the vector of the whole text that of the words alone is added, ``weight - 1`` times, so that a
 weight of 1 changes nothing.
+
+Examples that a person marks move the vector towards those that are meant, and away from those that are not, by
+Rocchio's formula (Rocchio 1971; the weights as in Manning, Raghavan and Schuetze 2008, section 9.1.1).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.search.query import Query
+from retrieval.search.query import Example, Query
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array
 
@@ -21,6 +24,9 @@ __all__ = ["Meaning", "meaning_of"]
 AGAINST = 0.5
 """How much of what is not to be seen is taken off, for a weight of 1: where average precision is best, as
 ``benchmarks.negative`` measures it (45.7 % against 42.9 % without; 45.2 % at 0.3 and 45.3 % at 0.7)."""
+
+LIKE, UNLIKE = 0.75, 0.15
+"""How much of the mean of the examples counts beside a query of length 1: beta and gamma, for an alpha of 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,27 +37,43 @@ class Meaning:
     """What is to be seen; None where only what is not to be seen was said."""
     against: tuple[Float32Array, ...]
     """What is not to be seen, each of it."""
+    unlike: tuple[Float32Array, ...]
+    """Examples of what is not meant."""
     ranked_by: Float32Array
     """The first without so much of the others; of length 1 in a normalized space."""
 
     def __repr__(self) -> str:
-        return f"Meaning(asked={self.asked is not None}, {len(self.against)} against, d={len(self.ranked_by)})"
+        told = f"{len(self.against)} against, {len(self.unlike)} unlike"
+        return f"Meaning(asked={self.asked is not None}, {told}, d={len(self.ranked_by)})"
 
 
-def meaning_of(query: Query, space: Space, embed_pictures: Callable[[Space, Sequence[Path]], Float32Array]) -> Meaning:
-    """What ``query`` means in ``space``.
+def meaning_of(
+    query: Query,
+    space: Space,
+    embed_pictures: Callable[[Space, Sequence[Path]], Float32Array],
+    vectors_of: Callable[[Sequence[Example], Float32Array | None], Sequence[Float32Array]],
+) -> Meaning:
+    """What ``query`` means in ``space``. ``vectors_of`` gives those of examples, of a video as they fit a query.
 
     Raises:
-        QueryError: a picture can't be used.
+        QueryError: a picture or an example can't be used.
     """
     asked = _asked(query, space, embed_pictures)
-    if not query.against:
+    like, unlike = vectors_of(query.like, asked), tuple(vectors_of(query.unlike, asked))
+    if like:
+        mean = np.mean(like, axis=0)
+        asked = _like(space, mean if asked is None else _unit(asked) + np.float32(LIKE) * _unit(mean))
+    if not (query.against or unlike):
         assert asked is not None
-        return Meaning(asked, (), asked)
-    against = space.embed_text([term.text for term in query.against])
-    weights = AGAINST * np.array([term.weight for term in query.against], np.float32)
-    start = np.zeros(space.dim, np.float32) if asked is None else asked
-    return Meaning(asked, tuple(against), _like(space, np.asarray(start - weights @ against, np.float32)))
+        return Meaning(asked, (), (), asked)
+    ranked_by = np.zeros(space.dim, np.float32) if asked is None else asked
+    against = space.embed_text([term.text for term in query.against]) if query.against else ()
+    if query.against:
+        weights = AGAINST * np.array([term.weight for term in query.against], np.float32)
+        ranked_by = ranked_by - weights @ np.asarray(against)
+    if unlike:
+        ranked_by = ranked_by - np.float32(UNLIKE) * _unit(np.mean(unlike, axis=0))
+    return Meaning(asked, tuple(against), unlike, _like(space, np.asarray(ranked_by, np.float32)))
 
 
 def _asked(

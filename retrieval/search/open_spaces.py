@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
 
-from retrieval.errors import LibraryError, QueryError
+from retrieval.errors import LibraryError, ModelError, QueryError
 from retrieval.search.background_training import BackgroundTraining
 from retrieval.search.default_space import default_space
+from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, Notice, open_index
 from retrieval.store.lookup import Lookup
+from retrieval.store.results import WINDOW_SPACES
 
 __all__ = ["OpenSpace", "OpenSpaces"]
 
@@ -39,6 +41,7 @@ class OpenSpaces:
         self._indexes: dict[int, CatalogIndex] = {}
         self._version: int | None = None
         self._found: dict[str | None, tuple[Space, SpaceRow]] = {}
+        self._windows: dict[str, tuple[Space, SpaceRow] | None] = {}
         self._training = BackgroundTraining(catalog)
 
     def open(self, name: str | None) -> OpenSpace:
@@ -52,15 +55,41 @@ class OpenSpaces:
             LibraryError: the library is empty, or was indexed by another version of the space.
         """
         with self._lock:
-            version = self._catalog.version()
-            if version is None or version != self._version:
-                self._found.clear()
-                self._version = version
+            self._see_changes()
             if name not in self._found:
                 space = self._space(name or default_space(self._catalog))
                 self._found[name] = (space, self._row(space))
             space, row = self._found[name]
             return OpenSpace(space, row, self._index(space, row))
+
+    def windows_over(self, pictures: str) -> OpenSpace | None:
+        """The newest space of windows that stands upon the picture space called ``pictures``; None where none is here.
+
+        One whose model is gone or has changed since is passed over: frames still answer.
+        """
+        with self._lock:
+            self._see_changes()
+            if pictures not in self._windows:
+                rows = (row for row in self._lookup.spaces() if row.name.startswith(WINDOW_SPACES))
+                self._windows[pictures] = next(filter(None, (self._over(row, pictures) for row in rows)), None)
+            found = self._windows[pictures]
+            return None if found is None else OpenSpace(*found, self._index(*found))
+
+    def _over(self, row: SpaceRow, pictures: str) -> tuple[Space, SpaceRow] | None:
+        try:
+            space = self._space(row.name)
+        except ModelError as error:
+            self._notice(f"{row.name} is left out: {error}")
+            return None
+        stands = isinstance(space, MmtSpace) and space.pictures is not None and space.pictures.name == pictures
+        return (space, row) if stands and space.version == row.version else None
+
+    def _see_changes(self) -> None:
+        version = self._catalog.version()
+        if version is None or version != self._version:
+            self._found.clear()
+            self._windows.clear()
+            self._version = version
 
     def _space(self, name: str) -> Space:
         if name not in self._spaces:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from retrieval.errors import QueryError
-from retrieval.search.fields import FIELDS, INSTEAD, NotYetError
-from retrieval.search.language import Both, Either, Field, Negated, Node, Word, error_at, has_fields, parse, quoted
+from retrieval.search.fields import FIELDS, INSTEAD
+from retrieval.search.language import Both, Either, Field, Negated, Node, Word, error_at, has_fields, parse
 from retrieval.search.query import Term, check_text
+from retrieval.search.written import field_text
 from retrieval.store.file_filter import EVERYTHING, FileFilter, Not, all_of, any_of
 
 __all__ = ["Reading", "read_query"]
@@ -34,6 +35,8 @@ class Reading:
     against: tuple[Term, ...] = ()
     """What is not to be seen."""
     wanted: FileFilter = EVERYTHING
+    tags: tuple[Field, ...] = ()
+    """The fields that name tags, in their places: whether there are such tags is not known here."""
     notices: tuple[str, ...] = ()
     read_as: str | None = None
     """The reading in one line; None where nothing in the query is special."""
@@ -60,28 +63,22 @@ def read_query(text: str) -> Reading:
         stressed=tuple(Term(word.text, word.weight) for word in plain if word.weight != 1 and word.text.strip()),
         against=against,
         wanted=wanted,
+        tags=tuple(reader.tags),
         notices=tuple(dict.fromkeys([*reader.notices, *_notices(plain)])),
     )
-    return _told(reading, reader.fields) if is_special else reading
+    return _told(reading, _shown(tree)) if is_special else reading
 
 
 class _Reader:
-    """Turns fields into conditions. What is not indexed yet is no condition: joined with others it leaves these."""
+    """Turns fields into conditions."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.notices: list[str] = []
-        self.fields = ""
-        """Those that count, as one would write them."""
-        self._passed_over: set[Field] = set()
+        self.tags: list[Field] = []
 
-    def filter_of(self, tree: Both) -> FileFilter | None:
-        """All that ``tree`` asks for; None where that is nothing."""
-        wanted = self._of(tree)
-        self.fields = _shown(tree, self._passed_over)
-        return wanted
-
-    def _of(self, node: Node) -> FileFilter | None:
+    def filter_of(self, node: Node) -> FileFilter | None:
+        """All that ``node`` asks for; None where that is nothing."""
         match node:
             case Word():
                 return None
@@ -89,25 +86,23 @@ class _Reader:
                 return self._of_field(node)
             case Negated(part):
                 self._warn_of_words(part, "after a minus")
-                inner = self._of(part)
+                inner = self.filter_of(part)
                 return None if inner is None else Not(inner)
             case Both(parts):
-                met = [found for part in parts if (found := self._of(part)) is not None]
+                met = [found for part in parts if (found := self.filter_of(part)) is not None]
                 return all_of(*met) if met else None
             case Either(parts):
                 for part in parts:
                     self._warn_of_words(part, "beside an or")
-                met = [found for part in parts if (found := self._of(part)) is not None]
+                met = [found for part in parts if (found := self.filter_of(part)) is not None]
                 return any_of(*met) if met else None
 
     def _of_field(self, field: Field) -> FileFilter | None:
         rule = FIELDS[field.name]
+        if field.name == "tag":
+            self.tags.append(field)
         try:
             return rule.read(field.value)
-        except NotYetError as notice:
-            self.notices.append(str(notice))
-            self._passed_over.add(field)
-            return None
         except (ValueError, LookupError, OverflowError, QueryError) as error:
             message = f"{field.name}: can't be {_short(field.value)!r}; expected {rule.expected}"
             raise error_at(self._text, field.start, field.end, message) from error
@@ -175,35 +170,31 @@ def _times(term: Term) -> str:
     return "" if term.weight == 1 else f" × {term.weight:g}"
 
 
-def _shown(node: Node, passed_over: Collection[Field]) -> str:
+def _shown(node: Node) -> str:
     """The fields of ``node`` as one would write them; empty where none is left."""
     match node:
         case Field(name, value):
-            return "" if node in passed_over else f"{name}:{value if _is_plain(value) else quoted(value)}"
+            return field_text(name, value)
         case Word():
             return ""
         case Negated(part):
-            return f"-{shown}" if (shown := _bracketed(part, passed_over)) else ""
+            return f"-{shown}" if (shown := _bracketed(part)) else ""
         case Both(parts):
-            return " ".join(_shown_parts(parts, passed_over))
+            return " ".join(_shown_parts(parts))
         case Either(parts):
-            shown_parts = _shown_parts(parts, passed_over)
+            shown_parts = _shown_parts(parts)
             return f"({' or '.join(shown_parts)})" if len(shown_parts) > 1 else "".join(shown_parts)
 
 
-def _shown_parts(parts: Sequence[Node], passed_over: Collection[Field]) -> list[str]:
-    return [shown for part in parts if (shown := _bracketed(part, passed_over))]
+def _shown_parts(parts: Sequence[Node]) -> list[str]:
+    return [shown for part in parts if (shown := _bracketed(part))]
 
 
-def _bracketed(node: Node, passed_over: Collection[Field]) -> str:
+def _bracketed(node: Node) -> str:
     """As a part of something else."""
-    if isinstance(node, Both) and len(parts := _shown_parts(node.parts, passed_over)) > 1:
+    if isinstance(node, Both) and len(parts := _shown_parts(node.parts)) > 1:
         return f"({' '.join(parts)})"
-    return _shown(node, passed_over)
-
-
-def _is_plain(value: str) -> bool:
-    return bool(value) and not any(sign.isspace() or sign in '"“”„()\\' for sign in value)
+    return _shown(node)
 
 
 def _short(text: str) -> str:

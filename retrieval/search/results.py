@@ -31,15 +31,28 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """The share that ``source`` has in a hit's rank, and the words that it rests on, if it has any."""
+    """The share that ``source`` has in a hit's rank, and the words that it rests on, if it has any.
+
+    Sources: ``frames``, ``caption`` (people's words), ``speech`` (a machine's transcript), ``ocr`` (what is written on
+    the screen), ``filter``. Words that a field asked for have a share of 0: they are quoted, and rank nothing.
+    """
 
     source: str
     share: float
     quote: str | None = None
+    start_seconds: float | None = None
+    """Of the quote, if it has a time."""
+    end_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi search --json` prints it."""
-        return {"source": self.source, "share": round(self.share, _SCORE_DIGITS), "quote": self.quote}
+        return {
+            "source": self.source,
+            "share": round(self.share, _SCORE_DIGITS),
+            "quote": self.quote,
+            "start_seconds": _rounded(self.start_seconds),
+            "end_seconds": _rounded(self.end_seconds),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,10 @@ class Hit:
     why: tuple[Reason, ...] = ()
     parts: tuple[Path, ...] = ()
     """Files that belong to it: the raw beside a JPEG, the clip of a live photograph."""
+    asset_id: int | None = None
+    """Its number in the catalog."""
+    folded: int = 0
+    """How many near-identical pictures stand behind it."""
 
     @property
     def start_seconds(self) -> float | None:
@@ -90,6 +107,7 @@ class Hit:
             "tags": [tag.to_json() for tag in self.tags],
             "why": [reason.to_json() for reason in self.why],
             "parts": [path_json(os.fsencode(part)) for part in self.parts],
+            "folded": self.folded,
         }
 
 
@@ -105,6 +123,8 @@ class SearchResult:
     """Plain lines about what of the query could not count."""
     read_as: str | None = None
     """How the query was read; None where it is plain words."""
+    as_of: str | None = None
+    """The state of the library that was searched: with it the next pages are of the same."""
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi search --json` prints it."""
@@ -115,6 +135,7 @@ class SearchResult:
             "hits": [hit.to_json() for hit in self.hits],
             "notices": list(self.notices),
             "read_as": self.read_as,
+            "as_of": self.as_of,
         }
 
 

@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from retrieval.models.sentence_encoder import shared_encoder
 from retrieval.search.browsing import newest
-from retrieval.search.candidates import find_candidates
-from retrieval.search.captions import JOINED_MOST, Captions, Ranked, join
+from retrieval.search.candidates import Candidates, find_candidates
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
+from retrieval.search.examples import ExampleVectors
+from retrieval.search.folding import LOOKED_PAST, alike_from, fold
+from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking, fuse
 from retrieval.search.hits import HitMaker
-from retrieval.search.judging import Asked, Judge
+from retrieval.search.judging import Asked, AssetJudge, Judge
 from retrieval.search.leaning import Meaning, meaning_of
 from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult
+from retrieval.search.sight import SightJudge, WindowHits, explained, sight_of
+from retrieval.search.snapshot import Snapshot
+from retrieval.search.timed_words import EmbedSentences
+from retrieval.search.word_evidence import WordEvidence
 from retrieval.spaces.language import looks_foreign
+from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
 from retrieval.store.bitmaps import Bitmaps
@@ -36,6 +45,11 @@ EmbedPictures = Callable[[Space, Sequence[Path]], Float32Array]
 """Decodes pictures and embeds them: ``[n, d] float32``. Raises QueryError for one that can't be used."""
 
 
+def embed_sentences(texts: Sequence[str]) -> Float32Array:
+    """As the speech expert embeds what it hears: MiniLM's vectors ``[n, 384]``, of length 1."""
+    return shared_encoder().encode(texts)
+
+
 class Searcher:
     """Answers queries over one catalog. Safe to share between threads; what is open stays open for the next query."""
 
@@ -45,6 +59,7 @@ class Searcher:
         embed_pictures: EmbedPictures,
         *,
         spaces: Callable[[str], Space] = get_space,
+        embed_sentences: EmbedSentences = embed_sentences,
         notice: Notice = lambda line: None,
     ) -> None:
         """``notice`` is told, in one line, when the vector index had to be rebuilt or a track can't be read."""
@@ -52,7 +67,8 @@ class Searcher:
         self._bitmaps = Bitmaps(catalog, self._lookup)
         self._embed_pictures = embed_pictures
         self._spaces = OpenSpaces(catalog, spaces, notice)
-        self._captions = Captions(catalog, self._lookup, notice)
+        self._words = WordEvidence(catalog, self._lookup, embed_sentences, notice)
+        self._examples = ExampleVectors(self._lookup, embed_pictures)
         self._judges = LibraryJudges(catalog)
         self._tags = Tags(catalog)
         self._hits = HitMaker(catalog, self._lookup, notice)
@@ -65,70 +81,160 @@ class Searcher:
             UnknownSpaceError: no space is called ``query.space``.
             LibraryError: the library is empty, or can't be read.
         """
-        opened = self._spaces.open(query.space)
+        opened, over = self._opened(query)
         self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
+        query = replace(query, as_of=query.as_of or self._now(opened, over))
         if not query.has_meaning:
             return self._browsed(opened, query)
-        meaning = meaning_of(query, opened.space, self._embed_pictures)
-        allowed = self._bitmaps.of(opened.row, query.wanted) if query.wanted else None
-        said = self._captions.find(query)
-        count = max(query.offset + query.top, JOINED_MOST if said else JUDGED)
-        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.wanted, count, allowed)
+        words = self._words.find(query)
+        most = JOINED_MOST if words or over or self._words.may_lift(query) else JUDGED
+        count = max(query.offset + query.top + LOOKED_PAST, most)
+        found, by_frames = self._found(opened, query, count)
+        found = self._shown(found, query)
+        windows = None if over is None else self._windows(over, query, count)
+        judge = SightJudge(by_frames, windows)
+        deciding = [*found.assets[:JUDGED], *(windows.assets[:JUDGED] if windows else ())]
+        sight = sight_of(self._words.lifted(query, found), windows, judge)
 
-        judge = self._judge(opened, query, meaning, found.compared, allowed)
-        fits = bool(said) or (query.by is not By.TEXT and _any_fits(found.assets, judge, judge.fits_from))
-        page = self._page(query, found.assets, said, judge, judge.fits_from) if fits or query.anyway else []
-        there = list(_there(page))
+        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
+        page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
+        there = list(explained(list(_there(page)), sight, windows, query.text, self._lookup))
         return SearchResult(
             query=query.text,
-            space=opened.space.name,
+            space=opened.space.name if query.space is None or over is None else over.space.name,
             fits=fits,
-            hits=tuple(self._hits.make(list(self._captions.quoted(query, there)), judge, judge.fits_from)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
+            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), judge, judge.fits_from)),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
+            as_of=str(query.as_of),
         )
+
+    def _opened(self, query: Query) -> tuple[OpenSpace, OpenSpace | None]:
+        """The space that is asked, and the windows that join it: those over its frames, for a query in words.
+
+        A space of windows is joined by the frames that it stands upon, unless its embedding alone is to rank.
+        """
+        opened = self._spaces.open(query.space)
+        joins = query.by is By.FUSED and query.text.strip() and not (query.images or query.like or query.unlike)
+        if isinstance(opened.space, MmtSpace) and query.by is not By.SPACE and opened.space.pictures is not None:
+            return self._spaces.open(opened.space.pictures.name), opened if joins else None
+        return opened, self._spaces.windows_over(opened.space.name) if joins else None
+
+    def _found(self, opened: OpenSpace, query: Query, count: int) -> tuple[Candidates, Judge]:
+        """The ``count`` best of a space, and who judges them."""
+        meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
+        allowed = self._allowed(opened, query)
+        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
+        return found, self._judge(opened, query, meaning, allowed)
 
     def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
         """All that the filter lets through: nothing is compared."""
         page = newest(self._lookup, query)
-        there = list(_there(page))
+        there = list(self._words.quoted(query, list(_there(page))))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
-            fits=bool(self._lookup.newest(query.wanted, 1)),
+            fits=bool(self._lookup.newest(query.allowed, 1)),
             hits=tuple(self._hits.make(there, None, 0.0)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there))),
+            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=True)),
+            as_of=str(query.as_of),
         )
 
-    def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, items: int, allowed: Selection | None) -> Judge:
+    def _now(self, opened: OpenSpace, over: OpenSpace | None) -> Snapshot:
+        """The state that the open indexes have, and every content of them."""
+        vector_id = max(each.index.stamp.highest_vector_id for each in (opened, over) if each is not None)
+        return Snapshot(vector_id, self._lookup.newest_asset(), len(opened.index))
+
+    def _windows(self, over: OpenSpace, query: Query, count: int) -> WindowHits:
+        found, judge = self._found(over, query, count)
+        return WindowHits(over, found.assets, judge)
+
+    def _allowed(self, opened: OpenSpace, query: Query) -> Selection | None:
+        """The vectors that may be found; None where all of the index may."""
+        assert query.as_of is not None
+        known = None
+        if opened.index.stamp.highest_vector_id > query.as_of.vector_id:
+            known = Selection.up_to(query.as_of.vector_id)
+        if not query.wanted:
+            return known
+        wanted = self._bitmaps.of(opened.row, query.wanted)
+        return wanted if known is None else wanted & known
+
+    def _shown(self, found: Candidates, query: Query) -> Candidates:
+        """Without what a person marked as not meant."""
+        refused = self._examples.ids(query.unlike)
+        kept = [place for place, asset in enumerate(found.assets) if asset.id not in refused]
+        return replace(found, assets=[found.assets[place] for place in kept], scores=found.scores[kept])
+
+    def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
+        assert query.as_of is not None
+        known = min(query.as_of.vectors, len(opened.index))
+        items = known if not query.wanted or allowed is None else len(allowed)
+
         def of(vector: Float32Array) -> Asked:
-            return Asked(vector, self._text_chances(opened, vector, items, allowed))
+            return Asked(vector, self._text_chances(opened, vector, items, is_filtered=bool(query.wanted)))
 
         if meaning.asked is None:
             asked = None
         else:
-            asked = Asked(meaning.asked, ImageChances()) if query.images else of(meaning.asked)
-        return Judge(self._lookup, opened, asked, list(map(of, meaning.against)))
+            asked = Asked(meaning.asked, ImageChances()) if query.images or query.like else of(meaning.asked)
+        unlike = [Asked(vector, ImageChances()) for vector in meaning.unlike]
+        return Judge(self._lookup, opened, asked, [*map(of, meaning.against), *unlike])
 
-    def _text_chances(
-        self, opened: OpenSpace, query: Float32Array, items: int, allowed: Selection | None
-    ) -> TextChances:
+    def _text_chances(self, opened: OpenSpace, query: Float32Array, items: int, *, is_filtered: bool) -> TextChances:
         """The library's sample is not one of what a filter allows, so that a filtered search goes without."""
-        sample = self._judges.sample(opened) if allowed is None else None
+        sample = None if is_filtered else self._judges.sample(opened)
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
     def _page(
-        self, query: Query, found: Sequence[LiveAsset], said: Sequence[LiveAsset], judge: Judge, fits_from: float
+        self,
+        opened: OpenSpace,
+        query: Query,
+        seen: Ranking,
+        deciding: Sequence[LiveAsset],
+        words: Sequence[Ranking],
+        judge: AssetJudge,
     ) -> list[Ranked]:
         """What is shown, best first: of all that was found by frames, by words, or by both."""
-        page = slice(query.offset, query.offset + query.top)
-        if query.by is By.TEXT:
-            ranked = self._captions.ranked(query, fits_from)
-        elif said:
-            ranked = join(found, _chances_of(found, judge), said, fits_from)
+        fits_from = judge.fits_from
+        if query.by.is_of_words:
+            ranked = fuse(words, fits_from)
+            known = {each.asset.id for each in ranked}
+            if query.anyway:
+                nearest = fuse(self._words.nearest(query, fits_from), fits_from)
+                ranked += [each for each in nearest if each.asset.id not in known]
+        elif words:
+            ranked = fuse([_judged(seen, judge), *words], fits_from)
         else:
-            found = found[page] if query.anyway else _fitting_first(found, judge, fits_from)[page]
-            ranked, page = join(found, _chances_of(found, judge), (), fits_from), slice(query.top)
-        return [each for each in ranked if query.anyway or each.chance >= fits_from][page]
+            return self._page_of_sight(opened, query, seen, deciding, judge)
+        shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
+        return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
+
+    def _page_of_sight(
+        self, opened: OpenSpace, query: Query, seen: Ranking, deciding: Sequence[LiveAsset], judge: AssetJudge
+    ) -> list[Ranked]:
+        """Only the page is judged, which costs more than ranking it."""
+        order = seen.assets if query.anyway else _fitting_first(seen.assets, deciding, judge)
+        unjudged = fuse([replace(seen, assets=order)], judge.fits_from)
+        page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
+        likely = _chances_of([each.asset for each in page], judge)
+        judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
+        return [each for each in judged if query.anyway or each.chance >= judge.fits_from]
+
+    def _folded(self, opened: OpenSpace, query: Query, ranked: list[Ranked], judge: AssetJudge) -> list[Ranked]:
+        if query.unfolded or not opened.space.normalized:
+            return ranked
+        seen = ranked[: query.offset + query.top + LOOKED_PAST]
+        return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
+
+
+def _judged(frames: Ranking, judge: AssetJudge) -> Ranking:
+    likely = _chances_of(frames.assets, judge)
+    return replace(frames, assets=[asset for asset in frames.assets if asset.id in likely], chances=likely)
+
+
+def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
+    """Those rankings in which something fits by its words."""
+    return [ranking for ranking in words if ranking.fitting]
 
 
 def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
@@ -138,21 +244,22 @@ def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
             yield replace(each, asset=seen)
 
 
-def _chances_of(assets: Sequence[LiveAsset], judge: Judge) -> dict[int, float]:
+def _chances_of(assets: Sequence[LiveAsset], judge: AssetJudge) -> dict[int, float]:
     return {asset_id: judged.chance for asset_id, judged in judge.of(assets).items()}
 
 
-def _any_fits(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> bool:
+def _any_fits(deciding: Sequence[LiveAsset], judge: AssetJudge) -> bool:
     """Whether one of the nearest does: those further down are likelier to seem so by chance."""
-    return max(_chances_of(found[:JUDGED], judge).values(), default=0.0) >= fits_from
+    return max(_chances_of(deciding, judge).values(), default=0.0) >= judge.fits_from
 
 
-def _fitting_first(found: Sequence[LiveAsset], judge: Judge, fits_from: float) -> list[LiveAsset]:
-    """``found``, where of the nearest, which decide whether anything fits, those come first that do: so a page of one
-    hit is not empty because the very nearest is none, and pages of any size follow one another."""
-    likely = _chances_of(found[:JUDGED], judge)
-    nearest = sorted(found[:JUDGED], key=lambda asset: likely.get(asset.id, 0.0) < fits_from)  # stable
-    return [*nearest, *found[JUDGED:]]
+def _fitting_first(order: Sequence[LiveAsset], deciding: Sequence[LiveAsset], judge: AssetJudge) -> list[LiveAsset]:
+    """``order``, where of its first and of those ``deciding`` whether anything fits those come first that do: so a page
+    of one hit is not empty because the very first is none, and pages of any size follow one another."""
+    looked_at = {asset.id: asset for asset in (*order[:JUDGED], *deciding)}
+    likely = _chances_of(list(looked_at.values()), judge)
+    fitting = {asset_id for asset_id, chance in likely.items() if chance >= judge.fits_from}
+    return sorted(order, key=lambda asset: asset.id not in fitting)  # stable
 
 
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:
@@ -166,16 +273,19 @@ def _exists(path: bytes) -> bool:
     return os.path.exists(path)
 
 
-def _notices(space: Space, query: Query, *, gone: int) -> Iterator[str]:
-    """What keeps the answer from being one to all of the query."""
-    if demands(query.wanted, OfKind(MediaKind.SOUND)) and query.by is not By.TEXT:
-        yield "sounds are listed, and can't be searched yet: an audio expert is awaited"
+def _notices(space: Space, query: Query, *, gone: int, found: bool) -> Iterator[str]:
+    """What keeps the answer from being one to all of the query; ``found`` anything by words."""
+    if demands(query.wanted, OfKind(MediaKind.SOUND)) and not (query.by.is_of_words or found):
+        yield (
+            "sounds are found by words alone here: how they sound is not indexed yet; "
+            "run `vidi index` on their folder again"
+        )
     if gone:
         yield (
             f"{gone} of the results {'is' if gone == 1 else 'are'} hidden: what was found is gone; "
             "run `vidi index` on its folder again"
         )
-    if query.by is By.TEXT:
+    if query.by.is_of_words:
         return  # what the space reads of it does not matter
     if space.is_cut(query.text):
         yield f"the query is longer than {space.name} reads; its end does not count"

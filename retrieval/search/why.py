@@ -21,12 +21,16 @@ from retrieval.search.heat import class_activation, occlusion
 from retrieval.search.why_classifier import ask_classifier, classes_called, imagenet_question
 from retrieval.settings import Settings
 from retrieval.spaces.experts import expert_of
+from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
+from retrieval.tagging.trained import TRAINED
+from retrieval.tagging.zero_shot import ZERO_SHOT
 from retrieval.types import Float32Array, Frame, MediaKind, PictureForm
 
-__all__ = ["Explanation", "Question", "ask", "explain", "explain_class"]
+__all__ = ["Explanation", "Question", "ask", "explain", "explain_class", "explain_tag", "explain_text"]
 
 Pixels = NDArray[np.uint8]
+_NOTHING = 'nothing is asked; give a text or a tag, such as `vidi why cat.jpg "a cat"`'
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -80,8 +84,17 @@ def explain(
         WeightsError: the models' weights are absent or damaged.
     """
     if not asked.strip():
-        raise QueryError('nothing is asked; give a text or a tag, such as `vidi why cat.jpg "a cat"`')
+        raise QueryError(_NOTHING)
     return _explained(path, ask(asked, space), settings, at_seconds)
+
+
+def explain_text(
+    path: Path, text: str, space: Space, settings: Settings | None = None, *, at_seconds: float | None = None
+) -> Explanation:
+    """As :func:`explain`, of ``text`` in ``space`` even where it is the name of a class."""
+    if not text.strip():
+        raise QueryError(_NOTHING)
+    return _explained(path, _ask_space(text, space), settings, at_seconds)
 
 
 def explain_class(
@@ -98,6 +111,28 @@ def explain_class(
     return _explained(path, ask_classifier(label, classifier), settings, at_seconds)
 
 
+def explain_tag(
+    path: Path, label: str, tagger: str, settings: Settings | None = None, *, at_seconds: float | None = None
+) -> Explanation:
+    """As :func:`explain`, for a tag that a machine has given: ``tagger`` is the source that it is shown with.
+
+    Raises:
+        ModelError: the tagger reads features of another version.
+        QueryError: it can't be found by its name alone; else as :func:`explain`.
+        WeightsError: its weights are absent or damaged.
+    """
+    return _explained(path, _ask_tagger(label, tagger), settings, at_seconds)
+
+
+def _ask_tagger(label: str, tagger: str) -> Question:
+    kind, _, rest = tagger.partition("/")
+    if kind == ZERO_SHOT:
+        return _ask_space(label, get_space(rest.partition("/")[2]))
+    if kind == TRAINED:
+        raise QueryError(f"{label!r} is a tag of your classifier {rest!r}; give its folder: --classifier FOLDER")
+    return ask_classifier(label, tagger)
+
+
 def _explained(path: Path, question: Question, settings: Settings | None, at_seconds: float | None) -> Explanation:
     frame, score = _best_frame(_frames(path, question.form, settings or Settings()), question, path, at_seconds)
     return Explanation(question.heat(frame.pixels), question.source, score, frame.time_seconds)
@@ -107,6 +142,10 @@ def ask(asked: str, space: Space) -> Question:
     """The question: the name of a class of the embedded classifier, or else a text in ``space``."""
     if classes := classes_called(asked):
         return imagenet_question(classes)
+    return _ask_space(asked, space)
+
+
+def _ask_space(asked: str, space: Space) -> Question:
     expert = expert_of(space)
     return _AskedOfFeatures(space, asked) if isinstance(expert, Appearance) else _AskedOfPixels(space, asked, expert)
 

@@ -19,6 +19,7 @@ from retrieval.models.feature_map import load_feature_maps
 from retrieval.search.heat import class_activation
 from retrieval.tagging.class_names import class_names
 from retrieval.tagging.classifiers import ReadsPixels, check_reads_appearance, find_classifier, names_of
+from retrieval.tagging.photo import ALL_LABELS, PHOTO, PhotoTagger
 from retrieval.types import Float32Array, PictureForm
 
 __all__ = ["CLASSIFIER", "AskedHead", "AskedModel", "ask_classifier", "classes_called", "imagenet_question"]
@@ -45,7 +46,8 @@ def imagenet_question(classes: Sequence[int]) -> AskedHead:
 
 
 def ask_classifier(label: str, classifier: str) -> AskedHead | AskedModel:
-    """The question for ``label`` to a classifier: ``imagenet``, or what ``find_classifier`` finds.
+    """The question for ``label`` to a classifier: ``imagenet``, ``photo``, ``photo-all``, or what ``find_classifier``
+    finds.
 
     Of ImageNet's classes a label may be any name, or one above them that people use: "dog" means all dogs.
 
@@ -56,7 +58,9 @@ def ask_classifier(label: str, classifier: str) -> AskedHead | AskedModel:
     """
     if classifier == CLASSIFIER:
         return imagenet_question(_chosen(label, _imagenet_names(), CLASSIFIER))
-    found = find_classifier(classifier, (CLASSIFIER,))
+    if classifier in (PHOTO, ALL_LABELS):
+        return _photo_question(label, PhotoTagger(all_labels=classifier == ALL_LABELS))
+    found = find_classifier(classifier, (PHOTO, ALL_LABELS, CLASSIFIER))
     if not isinstance(found, TrainedClassifier):
         return AskedModel(found, _chosen(label, _imagenet_names(), found.name))
     classes = _chosen(label, names_of(found), found.name)
@@ -64,6 +68,17 @@ def ask_classifier(label: str, classifier: str) -> AskedHead | AskedModel:
         return AskedModel(found, classes)
     check_reads_appearance(found.name, found.features_expert)
     return AskedHead(found.name, found.logits, classes)
+
+
+def _photo_question(label: str, tagger: PhotoTagger) -> AskedHead:
+    """Each label is judged by itself: it, or not it."""
+    (place,) = _chosen(label, [(name,) for name in tagger.labels], tagger.name)
+
+    def logits(features: NDArray[np.floating[Any]]) -> Float32Array:
+        for_it = tagger.logits(np.asarray(features, np.float32))[:, place]
+        return np.stack([for_it, np.zeros_like(for_it)], axis=1)
+
+    return AskedHead(tagger.name, logits, [0])
 
 
 def _imagenet_names() -> list[tuple[str, ...]]:

@@ -12,6 +12,8 @@ from retrieval.models.clip.facts import ClipFacts, kept_facts
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
 from retrieval.models.mmt_folder import WEIGHTS_FILE, read_mmt_folder
 from retrieval.models.packaged import PackagedFile
+from retrieval.models.rapid_ocr import OCR_WEIGHTS
+from retrieval.models.whisper import SILERO_WEIGHTS, STATE_WIDTH, WHISPER_WEIGHTS
 from retrieval.spaces.mmt import FAMILY, MMT_STARTER, MmtSpace
 from retrieval.spaces.starter import STARTER_WEIGHTS, StarterSpace
 
@@ -75,6 +77,17 @@ def model_cards() -> list[ModelCard]:
         _packaged_card(
             "all-MiniLM-L6-v2", task="sentence vectors", dim=minilm_l6().hidden, file=MINILM_WEIGHTS, languages=("en",)
         ),
+        _packaged_card(
+            "whisper-tiny.en",
+            task="how video and sound sound, and what is said in them",
+            dim=STATE_WIDTH,
+            file=WHISPER_WEIGHTS,
+            languages=("en",),
+            licence="MIT",
+        ),
+        _packaged_card("silero-vad", task="where voices are", dim=None, file=SILERO_WEIGHTS, licence="MIT"),
+        _packaged_card("PP-OCRv4-det", task="where text is on the screen", dim=None, file=OCR_WEIGHTS[0]),
+        _packaged_card("PP-OCRv4-rec", task="what it says", dim=None, file=OCR_WEIGHTS[1], languages=("en", "zh")),
         _starter_card(STARTER_WEIGHTS / "heads.safetensors"),
         *([_mmt_card(MMT_STARTER)] if (MMT_STARTER / WEIGHTS_FILE).is_file() else []),
         *map(_clip_card, kept_facts()),
@@ -97,7 +110,15 @@ def _clip_card(facts: ClipFacts) -> ModelCard:
     )
 
 
-def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, languages: tuple[str, ...] = ()) -> ModelCard:
+def _packaged_card(
+    name: str,
+    *,
+    task: str,
+    dim: int | None,
+    file: PackagedFile,
+    languages: tuple[str, ...] = (),
+    licence: str = "Apache-2.0",
+) -> ModelCard:
     path = file.find()
     return ModelCard(
         name=name,
@@ -105,7 +126,7 @@ def _packaged_card(name: str, *, task: str, dim: int, file: PackagedFile, langua
         dim=dim,
         source=file.distribution,
         sha256=file.sha256,
-        licence="Apache-2.0",
+        licence=licence,
         size_bytes=file.size_bytes,
         languages=languages,
         available=path is not None,

@@ -150,6 +150,11 @@ class MmtSpace:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     @property
+    def pictures(self) -> Space | None:
+        """The picture space of its frame term."""
+        return self._pictures
+
+    @property
     def expert_versions(self) -> Mapping[str, str]:
         """Version of each expert whose tracks it knows; of another version's it can say nothing."""
         return self._folder.experts

@@ -18,7 +18,7 @@ from retrieval.errors import WeightsError
 from retrieval.experts.appearance import LOGITS_ROWS, Appearance
 from retrieval.experts.expert import Rows
 from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS
-from retrieval.models.sentence_encoder import SentenceEncoder
+from retrieval.models.sentence_encoder import SentenceEncoder, shared_encoder
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import StarterHeads
 from retrieval.types import Float32Array
@@ -36,6 +36,8 @@ class StarterSpace:
     normalized: Final = True
     needs: Final = (Appearance.name,)
     languages: Final = ("en",)
+    alike_cosine: Final = 0.9
+    """Of two pictures that are near-identical, as ``benchmarks.folding`` measures it."""
 
     def __init__(self, folder: Path = STARTER_WEIGHTS, *, threads: int | None = None) -> None:
         """``folder`` holds heads and calibration; ``threads`` that the text tower may use, default all cores."""
@@ -101,7 +103,7 @@ class StarterSpace:
 
     @cached_property
     def _encoder(self) -> SentenceEncoder:
-        return SentenceEncoder.load(threads=self._threads)
+        return shared_encoder() if self._threads is None else SentenceEncoder.load(threads=self._threads)
 
     @cached_property
     def _heads(self) -> StarterHeads:

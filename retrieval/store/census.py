@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Select, distinct, func, select
+from sqlalchemy import Connection, Select, distinct, exists, func, select
 
 from retrieval.store.catalog import Catalog
 from retrieval.store.looks import FileState, file_state
+from retrieval.store.results import window_spaces
 from retrieval.store.schema import Asset, Embedding, Failure, File, Look, Result, Root, Space, Trouble
 from retrieval.store.sidecars import FailedSidecar, failed_sidecars
 from retrieval.types import MediaKind
 
-__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "take_census"]
+__all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "failures_since", "indexed_roots", "take_census"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Census:
 
     assets: dict[MediaKind, int]
     """Distinct contents with a present file, by kind."""
+    sounds_unheard: int
+    """Sounds among them that no space of windows holds: words that were said in them are all that finds them."""
     files_present: int
     files_missing: int
     files_indexed: int
@@ -79,6 +83,12 @@ def take_census(catalog: Catalog) -> Census:
         .where(File.present)
         .group_by(Asset.kind)
     )
+    heard = exists().where(Result.asset_id == Asset.id, Result.space_id.in_(window_spaces()))
+    unheard = (
+        select(func.count(distinct(Asset.id)))
+        .join(File, File.asset_id == Asset.id)
+        .where(File.present, Asset.kind == MediaKind.SOUND.value, ~heard)
+    )
     failures = (
         select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
         .join(Failure, Failure.file_id == File.id)
@@ -93,6 +103,7 @@ def take_census(catalog: Catalog) -> Census:
         others, hidden = _beside(connection)
         return Census(
             assets={kind: counted.get(kind.value, 0) for kind in MediaKind},
+            sounds_unheard=connection.scalar(unheard) or 0,
             files_present=states.total() - states[FileState.MISSING],
             files_missing=states[FileState.MISSING],
             files_indexed=states[FileState.INDEXED],
@@ -105,6 +116,25 @@ def take_census(catalog: Catalog) -> Census:
             hidden=hidden,
             failed_sidecars=tuple(failed_sidecars(connection)),
         )
+
+
+def failures_since(catalog: Catalog, moment: datetime) -> list[FailedFile]:
+    """Present files that failed at ``moment`` (of any zone), to the second, or later; the first to fail first."""
+    at = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    statement = (
+        select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
+        .join(Failure, Failure.file_id == File.id)
+        .where(File.present, Failure.failed_at >= at)
+        .order_by(Failure.failed_at, File.path)
+    )
+    with catalog.engine.connect() as connection:
+        return [FailedFile(*row) for row in connection.execute(statement)]
+
+
+def indexed_roots(catalog: Catalog) -> list[bytes]:
+    """The paths that somebody asked to be indexed."""
+    with catalog.engine.connect() as connection:
+        return list(connection.scalars(select(Root.path).order_by(Root.path)))
 
 
 def _beside(connection: Connection) -> tuple[Counter[str], int]:

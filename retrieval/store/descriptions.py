@@ -18,6 +18,7 @@ from retrieval.store.conditions import under
 from retrieval.store.labels import KEYWORDS_TAGGER, label_ids, label_name, tagger_id
 from retrieval.store.schema import Asset, Description, File, Sidecar, Tag
 from retrieval.store.text_index import drop_text_index, make_text_index, write_texts
+from retrieval.store.timed_text_index import drop_timed_text_index, make_timed_text_index
 from retrieval.types import Words
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "settle_words",
     "silent_assets",
     "words_follow",
+    "words_of",
     "write_descriptions",
 ]
 
@@ -79,12 +81,13 @@ def _assets_of(connection: Connection, file_ids: Sequence[int]) -> set[int]:
 def settle_words(connection: Connection, asset_ids: Iterable[int]) -> None:
     """Derive tags and searched words of these assets anew."""
     for chunk in _chunks(sorted(asset_ids)):
-        words = _words_of(connection, chunk)
+        words = words_of(connection, chunk)
         _write_tags(connection, words)
         write_texts(connection, words)
 
 
-def _words_of(connection: Connection, asset_ids: Sequence[int]) -> dict[int, Words]:
+def words_of(connection: Connection, asset_ids: Sequence[int]) -> dict[int, Words]:
+    """What people wrote of each of these assets, in and beside their present files."""
     columns = (Description.asset_id, *_columns(Description))
     own = {
         row[0]: _words(row[1:])
@@ -134,18 +137,23 @@ def _write_tags(connection: Connection, words: Mapping[int, Words]) -> None:
 
 
 def fill_text_index(catalog: Catalog) -> None:
-    """Make the index of words if there is none yet, and fill it from the catalog."""
+    """Make the indexes of words if there are none yet, and fill them from the catalog."""
     with catalog.engine.begin() as connection:
-        if make_text_index(connection):
-            _fill(connection)
+        _make_and_fill(connection)
 
 
 def rebuild_text_index(catalog: Catalog) -> None:
-    """Make the index of words anew from the catalog, whatever it holds."""
+    """Make the indexes of words anew from the catalog, whatever they hold."""
     with catalog.engine.begin() as connection:
         drop_text_index(connection)
-        if make_text_index(connection):
-            _fill(connection)
+        drop_timed_text_index(connection)
+        _make_and_fill(connection)
+
+
+def _make_and_fill(connection: Connection) -> None:
+    if make_text_index(connection):
+        _fill(connection)
+    make_timed_text_index(connection)
 
 
 def _fill(connection: Connection) -> None:
@@ -153,7 +161,7 @@ def _fill(connection: Connection) -> None:
     beside = connection.scalars(select(File.asset_id).join(Sidecar, Sidecar.file_id == File.id))
     described.update(asset_id for asset_id in beside if asset_id is not None)
     for chunk in _chunks(sorted(described)):
-        write_texts(connection, _words_of(connection, chunk))
+        write_texts(connection, words_of(connection, chunk))
 
 
 # -- assets that were indexed before their words were read ----------------------------------------------------------

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from retrieval.types import MediaKind
+from retrieval.types import MediaKind, TextSource
 
 __all__ = [
     "EVERYTHING",
+    "AddedBy",
     "AllOf",
     "AnyOf",
     "Bears",
@@ -26,6 +27,7 @@ __all__ = [
     "FileName",
     "HasPlace",
     "HasSound",
+    "HasWords",
     "InFolder",
     "Lens",
     "Near",
@@ -36,6 +38,7 @@ __all__ = [
     "Quantity",
     "Says",
     "Sign",
+    "Spoken",
     "Suffix",
     "Taken",
     "all_of",
@@ -153,6 +156,27 @@ class HasPlace(OfContent):
     """It is known where it was taken."""
 
 
+@dataclass(frozen=True, slots=True)
+class HasWords(OfContent):
+    """A machine heard words in it (``speech``), or read some on the screen (``ocr``)."""
+
+    source: TextSource
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken(OfContent):
+    """One utterance in it holds these words in their order."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddedBy(OfContent):
+    """The catalog knew it when its newest content had this id."""
+
+    asset_id: int
+
+
 class Quantity(StrEnum):
     """What is known of a content as a number."""
 
@@ -214,7 +238,7 @@ class Suffix(OfFile):
 
 @dataclass(frozen=True, slots=True)
 class Says(OfFile):
-    """People's words, or the file's name, hold these words in their order."""
+    """What is written holds these words in their order: people's words, the file's name, or one text on the screen."""
 
     words: str
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from retrieval.store.conditions import under
 from retrieval.store.file_filter import (
+    AddedBy,
     AllOf,
     AnyOf,
     Bears,
@@ -27,6 +28,7 @@ from retrieval.store.file_filter import (
     FileName,
     HasPlace,
     HasSound,
+    HasWords,
     InFolder,
     Lens,
     Near,
@@ -35,6 +37,7 @@ from retrieval.store.file_filter import (
     Quantity,
     Says,
     Sign,
+    Spoken,
     Suffix,
     Taken,
 )
@@ -42,6 +45,9 @@ from retrieval.store.parts import is_shown_by_main
 from retrieval.store.schema import Asset, Description, File, Sidecar
 from retrieval.store.tags import has_tag
 from retrieval.store.text_index import holds_phrase
+from retrieval.store.timed_text_index import holds_timed_phrase
+from retrieval.store.timed_texts import has_words
+from retrieval.types import TextSource
 
 __all__ = ["conditions_of", "nanoseconds_of"]
 
@@ -74,7 +80,10 @@ def _condition(wanted: FileFilter, connection: Connection) -> ColumnElement[bool
         case Depicts(name):
             return holds_phrase(connection, Asset.id, name, of_people=True)
         case Says(words):
-            return or_(holds_phrase(connection, Asset.id, words), _is_like(_own_name(), words))
+            on_screen = holds_timed_phrase(connection, Asset.id, TextSource.OCR, words)
+            return or_(holds_phrase(connection, Asset.id, words), on_screen, _is_like(_own_name(), words))
+        case Spoken(words):
+            return holds_timed_phrase(connection, Asset.id, TextSource.SPEECH, words)
         case _:
             return _of_file(wanted) if (of_content := _of_content(wanted)) is None else of_content
 
@@ -95,6 +104,10 @@ def _of_content(wanted: FileFilter) -> ColumnElement[bool] | None:
             return _near(wanted)
         case HasSound():
             return Asset.has_sound.is_(True)
+        case HasWords(source):
+            return has_words(source)
+        case AddedBy(asset_id):
+            return Asset.id <= asset_id
         case HasPlace():
             return and_(Asset.latitude.is_not(None), Asset.longitude.is_not(None))
         case _:

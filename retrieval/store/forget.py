@@ -34,12 +34,15 @@ from retrieval.store.schema import (
     Trouble,
 )
 from retrieval.store.text_index import compact_text_index
+from retrieval.store.timed_text_index import compact_timed_text_index
 
-__all__ = ["Eraser", "ForgetPlan", "KnownPath"]
+__all__ = ["Eraser", "ForgetPlan", "KnownPath", "count_deletion"]
 
 _PEOPLE = "people"
 """The tagger that stands for tags given by hand."""
 _FILES_PER_BATCH = 500
+_RENDITIONS = ("thumbnails", "previews")
+"""Folders of what the page made of a content, under names that begin with its hash."""
 _EXAMPLES_MOST = 5
 
 
@@ -112,6 +115,7 @@ class Eraser:
         count = sum(self._forget_batch(chunk) for chunk in _chunks(file_ids))
         with self._erasing() as connection:
             compact_text_index(connection)
+            compact_timed_text_index(connection)
         return count
 
     def forget_places(self, places: Sequence[bytes]) -> None:
@@ -140,10 +144,10 @@ class Eraser:
             dying = [asset for asset in assets if asset not in living]
             _take_back_words(connection, spoken_of & living)
             hashes = list(connection.scalars(select(Asset.content_hash).where(Asset.id.in_(dying))))
-            # Before the rows: a thumbnail that is missing is made again, one that no row leads to would stay.
-            self._remove_thumbnails(hashes)
+            # Before the rows: a rendition that is missing is made again, one that no row leads to would stay.
+            self._remove_renditions(hashes)
             _forget_assets(connection, dying)
-        self._remove_thumbnails(hashes)  # a page may have made one meanwhile
+        self._remove_renditions(hashes)  # a page may have made one meanwhile
         return len(known)
 
     @contextmanager
@@ -153,10 +157,11 @@ class Eraser:
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
             yield connection
 
-    def _remove_thumbnails(self, hashes: Iterable[bytes]) -> None:
+    def _remove_renditions(self, hashes: Iterable[bytes]) -> None:
         for content_hash in hashes:
             name = content_hash.hex()
-            _remove((self._library / "thumbnails" / name[:2]).glob(f"{name}*"))
+            for folder in _RENDITIONS:
+                _remove((self._library / folder / name[:2]).glob(f"{name}*"))
 
 
 def _remove(paths: Iterable[Path]) -> None:
@@ -173,7 +178,7 @@ def _forget_assets(connection: Connection, asset_ids: Sequence[int]) -> None:
         return
     labels = _labels_of(connection, asset_ids)
     if _count_vectors(connection, asset_ids):
-        _count_deletion(connection)
+        count_deletion(connection)
     connection.execute(delete(Asset).where(Asset.id.in_(asset_ids)))
     _forget_unborne(connection, labels)
 
@@ -204,7 +209,7 @@ def _forget_unborne(connection: Connection, label_ids: Sequence[int]) -> None:
         connection.execute(delete(Label).where(Label.id.in_(unborne), ~borne_by_segment))
 
 
-def _count_deletion(connection: Connection) -> None:
+def count_deletion(connection: Connection) -> None:
     """Past any count that another state of this catalog, kept as a backup, may have come to by itself."""
     key = Setting.key == "deletions"
     count = int(connection.scalar(select(Setting.value).where(key)) or 0)

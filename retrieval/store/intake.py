@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from retrieval.paths import display_of
+from retrieval.store.arrears import Expert, lacking_experts, lacks_track
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.conditions import under
 from retrieval.store.descriptions import words_follow
@@ -37,16 +38,19 @@ from retrieval.store.results import (
     LOOK_STAGE,
     FailureRecord,
     MediaRecord,
+    TrackRecord,
     finish_assets,
     link_files,
     write_failures,
     write_media,
+    write_tracks,
 )
 from retrieval.store.schema import Asset, Failure, File, Part, Result, Root, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, pack_track, read_track
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
 __all__ = [
+    "Expert",
     "FoundFile",
     "Intake",
     "KnownAsset",
@@ -59,8 +63,6 @@ _ROOTS_PER_QUERY = 100
 _DISPLAY_MOST = 8192
 
 _T = TypeVar("_T")
-Expert = tuple[str, str]
-"""The name and version of an expert's tracks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +113,20 @@ class KnownAsset:
     id: int
     needs_decoding: bool
     """It has no track that the space could be computed from, though it was cut this way or has no result there."""
+    lacking: frozenset[str] = frozenset()
+    """The experts over time that have not said anything of it yet; none of a picture."""
 
 
 class Intake:
     """The indexer's side of the catalog. The caller holds the write lock."""
 
-    def __init__(self, catalog: Catalog, segmentation: tuple[str, str]) -> None:
-        """``segmentation`` is the (method, version) under which segments are kept."""
+    def __init__(self, catalog: Catalog, segmentation: tuple[str, str], time_experts: Sequence[Expert] = ()) -> None:
+        """``segmentation`` is the (method, version) under which segments are kept; of every video and sound a track of
+        each of ``time_experts`` is wanted."""
         self._catalog = catalog
         self._engine = catalog.engine
         self._segmentation = segmentation
+        self._time_experts = tuple(time_experts)
         self._has_epoch = False
 
     # -- what the scan found -------------------------------------------------------------------------------
@@ -189,14 +195,14 @@ class Intake:
     def pending(self, roots: Sequence[bytes], space: SpaceRow, tried_with: str, *, retry: bool) -> list[int]:
         """Ids of the files under ``roots`` that have work left, pictures first, then in the order they were found.
 
-        Work left: its content is to be read, or its asset has no result in ``space``. A file that failed for good is
-        left out while ``tried_with`` stays the same, unless ``retry``; one that can't be read by its look, always; and
-        a part, while its main file can be used.
+        Work left: its content is to be read, or its asset has no result in ``space``, or lacks an expert's track. A
+        file that failed for good is left out while ``tried_with`` stays the same, unless ``retry``; one that can't be
+        read by its look, always; and a part, while its main file can be used.
         """
         finished = exists().where(Result.asset_id == File.asset_id, Result.space_id == space.id)
         statement = select(File.kind != MediaKind.PICTURE.value, File.id).where(
             File.present,
-            or_(File.needs_reading, File.asset_id.is_(None), ~finished),
+            or_(File.needs_reading, File.asset_id.is_(None), ~finished, lacks_track(self._time_experts)),
             ~_is_blocked(),
             ~is_left_to_main(),
         )
@@ -230,7 +236,9 @@ class Intake:
         needs_decoding = (~finished | self._is_cut()) & ~self._has_track(expert)
         statement = select(Asset.content_hash, Asset.id, needs_decoding).where(Asset.content_hash.in_(hashes))
         with self._engine.connect() as connection:
-            return {row[0]: KnownAsset(row[1], row[2]) for row in connection.execute(statement)}
+            rows = connection.execute(statement).all()
+            lacking = lacking_experts(connection, [row[1] for row in rows], self._time_experts)
+        return {row[0]: KnownAsset(row[1], row[2], lacking.get(row[1], frozenset())) for row in rows}
 
     def unembedded(self, space: SpaceRow, expert: Expert, after: int, limit: int) -> list[tuple[int, StoredTrack]]:
         """Assets above id ``after`` without a result in ``space``, with the track that it can be computed from."""
@@ -332,6 +340,15 @@ class Intake:
             write_failures(connection, failures)
         return asset_ids
 
+    def add_tracks(self, records: Sequence[TrackRecord]) -> list[int]:
+        """One batch: what experts over time say of contents that are known; their files are linked to them.
+
+        Returns the asset id of each record.
+        """
+        packed = [self._pack(record) for record in records]
+        with self._engine.begin() as connection:
+            return write_tracks(connection, records, packed)
+
     def wrongly_cut(self, records: Sequence[MediaRecord]) -> set[bytes]:
         """Contents that were cut into another number of segments before, by the same method and version."""
         method, version = self._segmentation
@@ -365,7 +382,7 @@ class Intake:
             yield connection
         self._has_epoch = True
 
-    def _pack(self, record: MediaRecord) -> dict[tuple[str, str], StoredTrack]:
+    def _pack(self, record: MediaRecord | TrackRecord) -> dict[tuple[str, str], StoredTrack]:
         return {
             (expert, version): pack_track(
                 track, self._catalog.library, f"{record.content_hash.hex()}-{expert.replace('/', '_')}-{version}"

@@ -75,6 +75,13 @@ class Lookup:
             rows = connection.execute(statement).cursor  # the driver's own: half a million Row objects take a second
             return np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64)
 
+    def asset_ids(self, wanted: FileFilter) -> Int64Array:
+        """``[n]`` ids of the contents that have a present file which meets ``wanted``."""
+        with self._engine.connect() as connection:
+            statement = select(File.asset_id).join(Asset, Asset.id == File.asset_id)
+            rows = connection.execute(statement.where(*conditions_of(wanted, connection))).cursor
+            return np.unique(np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64))
+
     def assets_of(self, vector_ids: Sequence[int]) -> dict[int, int]:
         """The asset of each vector that the catalog still holds."""
         statement = (
@@ -88,6 +95,16 @@ class Lookup:
                 rows = connection.execute(statement.where(Embedding.vector_id.in_(chunk)))
                 found.update({row.vector_id: row.asset_id for row in rows})
         return found
+
+    def asset_at(self, path: bytes) -> int | None:
+        """The content of the file at ``path``; None where it is not known."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(File.asset_id).where(File.path == path))
+
+    def newest_asset(self) -> int:
+        """The greatest id of a content; 0 where there is none."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.max(Asset.id))) or 0
 
     def live_assets(self, asset_ids: Sequence[int], wanted: FileFilter) -> dict[int, LiveAsset]:
         """Those of ``asset_ids`` that have a present file that meets ``wanted``."""

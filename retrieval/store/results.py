@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.descriptions import words_follow, write_descriptions
-from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Track
+from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Space, Track
+from retrieval.store.timed_texts import AssetTexts, write_timed_texts
 from retrieval.store.tracks import StoredTrack
 from retrieval.types import FeatureTrack, Float32Array, MediaFacts
 
 __all__ = [
     "LOOK_STAGE",
+    "WINDOW_SPACES",
     "FailureRecord",
     "MediaRecord",
     "SegmentRecord",
+    "TrackRecord",
     "finish_assets",
     "forget_failures",
     "link_files",
+    "outdate_windows",
+    "window_spaces",
     "write_failures",
     "write_media",
+    "write_segments",
+    "write_tracks",
 ]
 
 LOOK_STAGE = "look"
 """The stage of a failure that came of looking at the name alone: such a file is not opened before it looks well."""
+
+WINDOW_SPACES = "mmt/"
+"""Names of spaces that are computed from the tracks of several experts begin so."""
 
 _IDS_PER_QUERY = 500
 _REASON_MOST = 1024
@@ -48,7 +58,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaRecord:
-    """All that one decoded file gave: facts, segments, their embeddings ``[n, d]``, and the experts' tracks."""
+    """All that one decoded file gave: facts, segments, their embeddings ``[n, d]``, the experts' tracks and words."""
 
     file_id: int
     content_hash: bytes
@@ -57,12 +67,30 @@ class MediaRecord:
     embeddings: Float32Array
     tracks: dict[tuple[str, str], FeatureTrack]
     """By (expert, version)."""
+    texts: AssetTexts = field(default_factory=dict)
+    """What experts heard and read, in the order of time. An expert that found no words has an empty entry; what one
+    that has none found before stays."""
 
     def __post_init__(self) -> None:
+        for (expert, _), texts in self.texts.items():
+            if any(text.source != expert for text in texts):
+                raise ValueError(
+                    f"expected words of {expert}, got those of {', '.join(sorted({text.source for text in texts}))}"
+                )
         if len(self.segments) != len(self.embeddings):
             raise ValueError(
                 f"expected a vector a segment, got {len(self.embeddings)} vectors for {len(self.segments)} segments"
             )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackRecord:
+    """What experts over time say of a content that is known: a file that holds it, their tracks and words."""
+
+    file_id: int
+    content_hash: bytes
+    tracks: Mapping[tuple[str, str], FeatureTrack]
+    texts: AssetTexts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +156,9 @@ def write_media(
         for asset_id, record, tracks in reversed(list(zip(asset_ids, records, packed, strict=True)))
         if asset_id not in finished
     }
-    segments = _segment_ids(connection, segmentation, {key: record.segments for key, (record, _) in unfinished.items()})
+    segments = write_segments(
+        connection, segmentation, {key: record.segments for key, (record, _) in unfinished.items()}
+    )
     _write_tracks(connection, dict(zip(asset_ids, packed, strict=True)))  # a finished asset may have lost its own
     for asset_id, (record, _) in unfinished.items():
         _check_counts(segments[asset_id], record.embeddings)
@@ -138,8 +168,20 @@ def write_media(
         [row for key, (record, _) in unfinished.items() for row in _vectors(space, segments[key], record.embeddings)],
     )
     _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
+    write_timed_texts(connection, {key: each.texts for key, each in zip(asset_ids, records, strict=True)})
     words = {asset_id: record.facts.words for asset_id, record in zip(asset_ids, records, strict=True)}
     write_descriptions(connection, words)
+    return asset_ids
+
+
+def write_tracks(connection: Connection, records: Sequence[TrackRecord], packed: Sequence[PackedTracks]) -> list[int]:
+    """Tracks and words of assets that are known; the asset id of each record. Its file is linked to it."""
+    hashes = [record.content_hash for record in records]
+    known = dict(connection.execute(select(Asset.content_hash, Asset.id).where(Asset.content_hash.in_(hashes))).all())
+    asset_ids = [known[content_hash] for content_hash in hashes]
+    link_files(connection, zip((record.file_id for record in records), asset_ids, strict=True))
+    _write_tracks(connection, dict(zip(asset_ids, packed, strict=True)))
+    write_timed_texts(connection, {key: record.texts for key, record in zip(asset_ids, records, strict=True)})
     return asset_ids
 
 
@@ -161,9 +203,20 @@ def finish_assets(
     _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
 
 
+def outdate_windows(connection: Connection, asset_ids: Iterable[int]) -> None:
+    """New tracks came of these assets: their windows are work again. Until then the old ones are searched."""
+    listed = list(asset_ids)
+    connection.execute(delete(Result).where(Result.asset_id.in_(listed), Result.space_id.in_(window_spaces())))
+
+
+def window_spaces() -> Select[int]:
+    """The ids of all spaces of windows."""
+    return select(Space.id).where(Space.name.startswith(WINDOW_SPACES, autoescape=True))
+
+
 def _values(record: Any) -> dict[str, Any]:
     """The fields of a flat dataclass; `asdict` would copy each value deeply, which costs more than the insert."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    return {each.name: getattr(record, each.name) for each in fields(record)}
 
 
 def _insert(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
@@ -192,8 +245,8 @@ def _asset_ids(connection: Connection, records: Sequence[MediaRecord]) -> dict[b
     return ids | {record.content_hash: asset_id for record, asset_id in zip(new, made, strict=True)}
 
 
-def _segment_ids(
-    connection: Connection, segmentation: tuple[str, str], wanted: dict[int, Sequence[SegmentRecord]]
+def write_segments(
+    connection: Connection, segmentation: tuple[str, str], wanted: Mapping[int, Sequence[SegmentRecord]]
 ) -> dict[int, list[int]]:
     """The ids of each asset's segments in their order; an asset that was not cut this way yet is cut."""
     known = _known_segments(connection, segmentation, list(wanted))
@@ -231,13 +284,14 @@ def _known_segments(
 def _write_tracks(connection: Connection, tracks: dict[int, PackedTracks]) -> None:
     known = select(Track.asset_id, Track.expert, Track.version).where(Track.asset_id.in_(list(tracks)))
     there = {(asset_id, expert, version) for asset_id, expert, version in connection.execute(known)}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"asset_id": asset_id, "expert": expert, "version": version} | _values(stored)
         for asset_id, packed in tracks.items()
         for (expert, version), stored in packed.items()
         if (asset_id, expert, version) not in there
     ]
     _insert(connection, Track, rows)
+    outdate_windows(connection, {row["asset_id"] for row in rows})
 
 
 def _check_counts(segment_ids: Sequence[int], vectors: Float32Array) -> None:

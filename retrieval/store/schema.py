@@ -7,6 +7,7 @@ gives; ``display`` is their readable form. Vectors and features are little-endia
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -25,6 +26,7 @@ __all__ = [
     "Part",
     "Result",
     "Root",
+    "SavedSearch",
     "Segment",
     "SegmentTag",
     "Segmentation",
@@ -34,11 +36,12 @@ __all__ = [
     "Tag",
     "TagResult",
     "Tagger",
+    "TimedWords",
     "Track",
     "Trouble",
 ]
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -260,6 +263,33 @@ class Track(Base):
     __table_args__ = (UniqueConstraint("asset_id", "expert", "version"),)
 
 
+class TimedWords(Base):
+    """Words that an expert heard or read in ``[start_seconds, end_seconds)`` of an asset.
+
+    Of each expert an asset has those of one version, in the order of time by ``position``.
+    """
+
+    __tablename__ = "timed_text"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"))
+    expert: Mapped[str] = mapped_column(String(64))
+    """``speech`` or ``ocr``."""
+    version: Mapped[str] = mapped_column(String(128))
+    position: Mapped[int]
+    start_seconds: Mapped[float]
+    end_seconds: Mapped[float]
+    text: Mapped[str] = mapped_column(Text)
+    confidence: Mapped[float]
+    """The machine's own, 0 to 1; not calibrated."""
+    language: Mapped[str | None] = mapped_column(String(16))
+
+    __table_args__ = (
+        UniqueConstraint("asset_id", "expert", "version", "position"),
+        Index(None, "expert", "asset_id"),
+    )
+
+
 class Space(Base):
     """A joint embedding of text and media, at one version of its weights."""
 
@@ -370,3 +400,14 @@ class TagResult(Base):
     asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
     tagger_id: Mapped[int] = mapped_column(ForeignKey("tagger.id"), primary_key=True)
     finished_at: Mapped[datetime]
+
+
+class SavedSearch(Base):
+    """A search that somebody keeps under a name: what was asked, as the arguments of a search."""
+
+    __tablename__ = "saved_search"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(256), unique=True)
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    saved_at: Mapped[datetime]

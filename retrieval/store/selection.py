@@ -28,6 +28,11 @@ class Selection:
         bits[ids] = True
         return cls(np.packbits(bits, bitorder="little"))
 
+    @classmethod
+    def up_to(cls, highest: int) -> Selection:
+        """All ids from 0 to ``highest``."""
+        return cls.of(np.arange(highest + 1))
+
     def __len__(self) -> int:
         return self._count
 

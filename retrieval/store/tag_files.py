@@ -11,9 +11,13 @@ from sqlalchemy import Connection, select
 from retrieval.store.catalog import Catalog
 from retrieval.store.schema import File, Segment, Segmentation
 
-__all__ = ["AssetFiles", "KnownCopy", "files_of"]
+__all__ = ["AssetFiles", "KnownCopy", "cuts_of", "files_of", "segments_at"]
 
-_NEAR_SECONDS = 1e-3
+_NEAR_SECONDS = 1e-2
+"""Tracks keep times in single precision: of a day's video, good to 4 ms."""
+
+Cut = tuple[tuple[int, float | None], ...]
+"""(id, start in seconds) of the segments of one cut in their order; a picture's start is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +38,32 @@ class KnownCopy:
 
 @dataclass(frozen=True, slots=True)
 class AssetFiles:
-    """One asset: its copies in the order of their paths, and each cut of it, the newest first, as (id, start in
-    seconds) of its segments in their order; a picture's start is None."""
+    """One asset: its copies in the order of their paths, and each cut of it, the newest first."""
 
     asset_id: int
     copies: tuple[KnownCopy, ...]
-    cuts: tuple[tuple[tuple[int, float | None], ...], ...]
+    cuts: tuple[Cut, ...]
 
     def segments(self, starts: Sequence[float]) -> tuple[int, ...]:
         """The segments that begin at ``starts``; empty where no cut has just these."""
-        for cut in self.cuts:
-            if len(cut) == len(starts) and all(
-                own is not None and abs(own - start) < _NEAR_SECONDS
-                for (_, own), start in zip(cut, starts, strict=True)
-            ):
-                return tuple(segment for segment, _ in cut)
-        return ()
+        return segments_at(self.cuts, starts)
+
+
+def segments_at(cuts: Sequence[Cut], starts: Sequence[float]) -> tuple[int, ...]:
+    """The segments of the first of ``cuts`` that begins at ``starts``, in seconds; empty where none does."""
+    for cut in cuts:
+        if len(cut) == len(starts) and all(
+            own is not None and abs(own - start) < _NEAR_SECONDS for (_, own), start in zip(cut, starts, strict=True)
+        ):
+            return tuple(segment for segment, _ in cut)
+    return ()
 
 
 def files_of(catalog: Catalog, asset_ids: Sequence[int]) -> list[AssetFiles]:
     """The assets in the order given, a few hundred at most; one of which no file can be read is left out."""
     with catalog.engine.connect() as connection:
         copies = dict(_copies(connection, asset_ids))
-        cuts = dict(_cuts(connection, asset_ids))
+        cuts = cuts_of(connection, asset_ids)
     return [AssetFiles(each, copies[each], cuts.get(each, ())) for each in asset_ids if each in copies]
 
 
@@ -71,15 +78,16 @@ def _copies(connection: Connection, asset_ids: Sequence[int]) -> Iterator[tuple[
         yield asset_id, tuple(KnownCopy(*row[1:]) for row in rows)
 
 
-def _cuts(
-    connection: Connection, asset_ids: Sequence[int]
-) -> Iterator[tuple[int, tuple[tuple[tuple[int, float | None], ...], ...]]]:
+def cuts_of(connection: Connection, asset_ids: Sequence[int]) -> dict[int, tuple[Cut, ...]]:
+    """The cuts of each asset that has one, the newest first."""
     statement = (
         select(Segmentation.asset_id, Segmentation.id, Segment.id, Segment.start_seconds)
         .join(Segment, Segment.segmentation_id == Segmentation.id)
         .where(Segmentation.asset_id.in_(asset_ids))
         .order_by(Segmentation.asset_id, Segmentation.id.desc(), Segment.position)
     )
+    found: dict[int, tuple[Cut, ...]] = {}
     for asset_id, of_asset in groupby(connection.execute(statement), key=lambda row: row[0]):
         of_cuts = groupby(of_asset, key=lambda row: row[1])
-        yield asset_id, tuple(tuple((row[2], row[3]) for row in rows) for _, rows in of_cuts)
+        found[asset_id] = tuple(tuple((row[2], row[3]) for row in rows) for _, rows in of_cuts)
+    return found

@@ -32,6 +32,7 @@ from retrieval.store.schema import (
     TagResult,
     Track,
 )
+from retrieval.store.tag_files import cuts_of, segments_at
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.types import Float32Array, MediaKind
 
@@ -42,11 +43,11 @@ _IDS_PER_QUERY = 500
 
 @dataclass(frozen=True, slots=True)
 class TrackSource:
-    """A tagger looks at the kept tracks of an expert, ``dim`` numbers a row; by default of any version of it."""
+    """A tagger looks at the kept tracks of an expert at one version, ``dim`` numbers a row."""
 
     expert: str
     dim: int
-    version: str | None = None
+    version: str
     """The expert's own; tracks have behind it, after a ``+``, how the asset was cut."""
 
 
@@ -206,10 +207,9 @@ class TagWork:
 
     def _own_tracks(self) -> list[ColumnElement[bool]]:
         assert isinstance(self._source, TrackSource)
-        own = [Track.expert == self._source.expert, Track.dim == self._source.dim]
-        if (version := self._source.version) is not None:
-            own.append(or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True)))
-        return own
+        version = self._source.version
+        at_version = or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True))
+        return [Track.expert == self._source.expert, Track.dim == self._source.dim, at_version]
 
     def _space(self) -> Select[Any]:
         assert isinstance(self._source, SpaceSource)
@@ -224,21 +224,21 @@ class TagWork:
         statement = (
             select(*columns)
             .where(Track.asset_id.in_(list(kinds)), *self._own_tracks())
-            .order_by(Track.id)  # of several versions, the newest is read
+            .order_by(Track.id)  # of several cuts, the newest is read
         )
         stored = {row.asset_id: (row.version, StoredTrack(*row[2:])) for row in connection.execute(statement)}
         videos = [asset_id for asset_id in stored if kinds[asset_id] == MediaKind.VIDEO.value]
-        segments = _segments(connection, videos)
+        cuts = cuts_of(connection, videos)
         found, lost = [], []
         for asset_id, (version, track) in stored.items():
             try:
-                features = np.asarray(read_track(track, self._catalog.library).features, np.float32)
+                read = read_track(track, self._catalog.library)
             except LibraryError as error:
                 notice(f"{error}; so does the next `vidi index`")
                 lost.append(LostTrack(asset_id, version))
                 continue
-            cut = next((ids for ids in segments.get(asset_id, []) if len(ids) == len(features)), ())
-            found.append(AssetRows(asset_id, features, cut))
+            segments = segments_at(cuts.get(asset_id, ()), read.times[:, 0].tolist())
+            found.append(AssetRows(asset_id, np.asarray(read.features, np.float32), segments))
         return found, lost
 
     def _vectors(self, connection: Connection, kinds: dict[int, str]) -> list[AssetRows]:
@@ -259,17 +259,3 @@ class TagWork:
                 is_video = kinds[asset_id] == MediaKind.VIDEO.value
                 found.append(AssetRows(asset_id, vectors, tuple(row.id for row in whole) if is_video else ()))
         return found
-
-
-def _segments(connection: Connection, asset_ids: Sequence[int]) -> dict[int, list[tuple[int, ...]]]:
-    """The segments of each cut of each asset in their order, the newest cut first."""
-    statement = (
-        select(Segmentation.asset_id, Segmentation.id, Segment.id)
-        .join(Segment, Segment.segmentation_id == Segmentation.id)
-        .where(Segmentation.asset_id.in_(asset_ids))
-        .order_by(Segmentation.asset_id, Segmentation.id.desc(), Segment.position)
-    )
-    found: dict[int, list[tuple[int, ...]]] = {}
-    for (asset_id, _), rows in groupby(connection.execute(statement), key=lambda row: (row[0], row[1])):
-        found.setdefault(asset_id, []).append(tuple(row[2] for row in rows))
-    return found

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import aliased
 
-from retrieval.errors import QueryError
+from retrieval.errors import QueryError, UnknownTagError
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import under
 from retrieval.store.labels import KEYWORDS_TAGGER, PEOPLE_TAGGER, label_ids, label_name, tagger_id
@@ -81,14 +81,15 @@ class Tags:
         """See that each of ``names`` is the tag of something.
 
         Raises:
-            QueryError: one is not; the message names the nearest that there is.
+            QueryError: one is empty.
+            UnknownTagError: one is not; the message names the nearest that there is.
         """
         with self._engine.connect() as connection:
             for name in names:
                 if not label_name(name):
                     raise QueryError("the tag is empty; give a name such as dog")
                 if connection.scalar(select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name))).limit(1)) is None:
-                    raise QueryError(f"nothing has the tag {name!r}; {_hint(connection, name)}")
+                    raise UnknownTagError(f"nothing has the tag {name!r}; {_hint(connection, name)}", name)
 
     def of(self, asset_ids: Sequence[int]) -> dict[int, list[ShownTag]]:
         """The tags of each asset, people's first, then the surest first. One that nobody has tagged is left out."""
@@ -115,6 +116,17 @@ class Tags:
         with self._engine.connect() as connection:
             rows = connection.execute(statement.order_by(File.path))
             return [TaggedFile(row.path, row.asset_id) for row in rows]
+
+    def taggers_of(self, path: bytes, label: str) -> list[str]:
+        """The names of the machines that give the file at ``path`` this tag, the surest first, refused or not."""
+        said = (
+            select(Tagger.name)
+            .join(Tag, Tag.tagger_id == Tagger.id)
+            .join(File, File.asset_id == Tag.asset_id)
+            .where(File.path == path, Tag.label_id.in_(_label_ids(label)), Tagger.name.not_in(_BY_PEOPLE))
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(said.order_by(Tag.score.desc(), Tagger.name)))
 
     def counts(self, asset_ids: Sequence[int]) -> list[tuple[str, int]]:
         """How many of the assets bear each tag, the most frequent first."""

@@ -7,8 +7,10 @@ as these, and a trigger removes the words of an asset that is forgotten.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, column, delete, false, insert, literal_column, select, table, text
@@ -16,24 +18,34 @@ from sqlalchemy import ColumnElement, Connection, column, delete, false, insert,
 from retrieval.types import Words
 
 __all__ = [
+    "all_of",
+    "any_of",
     "compact_text_index",
     "drop_text_index",
     "find_assets",
     "has_text_index",
+    "holds_anything",
     "holds_phrase",
+    "is_outdated",
     "make_text_index",
+    "phrase_of",
     "quotes",
+    "share_among",
     "share_held",
     "write_texts",
 ]
 
-_NAME = "text_index_1"
+_NAME = "text_index_2"
 """Raise the number where columns or letters change: the old table is then another, and the new one is filled."""
+_OLD_NAMES = ("text_index_1",)
+_BETWEEN_NAMES = "\ue000"
+"""A letter that nobody writes: to FTS5 a word of its own, so that a phrase never runs from one name into the next."""
 _TEXTS = table(_NAME, column("rowid"), column("title"), column("caption"), column("keywords"), column("people"))
+_COLUMNS = ("title", "caption", "keywords", "people")
+# Endings are cut as in English, so that "dogs" finds "dog"; accents don't count.
+_FTS = f"fts5({', '.join(_COLUMNS)}, tokenize = 'porter unicode61 remove_diacritics 2')"
 _MADE = (
-    # Endings are cut as in English, so that "dogs" finds "dog"; accents don't count.
-    f"CREATE VIRTUAL TABLE {_NAME} USING fts5("
-    "title, caption, keywords, people, tokenize = 'porter unicode61 remove_diacritics 2')",
+    f"CREATE VIRTUAL TABLE {_NAME} USING {_FTS}",
     f"CREATE TRIGGER {_NAME}_forget AFTER DELETE ON asset BEGIN DELETE FROM {_NAME} WHERE rowid = old.id; END",
 )
 _IDS_PER_QUERY = 500
@@ -46,6 +58,21 @@ def has_text_index(connection: Connection) -> bool:
         return False
     wanted = "SELECT count(*) FROM sqlite_master WHERE name IN (:table, :trigger)"
     return bool(connection.scalar(text(wanted), {"table": _NAME, "trigger": f"{_NAME}_forget"}) == len(_MADE))
+
+
+def is_outdated(connection: Connection) -> bool:
+    """Whether it is still that of an earlier version, in which nothing is looked for."""
+    if connection.dialect.name != "sqlite":
+        return False
+    names = {f"name{place}": name for place, name in enumerate(_OLD_NAMES)}
+    listed = ", ".join(f":{name}" for name in names)
+    found = connection.scalar(text(f"SELECT count(*) FROM sqlite_master WHERE name IN ({listed})"), names)
+    return bool(found) and not has_text_index(connection)
+
+
+def holds_anything(connection: Connection) -> bool:
+    """Whether any asset has words."""
+    return has_text_index(connection) and connection.scalar(select(_TEXTS.c.rowid).limit(1)) is not None
 
 
 def make_text_index(connection: Connection) -> bool:
@@ -61,10 +88,11 @@ def make_text_index(connection: Connection) -> bool:
 
 
 def drop_text_index(connection: Connection) -> None:
-    """Remove it, whole or not."""
+    """Remove it, whole or not, and those of earlier versions."""
     if connection.dialect.name == "sqlite":
-        connection.execute(text(f"DROP TRIGGER IF EXISTS {_NAME}_forget"))
-        connection.execute(text(f"DROP TABLE IF EXISTS {_NAME}"))
+        for name in (_NAME, *_OLD_NAMES):
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {name}_forget"))
+            connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
 def compact_text_index(connection: Connection) -> None:
@@ -89,8 +117,8 @@ def _is_text(words: Words) -> bool:
 
 
 def _row(asset_id: int, words: Words) -> dict[str, object]:
-    # Names are kept apart by a sign that is no letter, so that a phrase never runs from one into the next.
-    lists = {"keywords": " · ".join(words.keywords), "people": " · ".join(words.people)}
+    between = f" {_BETWEEN_NAMES} "
+    lists = {"keywords": between.join(words.keywords), "people": between.join(words.people)}
     return {"rowid": asset_id, "title": words.title or "", "caption": words.caption or "", **lists}
 
 
@@ -98,7 +126,7 @@ def find_assets(connection: Connection, words: Sequence[str], *, all_of_them: bo
     """The assets whose words hold all of ``words``, or any; best first by BM25. Each word is plain, never syntax."""
     if not words or not has_text_index(connection):
         return []
-    wanted = _matches(words, " AND " if all_of_them else " OR ")
+    wanted = _matches(all_of(words) if all_of_them else any_of(words))
     rank: ColumnElement[float] = literal_column("rank")
     return list(connection.scalars(select(_TEXTS.c.rowid).where(wanted).order_by(rank, _TEXTS.c.rowid)))
 
@@ -107,8 +135,8 @@ def holds_phrase(connection: Connection, asset_id: Any, words: str, *, of_people
     """That the asset of the column ``asset_id`` says ``words`` in their order (``of_people``: as the name of one)."""
     if not has_text_index(connection):
         return false()
-    wanted = _phrase(words) if not of_people else f"people : {_phrase(words)}"
-    met: ColumnElement[bool] = asset_id.in_(select(_TEXTS.c.rowid).where(literal_column(_NAME).op("MATCH")(wanted)))
+    wanted = phrase_of(words) if not of_people else f"people : {phrase_of(words)}"
+    met: ColumnElement[bool] = asset_id.in_(select(_TEXTS.c.rowid).where(_matches(wanted)))
     return met
 
 
@@ -120,26 +148,63 @@ def share_held(connection: Connection, words: Sequence[str]) -> dict[int, float]
     return {asset_id: count / len(words) for asset_id, count in held.items()}
 
 
+def share_among(connection: Connection, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, float]:
+    """Of those of ``asset_ids`` that hold any of ``words``, which share of them they hold.
+
+    A common word stands in half of a library, so a small index is made of these assets alone; for 200 it takes
+    some milliseconds, however big the library is.
+    """
+    if not words or not has_text_index(connection):
+        return {}
+    columns = [_TEXTS.c.rowid, *(_TEXTS.c[name] for name in _COLUMNS)]
+    rows = [
+        tuple(row)
+        for chunk in _chunks(asset_ids)
+        for row in connection.execute(select(*columns).where(_TEXTS.c.rowid.in_(chunk)))
+    ]
+    if not rows:
+        return {}
+    held: Counter[int] = Counter()
+    with closing(sqlite3.connect(":memory:")) as small:
+        small.execute(f"CREATE VIRTUAL TABLE among USING {_FTS}")
+        small.executemany(f"INSERT INTO among (rowid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?)", rows)
+        for word in words:
+            held.update(
+                row[0] for row in small.execute("SELECT rowid FROM among WHERE among MATCH ?", [phrase_of(word)])
+            )
+    return {asset_id: count / len(words) for asset_id, count in held.items()}
+
+
 def quotes(connection: Connection, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, str]:
     """Of each asset the part of its words, on one line, that ``words`` are best found in."""
     if not words or not has_text_index(connection):
         return {}
     snippet: ColumnElement[str] = literal_column(f"snippet({_NAME}, -1, '', '', '…', {_QUOTE_TOKENS})")
-    statement = select(_TEXTS.c.rowid, snippet).where(_matches(words, " OR "))
+    statement = select(_TEXTS.c.rowid, snippet).where(_matches(any_of(words)))
     found: dict[int, str] = {}
     for chunk in _chunks(asset_ids):
         for asset_id, quote in connection.execute(statement.where(_TEXTS.c.rowid.in_(chunk))):
-            found[asset_id] = " ".join(quote.split())
+            found[asset_id] = " ".join(quote.replace(_BETWEEN_NAMES, "·").split())
     return found
 
 
-def _matches(words: Sequence[str], operator: str) -> ColumnElement[bool]:
-    return literal_column(_NAME).op("MATCH")(operator.join(map(_phrase, words)))
+def all_of(words: Sequence[str]) -> str:
+    """What FTS5 is asked for rows that hold all of ``words``, each of which is plain, never syntax."""
+    return " AND ".join(map(phrase_of, words))
 
 
-def _phrase(words: str) -> str:
+def any_of(words: Sequence[str]) -> str:
+    """The same for rows that hold some of them."""
+    return " OR ".join(map(phrase_of, words))
+
+
+def phrase_of(words: str) -> str:
     """In quotes they are a phrase to FTS5, whatever signs are in them."""
     return '"' + words.replace('"', '""').replace("\0", " ") + '"'
+
+
+def _matches(matching: str) -> ColumnElement[bool]:
+    return literal_column(_NAME).op("MATCH")(matching)
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

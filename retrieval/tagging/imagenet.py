@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.experts.appearance import CLASSES_EXPERT
+from retrieval.experts.appearance import CLASSES_EXPERT, Appearance
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS
 from retrieval.store.tag_work import TrackSource
 from retrieval.tagging.class_names import ClassName, class_names
@@ -45,30 +45,35 @@ class NameTable:
         self.names = tuple(sorted({entry.basic for entry in shown}))
         self.groups = {entry.basic: entry.group for entry in reversed(shown)}
         places = {name: place for place, name in enumerate(self.names)}
-        self.covers = np.zeros((len(classes), len(self.names)), np.float32)
+        self.name_of = np.full(len(classes), -1, np.intp)
+        """The place in ``names`` of each class; -1 of one that is hidden."""
+        self.detail_of = np.full(len(classes), -1, np.intp)
+        """The place in ``details`` of each class that has a name of its own; -1 of others."""
         details: dict[str, int] = {}
         owners: list[int] = []
-        self.detail_covers: list[list[int]] = []
         for number, entry in enumerate(classes):
             if entry.hidden:
                 continue
-            self.covers[number, places[entry.basic]] = 1
+            self.name_of[number] = places[entry.basic]
             if entry.name not in places and entry.name not in details:
                 details[entry.name] = len(details)
                 owners.append(places[entry.basic])
-                self.detail_covers.append([])
-            if entry.name in details:
-                self.detail_covers[details[entry.name]].append(number)
+            self.detail_of[number] = details.get(entry.name, -1)
         self.details = tuple(details)
         self.owners = np.array(owners, np.intp)
         """The basic name above each detail, as its place in ``names``."""
+
+    @cached_property
+    def covers(self) -> Float32Array:
+        """``[classes, names]``: 1 where a name covers a class."""
+        return np.asarray(self.name_of[:, None] == np.arange(len(self.names)), np.float32)
 
 
 class ImageNetTagger:
     """Names with their calibrated chance, from the kept class tracks."""
 
     name: Final = "imagenet"
-    source: Final = TrackSource(CLASSES_EXPERT, 2 * CLASSES_KEPT)
+    source: Final = TrackSource(CLASSES_EXPERT, 2 * CLASSES_KEPT, Appearance.version)
 
     @cached_property
     def version(self) -> str:
@@ -84,19 +89,19 @@ class ImageNetTagger:
 
     def chances(self, rows: Float32Array) -> Float32Array:
         """``[n, L]`` from rows ``[n, 20]`` of class tracks. A row that is damaged says nothing."""
-        shares = class_shares(rows)
         table, slope, offset, threshold = self._table, *self._curves
-        of_names = shares @ table.covers
+        classes, kept = _sound(rows)
+        of_names = _summed(kept, table.name_of[classes], len(table.names))
         certain = 1 / (1 + np.exp(-(odds(of_names) * slope + offset)))
         chances = np.asarray(np.where(of_names >= LEAST_SHARE, certain, 0), np.float32)
-        of_details = self._details(shares, of_names, chances)
+        own = _summed(kept, table.detail_of[classes], len(table.details))
+        of_details = self._details(own, of_names, chances)
         said = np.concatenate([chances, of_details], axis=1)
         return np.asarray(np.where(said >= threshold, said, 0), np.float32)
 
-    def _details(self, shares: Float32Array, of_names: Float32Array, chances: Float32Array) -> Float32Array:
+    def _details(self, own: Float32Array, of_names: Float32Array, chances: Float32Array) -> Float32Array:
         """A detail is as sure as the name above it, times its own share of that."""
         table = self._table
-        own = np.stack([shares[:, covered].sum(axis=1) for covered in table.detail_covers], axis=1)
         above = np.maximum(of_names[:, table.owners], np.finfo(np.float32).tiny)
         return np.asarray(chances[:, table.owners] * np.minimum(own / above, _SURE), np.float32)
 
@@ -113,13 +118,28 @@ class ImageNetTagger:
 
 def class_shares(rows: Float32Array) -> Float32Array:
     """Probabilities ``[n, 1000]`` from rows ``[n, 20]`` of class tracks; all 0 where a row is damaged."""
+    classes, chances = _sound(rows)
+    shares = np.zeros((len(rows), 1000), np.float32)
+    np.put_along_axis(shares, classes, chances, axis=1)
+    return shares
+
+
+def _sound(rows: Float32Array) -> tuple[NDArray[np.intp], Float32Array]:
+    """Classes and their probabilities, both ``[n, 10]``; the probabilities of a damaged row are 0."""
     classes, chances = rows[:, :CLASSES_KEPT], rows[:, CLASSES_KEPT:]
     sound = (classes >= 0) & (classes < 1000) & (chances >= 0) & (chances <= 1.01)
-    whole = np.asarray(sound.all(axis=1), np.bool_)
-    shares = np.zeros((len(rows), 1000), np.float32)
-    places: NDArray[np.intp] = np.where(whole[:, None], classes, 0).astype(np.intp)
-    np.put_along_axis(shares, places, np.where(whole[:, None], chances, 0), axis=1)
-    return shares
+    whole = np.asarray(sound.all(axis=1), np.bool_)[:, None]
+    return np.where(whole, classes, 0).astype(np.intp), np.where(whole, chances, 0).astype(np.float32)
+
+
+def _summed(chances: Float32Array, places: NDArray[np.intp], count: int) -> Float32Array:
+    """``[n, count]``: the chances ``[n, 10]`` added up at their ``places``; those at -1 are nowhere.
+
+    Ten classes of a thousand are kept: this costs a hundredth of a product with the whole table.
+    """
+    sums = np.zeros((len(chances), count + 1), np.float32)
+    np.add.at(sums, (np.arange(len(chances))[:, None], places), chances)
+    return sums[:, :count]
 
 
 def odds(shares: Float32Array) -> Float32Array:

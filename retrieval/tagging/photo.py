@@ -44,7 +44,7 @@ class _Heads:
 class PhotoTagger:
     """Labels of the photo vocabulary with their calibrated chance."""
 
-    source: Final = TrackSource(Appearance.name, Appearance.dim)
+    source: Final = TrackSource(Appearance.name, Appearance.dim, Appearance.version)
 
     def __init__(self, *, all_labels: bool = False, path: Path = PHOTO_WEIGHTS) -> None:
         """``all_labels``: also those whose precision could not be shown."""
@@ -63,12 +63,14 @@ class PhotoTagger:
         """Those that are on."""
         return self._heads.labels
 
+    def logits(self, rows: Float32Array) -> Float32Array:
+        """The logarithm of the odds of each label ``[n, L]``, from appearance features ``[n, 1280]``."""
+        return np.asarray(rows @ self._heads.weights + self._heads.bias, np.float32)
+
     def chances(self, rows: Float32Array) -> Float32Array:
         """``[n, L]`` from appearance features ``[n, 1280]``."""
-        heads = self._heads
-        scores = np.clip(rows @ heads.weights + heads.bias, -30, 30)
-        chances = np.asarray(1 / (1 + np.exp(-scores)), np.float32)
-        chances[~(chances >= heads.threshold)] = 0  # a damaged row gives what is no number
+        chances = np.asarray(1 / (1 + np.exp(-np.clip(self.logits(rows), -30, 30))), np.float32)
+        chances[~(chances >= self._heads.threshold)] = 0  # a damaged row gives what is no number
         return chances
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Final
 
 from retrieval.errors import DatasetError, LibraryError
 from retrieval.store.files import replacing
-from retrieval.tagging.xmp import SidecarTags, tagged_sidecar
+from retrieval.tagging.xmp import SidecarTags, is_tagged, tagged_sidecar
 
 __all__ = ["SidecarNaming", "SidecarReport", "sidecar_paths", "update_sidecars"]
 
@@ -41,23 +41,23 @@ def sidecar_paths(
 ) -> dict[Path, list[Path]]:
     """The pictures of each sidecar: two of one name and different endings share one where endings are replaced.
 
-    In ``folder`` they lie as the pictures do below the folder that all of these have in common.
+    In ``folder`` they lie as the pictures do below the root of the file system: a place that depends on no other
+    picture. The paths are absolute.
     """
-    listed = list(pictures)
-    common = os.path.commonpath([picture.parent for picture in listed]) if listed else ""
     found: dict[Path, list[Path]] = {}
-    for picture in listed:
+    for picture in pictures:
         name = f"{picture.name}.xmp" if naming is SidecarNaming.APPENDED else f"{picture.stem}.xmp"
-        place = picture.parent if folder is None else folder / os.path.relpath(picture.parent, common)
-        found.setdefault(Path(os.path.normpath(place / name)), []).append(picture)
+        place = picture.parent if folder is None else folder / picture.parent.relative_to(picture.anchor)
+        found.setdefault(place / name, []).append(picture)
     return found
 
 
 def update_sidecars(wanted: Mapping[Path, SidecarTags], *, write: bool) -> SidecarReport:
     """Bring each sidecar to hold its tags; without ``write``, only say which would be made and changed.
 
-    The first time that vidi changes a sidecar, its old content is kept beside it as ``.bak``. One that can't be read
-    or written is left alone. A sidecar that is not there and would hold nothing is not made.
+    The first time that vidi changes a sidecar, its old content is kept beside it as ``.bak``, or as ``.vidi.bak`` where
+    another program has left a ``.bak``. One that can't be read or written is left alone.
+    A sidecar that is not there and would hold nothing is not made.
     """
     report = SidecarReport()
     for path, tags in wanted.items():
@@ -99,9 +99,11 @@ def _read(path: Path) -> bytes | None:
 
 
 def _back_up(path: Path, content: bytes) -> None:
-    backup = path.with_name(f"{path.name}.bak")
-    if not os.path.lexists(backup):
-        _write(backup, content, path.stat().st_mode & 0o777)
+    """Once: of what vidi has written into, a backup is there already; of anything else, whatever is there is not."""
+    names = [path.with_name(path.name + ending) for ending in (".bak", ".vidi.bak")]
+    free = [name for name in names if not os.path.lexists(name)]
+    if free == names or (free and not is_tagged(content)):
+        _write(free[0], content, path.stat().st_mode & 0o777)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -17,8 +17,10 @@ from retrieval.store.tag_work import TrackSource
 from retrieval.tagging.classifiers import check_reads_appearance
 from retrieval.types import Float32Array
 
-__all__ = ["FeatureClassifier", "TrainedTagger", "sure_classes", "tagger_name"]
+__all__ = ["TRAINED", "FeatureClassifier", "TrainedTagger", "sure_classes", "tagger_name"]
 
+TRAINED = "classifier"
+"""What the name of a tagger that a person trained begins with."""
 _LEAST = 0.7
 _NAME_MOST = 128
 """Letters that a catalog keeps of a tagger's name."""
@@ -76,7 +78,7 @@ class TrainedTagger:
 
 def tagger_name(name: str) -> str:
     """The source that tags of the trained classifier ``name`` are shown with."""
-    return f"classifier/{name}"[:_NAME_MOST]
+    return f"{TRAINED}/{name}"[:_NAME_MOST]
 
 
 def sure_classes(logits: Float32Array) -> Float32Array:

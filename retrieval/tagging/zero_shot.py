@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from retrieval.errors import DatasetError
+from retrieval.paths import display_of
 from retrieval.spaces.space import Space
 from retrieval.store.tag_work import SpaceSource
 from retrieval.tagging.label_file import LabelSet, read_label_file
@@ -18,10 +20,14 @@ from retrieval.tagging.prompts import class_vectors
 from retrieval.tagging.templates import TEMPLATES
 from retrieval.types import Float32Array
 
-__all__ = ["VOCABULARY", "ZeroShotTagger", "read_labels_named"]
+__all__ = ["VOCABULARY", "ZERO_SHOT", "ZeroShotTagger", "read_labels_named"]
 
 VOCABULARY: Final = "photo"
 """In the place of a label file: the vocabulary that comes with vidi, whole."""
+ZERO_SHOT: Final = "labels"
+"""What the name of a tagger by the labels of a file begins with; then come the file's name and the space's."""
+_STEM_MOST: Final = 48
+"""Letters of a file's name: a catalog keeps 128 of a tagger's, and the space's stands there, too."""
 _EVEN: Final = 0.5
 _LIBRARY: Final = 20_000
 """Items that a hit is said to be the best of."""
@@ -39,7 +45,7 @@ def read_labels_named(name: str) -> tuple[str, LabelSet]:
     path = Path(name).expanduser()
     if path.is_dir():
         raise DatasetError(f"{name} is a folder; expected a file with a label a line")
-    return path.stem, read_label_file(path)
+    return display_of(os.fsencode(path.stem))[:_STEM_MOST], read_label_file(path)
 
 
 class ZeroShotTagger:
@@ -49,7 +55,7 @@ class ZeroShotTagger:
     """
 
     def __init__(self, name: str, labels: LabelSet, space: Space) -> None:
-        self.name = f"labels/{name}/{space.name}"
+        self.name = f"{ZERO_SHOT}/{name}/{space.name}"
         self._set = labels
         self._space = space
 

@@ -24,7 +24,7 @@ def digest_of(inputs: Sequence[str | bytes]) -> str:
     """A short digest of texts and bytes, in their order."""
     digest = hashlib.sha256()
     for item in inputs:
-        content = item.encode() if isinstance(item, str) else item
+        content = item.encode("utf-8", "surrogateescape") if isinstance(item, str) else item
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()[:24]
 

@@ -187,7 +187,7 @@ def test_pages_end_and_sounds_are_awaited_in_plain_words(vidi: Vidi, indexed: Pa
     assert (done.returncode, done.stdout) == (0, "No more results.\n")
     done = vidi("search", "a cat", "--kind", "sound", library=indexed)
     assert done.returncode == 0
-    assert "sounds are listed, and can't be searched yet" in done.stdout
+    assert "sounds are listed, and found by the words said in them alone" in done.stdout
 
 
 def test_a_file_that_went_is_not_shown_even_before_the_next_run(vidi: Vidi, tree: Path, tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def test_all_that_is_known_of_a_content_goes_with_its_last_file(filled: Path, tr
     name = content.hex()
     thumbnail = filled / "thumbnails" / name[:2] / f"{name}-480.jpg"
     orphan = filled / "tracks" / name[:2] / f"{name}-appearance-v1.safetensors"
-    for path in (thumbnail, orphan):
+    preview = filled / "previews" / name[:2] / f"{name}-0-30.mp4"
+    for path in (thumbnail, preview, orphan):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"features")
     with Catalog(filled) as catalog, catalog.engine.begin() as connection:
@@ -97,6 +98,7 @@ def test_all_that_is_known_of_a_content_goes_with_its_last_file(filled: Path, tr
         assert connection.scalars(select(Label.name)).all() == ["beach"]
         assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
     assert not thumbnail.exists()
+    assert not preview.exists()
     assert not orphan.exists()
     everything = b"".join(path.read_bytes() for path in filled.rglob("*") if path.is_file())
     for forgotten in (content, b"uncle robert", os.fsencode(tree / "3.jpg")):

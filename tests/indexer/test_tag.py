@@ -19,7 +19,7 @@ from retrieval.store.tag_work import Source, SpaceSource, TrackSource
 from retrieval.store.tags import Tags
 from retrieval.types import Float32Array
 
-CLASSES = TrackSource("classes", 2)
+CLASSES = TrackSource("classes", 2, "1")
 
 
 class Thresholds:
@@ -43,7 +43,8 @@ class Builder:
     def add(self, path: str, rows: list[list[float]], *, kind: str = "picture", present: bool = True) -> list[int]:
         """An asset with a track, and its segments with the same vectors; the segments' ids."""
         content = np.asarray(rows, "<f2")
-        times = np.zeros((len(rows), 2), "<f4")
+        spans = [(0.04 * place, 0.04 * place + 0.04) for place in range(len(rows))]
+        times = np.asarray(spans if kind == "video" else [(0, 0)], "<f4")
         asset = self.insert(Asset, content_hash=hashlib.sha256(path.encode()).digest(), kind=kind, has_sound=False)
         self.insert(
             File, path=path.encode(), display=path, kind=kind, size_bytes=1, modified_ns=1, inode="1", present=present,
@@ -55,7 +56,10 @@ class Builder:
         )  # fmt: skip
         space = self.catalog.space("plain", "1", 2, normalized=True)
         cut = self.insert(Segmentation, asset_id=asset, method="frames", version="1")
-        segments = [self.insert(Segment, segmentation_id=cut, position=place) for place in range(len(rows))]
+        segments = [
+            self.insert(Segment, segmentation_id=cut, position=place, start_seconds=start if kind == "video" else None)
+            for place, (start, _) in enumerate(spans)
+        ]
         for segment, row in zip(segments, content, strict=True):
             self.insert(Embedding, space_id=space.id, segment_id=segment, vector=row.tobytes())
         return segments
@@ -100,6 +104,15 @@ def test_a_video_is_tagged_by_segment_and_has_the_best(builder: Builder) -> None
     tag([Thresholds()], builder.folder)
     assert builder.rows(Tag.score) == [(0.75,)]
     assert builder.rows(SegmentTag.segment_id, SegmentTag.score) == [(segments[0], 0.625), (segments[1], 0.75)]
+
+
+def test_a_track_belongs_to_the_cut_that_has_its_times_not_to_one_of_as_many_segments(builder: Builder) -> None:
+    segments = builder.add("/v.mp4", [[0.75, 0.1], [0.1, 0.1]], kind="video")
+    newer = builder.insert(Segmentation, asset_id=1, method="windows", version="1")
+    for place in range(2):
+        builder.insert(Segment, segmentation_id=newer, position=place, start_seconds=5.0 * place)
+    tag([Thresholds()], builder.folder)
+    assert builder.rows(SegmentTag.segment_id) == [(segments[0],)]
 
 
 def test_vectors_of_a_space_are_a_source_too(builder: Builder) -> None:

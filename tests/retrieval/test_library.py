@@ -77,7 +77,7 @@ def test_it_searches_by_words_by_image_and_by_both(filled: Any) -> None:
         ({"query": ""}, "the query is empty"),
         ({"query": "x", "kind": "film"}, "no kind 'film'"),
         ({"query": "x", "after": "soon"}, "after 'soon' is no time"),
-        ({"query": "x", "by": "speech"}, "can't rank by 'speech'"),
+        ({"query": "x", "by": "smell"}, "can't rank by 'smell'"),
         ({"query": "x", "top": 0}, "top is 0"),
     ],
 )

@@ -11,6 +11,8 @@ from typing import Any
 
 __all__ = ["add_arguments", "run"]
 
+_USUAL = "starter"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi eval retrieval`, `vidi eval tags` and `vidi eval mmt`."""
@@ -18,15 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     retrieval = kinds.add_parser("retrieval", help="text to media and back, on captions")
     retrieval.add_argument("--captions", required=True, type=Path, metavar="CSV", help="header: path,caption")
     retrieval.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks")
-    tags = kinds.add_parser("tags", help="zero-shot tagging, on labels")
+    tags = kinds.add_parser("tags", help="the choice of a classifier, or of a space among the words, on labels")
     tags.add_argument("--labels", required=True, type=Path, metavar="CSV", help="header: path,label")
-    tags.add_argument(
+    measured = tags.add_mutually_exclusive_group()
+    measured.add_argument(
         "--classifier", metavar="C",
         help="measure a classifier in the place of a space: imagenet, a folder that `vidi train classifier` wrote, or "
         "published weights such as deit_s_in1k",
     )  # fmt: skip
-    for kind in (retrieval, tags):
-        kind.add_argument("--space", default="starter", help="the space to measure (default: %(default)s)")
+    for space in (retrieval, measured):
+        space.add_argument("--space", metavar="S", help=f"the space to measure (default: {_USUAL})")
     mmt = kinds.add_parser("mmt", help="the table of MMT's paper, from its authors' feature files")
     mmt.add_argument("--features", required=True, type=Path, metavar="DIR", help="the folder of a data set of theirs")
     mmt.add_argument(
@@ -61,7 +64,7 @@ def _retrieval(arguments: argparse.Namespace) -> dict[str, Any]:
     from retrieval.spaces.registry import get_space
 
     by = By.parse(arguments.by)
-    return evaluate_retrieval(arguments.captions, get_space(arguments.space), by=by).to_json()
+    return evaluate_retrieval(arguments.captions, get_space(arguments.space or _USUAL), by=by, notice=_say).to_json()
 
 
 def _tags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -71,16 +74,17 @@ def _tags(arguments: argparse.Namespace) -> dict[str, Any]:
 
     if arguments.classifier:
         return evaluate_classifier(arguments.labels, arguments.classifier).to_json()
-    return evaluate_tags(arguments.labels, get_space(arguments.space)).to_json()
+    return evaluate_tags(arguments.labels, get_space(arguments.space or _USUAL)).to_json()
 
 
 def _mmt(arguments: argparse.Namespace) -> dict[str, Any]:
     from retrieval.evaluation.mmt_protocol import evaluate_mmt
 
-    def say(line: str) -> None:
-        print(f"vidi: {line}", file=sys.stderr, flush=True)
+    return evaluate_mmt(arguments.features, arguments.split, arguments.checkpoint, _say).to_json()
 
-    return evaluate_mmt(arguments.features, arguments.split, arguments.checkpoint, say).to_json()
+
+def _say(line: str) -> None:
+    print(f"vidi: {line}", file=sys.stderr, flush=True)
 
 
 def _lines(figures: dict[str, object]) -> list[str]:

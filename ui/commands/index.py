@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="go on taking in what is new, changed, moved or gone, until Ctrl-C"
     )
+    parser.add_argument(
+        "--whisper",
+        metavar="MODEL",
+        help="what transcribes speech: a folder with a Whisper model converted for CTranslate2, or a name that "
+        "faster-whisper knows, such as small (default: tiny.en, which comes with vidi[speech] and knows English)",
+    )
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
     parser.add_argument(
         "--json",
@@ -56,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from retrieval.settings import Settings
 
     settings = Settings()
+    settings = replace(settings, index=replace(settings.index, whisper_model=arguments.whisper))
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
     spaces = list(dict.fromkeys(arguments.space or [None]))
@@ -119,6 +126,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         )
     if count("embedded"):
         lines.append(f"Embedded again from what was kept, without decoding: {plural(count('embedded'), 'file')}.")
+    if count("heard"):
+        lines.append(f"Decoded again for experts that had not been asked: {plural(count('heard'), 'file')}.")
     if count("described"):
         lines.append(f"Their words read without decoding: {plural(count('described'), 'file')}.")
     if any(map(count, ("sidecars", "sidecars_refused", "sidecars_gone"))):
@@ -127,7 +136,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
             "Sidecars: " + ", ".join(f"{count(key):,} {word}" for key, word in told.items() if count(key)) + "."
         )
     if count("sounds"):
-        lines.append("Sounds are listed, and wait for an audio expert before they can be searched.")
+        lines.append("Sounds are found by what is said in them, where the speech expert could hear it.")
     if count("failed"):
         lines.append(f"Failed: {plural(count('failed'), 'file')}; see why with `vidi status --failed`.")
     if count("still_failed"):

@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for card in cards:
         print(f"{card.name}  ({_where(card)}, {megabytes(card.size_bytes)}, {card.licence})")
-        print(f"    {card.task}; {card.dim} dimensions; {', '.join(card.languages) or 'no language'}")
+        dimensions = f"; {card.dim} dimensions" if card.dim else ""
+        print(f"    {card.task}{dimensions}; {', '.join(card.languages) or 'no language'}")
         print(f"    from {card.source}")
         print(f"    sha256 {card.sha256}")
     print(_OTHERS)

@@ -51,7 +51,7 @@ def _summary(status: LibraryStatus) -> list[str]:
             f"{plural(space.vectors, 'vector')}{searched if space.name == status.default_space else ''}"
         )
     if status.sounds_awaiting:
-        lines.append(f"{plural(status.sounds_awaiting, 'sound')} can't be searched yet: an audio expert is awaited.")
+        lines.append(f"{plural(status.sounds_awaiting, 'sound')} found by words alone yet; run `vidi index` again.")
     if census.troubles:
         lines.append(f"{plural(len(census.troubles), 'place')} could not be looked into or judged.")
     if census.failed_sidecars:

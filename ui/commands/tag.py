@@ -46,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--xmp-name",
         choices=("appended", "replaced"),
-        default="appended",
-        help="a.jpg.xmp, as darktable and digiKam read, or a.xmp, as Adobe's programs do (default: %(default)s)",
+        help="a.jpg.xmp, as darktable and digiKam read, or a.xmp, as Adobe's programs do (default: appended)",
     )
     out.add_argument("--xmp-to", metavar="DIR", help="put the sidecars below this folder, not beside the files")
 
@@ -74,7 +73,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{plural(count, 'row')} written to {arguments.csv}", file=sys.stderr)
     elif arguments.xmp:
         lines = tag_output.write_xmp(
-            arguments.library, arguments.paths, arguments.xmp_name, arguments.xmp_to, write=arguments.write
+            arguments.library,
+            arguments.paths,
+            arguments.xmp_name or "appended",
+            arguments.xmp_to,
+            write=arguments.write,
         )
         print("\n".join(lines))
     elif arguments.paths:
@@ -98,8 +101,8 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if arguments.space and not arguments.labels:
         raise UsageError("--space chooses what compares the labels of --labels FILE; add it, or leave out --space")
-    if (arguments.write or arguments.xmp_to) and not arguments.xmp:
-        raise UsageError("--write and --xmp-to are about sidecars; add --xmp")
+    if (arguments.write or arguments.xmp_to or arguments.xmp_name) and not arguments.xmp:
+        raise UsageError("--write, --xmp-name and --xmp-to are about sidecars; add --xmp")
 
 
 def _tag(arguments: argparse.Namespace) -> TagReport:
@@ -136,9 +139,10 @@ def _summary(report: TagReport) -> list[str]:
     lines = []
     for each in report.taggers:
         if each.assets or each.failed:
+            seen = "1 picture or video" if each.assets == 1 else f"{each.assets:,} pictures and videos"
             lines.append(
-                f"{each.name}: {plural(each.tags, 'tag')} for {each.tagged:,} of {plural(each.assets, 'picture')} "
-                f"and videos ({each.assets_per_second:,.0f} a second)"
+                f"{each.name}: {plural(each.tags, 'tag')} for {each.tagged:,} of {seen} "
+                f"({each.assets_per_second:,.0f} a second)"
             )
         else:
             lines.append(f"{each.name}: nothing new")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi why`."""
     parser.add_argument("path", metavar="PATH", type=Path, help="a picture or a video")
     parser.add_argument("asked", metavar="QUERY OR TAG", help="what was searched for, or a tag")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the picture to write (default: NAME.why.png, here)")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="the picture to write (default: here, as a.jpg.why.png)"
+    )
     reader = parser.add_mutually_exclusive_group()
     reader.add_argument("--space", metavar="S", help="the space that reads a query (default: the library's)")
     reader.add_argument(
         "--classifier", metavar="C",
-        help="explain a class of this classifier: imagenet, a folder that `vidi train classifier` wrote, or published "
-        "weights such as deit_s_in1k",
+        help="explain a class of this classifier: photo, photo-all, imagenet, a folder that `vidi train classifier` "
+        "wrote, or published weights such as deit_s_in1k (default: what gave the picture this tag, if it is one)",
     )  # fmt: skip
     parser.add_argument("--at", metavar="SECONDS", type=float, help="the time in a video (default: where it fits best)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
@@ -54,23 +56,42 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=2))
         return 0
     when = "" if found.time_seconds is None else f" at {clock(found.time_seconds)}"
-    print(f"{out}: what speaks for {arguments.asked!r}{when}, as {found.source} sees it, is bright.")
     if found.heat.any():
+        print(f"{out}: what speaks for {arguments.asked!r}{when}, as {found.source} sees it, is bright.")
         print(f"Most of all: {across:.0%} from the left, {down:.0%} from the top.")
     else:
-        print("Nothing in the picture speaks for it.", file=sys.stderr)
+        print(f"{out}: nothing speaks for {arguments.asked!r}{when}, as {found.source} sees it.")
     return 0
 
 
 def _explained(arguments: argparse.Namespace) -> Explanation:
     # Here, not above: help must not wait for them.
-    from retrieval.search.why import explain, explain_class
+    from retrieval.search.why import explain, explain_class, explain_tag, explain_text
     from retrieval.spaces.registry import get_space
 
+    path, asked, at_seconds = arguments.path, arguments.asked, arguments.at
     if arguments.classifier:
-        return explain_class(arguments.path, arguments.asked, arguments.classifier, at_seconds=arguments.at)
-    space = get_space(arguments.space or _space_of(arguments.library))
-    return explain(arguments.path, arguments.asked, space, at_seconds=arguments.at)
+        return explain_class(path, asked, arguments.classifier, at_seconds=at_seconds)
+    if arguments.space:
+        return explain_text(path, asked, get_space(arguments.space), at_seconds=at_seconds)
+    if tagger := _tagger_of(arguments.library, path, asked):
+        return explain_tag(path, asked, tagger, at_seconds=at_seconds)
+    return explain(path, asked, get_space(_space_of(arguments.library)), at_seconds=at_seconds)
+
+
+def _tagger_of(library: str | None, path: Path, label: str) -> str | None:
+    """The machine that is surest of this tag of the picture; None where nothing gave it."""
+    from retrieval.errors import LibraryError
+    from retrieval.settings import library_path
+    from retrieval.store.catalog import Catalog
+    from retrieval.store.tags import Tags
+
+    try:
+        with Catalog(library_path(library)) as catalog:
+            taggers = Tags(catalog).taggers_of(os.fsencode(os.path.abspath(path)), label)
+    except LibraryError:
+        return None
+    return taggers[0] if taggers else None
 
 
 def _space_of(library: str | None) -> str:
@@ -89,7 +110,7 @@ def _space_of(library: str | None) -> str:
 def _out(path: Path, out: Path | None) -> Path:
     from retrieval.errors import UsageError
 
-    is_named, out = out is not None, out or Path(f"{path.stem}.why.png")
+    is_named, out = out is not None, out or Path(f"{path.name}.why.png")
     if out.suffix.lower() not in _FORMATS:
         raise UsageError(f"--out {out} names no kind of picture that can be written; expected {', '.join(_FORMATS)}")
     if out.exists() and path.exists() and out.samefile(path):

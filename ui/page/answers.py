@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import shorten
-from typing import Protocol
+from typing import Any, Protocol
 
-from retrieval.errors import VidiError
+from sqlalchemy import exists, select
+
+from retrieval.errors import QueryError, VidiError
+from retrieval.search.facets import Facets
+from retrieval.search.reading import read_query
 from retrieval.search.results import SearchResult
-from retrieval.spaces.registry import get_space
 from retrieval.store.catalog import Catalog
-from retrieval.store.census import Census, take_census
+from retrieval.store.looks import FileState, file_state
+from retrieval.store.saved_searches import SavedSearches
+from retrieval.store.schema import Asset, File
 from retrieval.types import MediaKind
+from ui.page.facets import facets_markup
 from ui.page.files import CatalogFiles
-from ui.page.markup import cards, footer, notice, welcome
+from ui.page.likes import Like, Likes
+from ui.page.markup import cards, caret, notice, welcome
 from ui.presentation import headline, rows_of
+from ui.wording import clock
 
 __all__ = ["PAGE_SIZE", "Answer", "Answers", "Question", "Searches"]
 
 PAGE_SIZE = 24
+_WORTH_MORE = PAGE_SIZE // 2
+"""A page with so many finds may be followed by others, though it isn't full: what doesn't fit was left out of it."""
 _QUOTED_LETTERS = 120
-_INDEX_COMMAND = "vidi index ~/Pictures"
 _log = logging.getLogger(__name__)
 
 
 class Searches(Protocol):
     """What the page needs of a library."""
 
-    def search(self, query: str, *, image: Path | None, kind: str | None, top: int, anyway: bool) -> SearchResult:
+    def search(
+        self,
+        query: str = "",
+        *,
+        image: Path | None = None,
+        like: Sequence[Like] = (),
+        unlike: Sequence[Like] = (),
+        unfolded: bool = False,
+        under: Path | None = None,
+        top: int = PAGE_SIZE,
+        offset: int = 0,
+        anyway: bool = False,
+        as_of: str | None = None,
+    ) -> SearchResult:
         """As :meth:`retrieval.library.Library.search`."""
+
+    def facets(self, query: str = "") -> Facets:
+        """As :meth:`retrieval.library.Library.facets`."""
 
     @property
     def default_space(self) -> str:
@@ -42,24 +69,39 @@ class Question:
     """What a person asks of the page."""
 
     text: str = ""
+    """In the query language."""
     image: Path | None = None
-    kind: str | None = None
-    """``picture``, ``video``, or None for all."""
-    top: int = PAGE_SIZE
+    likes: Likes = field(default_factory=Likes)
+    offset: int = 0
     anyway: bool = False
     """Show the nearest though nothing fits."""
+    as_of: str | None = None
+    """Of the first page, so that those that follow go on from it while indexing goes on."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for nothing yet."""
+        return not (self.text.strip() or self.image or self.likes)
+
+    def next_page(self, answer: Answer) -> Question:
+        """The same, further on than ``answer``."""
+        return replace(self, offset=self.offset + PAGE_SIZE, as_of=answer.as_of)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the page shows."""
+    """What the page shows. All but ``gallery`` and ``complaint`` is text."""
 
     line: str
     """One plain sentence above the gallery; it may be empty."""
-    gallery: str
-    """HTML."""
+    gallery: str | None
+    """HTML; None leaves what is there, while a query is half typed."""
+    read_as: str = ""
+    complaint: str = ""
+    """HTML: what is wrong with the query, and where."""
     offers_nearest: bool = False
     offers_more: bool = False
+    as_of: str | None = None
 
 
 class Answers:
@@ -74,64 +116,111 @@ class Answers:
         """The answer; a failure too becomes a plain sentence, never an exception."""
         try:
             return self._answer(question)
+        except QueryError as error:
+            told, *place = str(error).split("\n")
+            return Answer("", None, complaint=caret(told if place else _sentence(told), [line[2:] for line in place]))
         except VidiError as error:
-            told = str(error).partition("\n")[0]  # the place that a terminal shows below it needs letters of one width
-            return Answer("", notice("That can't be answered.", _sentence(told)))
+            return Answer("", notice("That can't be answered.", _sentence(str(error))))
         except Exception as error:  # noqa: BLE001 the page's last border: a person sees words, the terminal the cause
             _log.error("a search failed: %s: %s", type(error).__name__, error)
             return Answer("", notice("That went wrong.", "The terminal in which vidi runs says more."))
 
-    def footer(self) -> str:
-        """HTML: what is indexed now, and what the space understands."""
+    def moments(self, asset_id: int, query: str) -> list[dict[str, Any]] | None:
+        """Where in a video the words of ``query`` fit best, however badly: the best first. None if it is gone.
+
+        Raises:
+            QueryError: the query has no words, or can't be read.
+        """
+        words = read_query(query).text.strip()
+        if not words:
+            raise QueryError("no words were asked for; describe what to find in this video")
+        path = self._files.path_of(asset_id)
+        if path is None:
+            return None
+        found = self._library.search(words, under=Path(os.fsdecode(path)), top=1, anyway=True)
+        rows = rows_of(found.hits[:1])
+        return [
+            {"label": moment.label, "clock": clock(moment.start_seconds), "chance": moment.chance,
+             "start": round(moment.start_seconds, 3), "end": round(moment.end_seconds, 3)}
+            for row in rows
+            for moment in row.moments
+        ]  # fmt: skip
+
+    def facets(self, question: Question) -> str:
+        """HTML: what the query can be narrowed by; nothing where it can't be counted."""
         try:
-            census = take_census(self._catalog)
-            searched = self._library.default_space if census.spaces else None
-            languages = get_space(searched).languages if searched else ()
-            return footer(census, languages, searched)
+            return facets_markup(question.text, self._library.facets(question.text).facets)
+        except VidiError:
+            return ""  # the answer itself says what is wrong
         except Exception as error:  # noqa: BLE001 as above
             _log.error("counting failed: %s: %s", type(error).__name__, error)
             return ""
 
     def _answer(self, question: Question) -> Answer:
-        if _searchable(census := take_census(self._catalog)) == 0:
-            return Answer("", _nothing_indexed(census))
-        if not question.text.strip() and question.image is None:
-            return Answer("", welcome())
-        # One more than is shown tells whether there are more.
-        result = self._library.search(
-            question.text, image=question.image, kind=question.kind, top=question.top + 1, anyway=question.anyway
-        )
-        if not result.hits:
+        if question.is_empty:
+            return Answer("", welcome(self._kept()) if self._has_searchable() else self._nothing_indexed())
+        try:
+            # One more than is shown tells whether there are more.
+            result = self._library.search(
+                question.text,
+                image=question.image,
+                like=question.likes.more,
+                unlike=question.likes.less,
+                unfolded=question.likes.unfolded,
+                top=PAGE_SIZE + 1,
+                offset=question.offset,
+                anyway=question.anyway,
+                as_of=question.as_of,
+            )
+        except VidiError:
+            if not self._has_searchable():
+                return Answer("", self._nothing_indexed())
+            raise
+        if not result.hits and not question.offset:
             return _nothing_fits(result, question)
-        rows = rows_of(result.hits[: question.top])
-        ids = self._files.asset_ids([row.path for row in rows])
-        shown = [(ids[row.path], row) for row in rows if row.path in ids]
+        hits = result.hits[:PAGE_SIZE]
+        shown = [(hit.asset_id, row) for hit, row in zip(hits, rows_of(hits), strict=True) if hit.asset_id is not None]
         line = " ".join([headline(result, len(shown)), *map(_sentence, result.notices)])
-        return Answer(line, cards(shown), offers_more=len(result.hits) > question.top)
+        offers_more = len(result.hits) > (_WORTH_MORE if result.fits else PAGE_SIZE)
+        read_as = result.read_as or ""
+        return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
 
+    def _kept(self) -> list[tuple[str, str]]:
+        """(name, line) of the searches that people keep; those that are more than a line are for the terminal."""
+        kept = SavedSearches(self._catalog).all()
+        lines = [(saved.name, {key: value for key, value in saved.asked.items() if value}) for saved in kept]
+        return [(name, str(asked["query"])) for name, asked in lines if asked.keys() == {"query"}]
 
-def _searchable(census: Census) -> int:
-    return census.assets[MediaKind.PICTURE] + census.assets[MediaKind.VIDEO]
+    def _has_searchable(self) -> bool:
+        return self._has(Asset.kind.in_((MediaKind.PICTURE, MediaKind.VIDEO)))
 
+    def _has(self, *conditions: Any) -> bool:
+        """Whether there is such a present file: nothing is counted, which would take seconds in a large library."""
+        with self._catalog.engine.connect() as connection:
+            found = exists().where(File.asset_id == Asset.id, File.present, *conditions)
+            return bool(connection.scalar(select(found)))
 
-def _nothing_indexed(census: Census) -> str:
-    if census.files_waiting:
-        return notice("Indexing has begun.", "The first pictures can be searched in a moment: ask again.")
-    if census.assets[MediaKind.SOUND]:
-        return notice(
-            "No pictures or videos are indexed yet.",
-            "Sounds are listed, but can't be searched yet. In a terminal, index a folder of pictures:",
-            _INDEX_COMMAND,
-        )
-    return notice("Nothing is indexed yet.", "In a terminal, index a folder of pictures and videos:", _INDEX_COMMAND)
+    def _nothing_indexed(self) -> str:
+        with self._catalog.engine.connect() as connection:
+            is_waiting = connection.scalar(select(exists().where(file_state() == FileState.WAITING.value)))
+        if is_waiting:
+            return notice("Indexing has begun.", "The first pictures can be searched in a moment: ask again.")
+        if self._has():
+            words = "Sounds are listed, but can't be searched yet. Add a folder of pictures or videos."
+            return notice("No pictures or videos are indexed yet.", words, leads_to_library=True)
+        return notice("Nothing is indexed yet.", "Add a folder of pictures and videos.", leads_to_library=True)
 
 
 def _nothing_fits(result: SearchResult, question: Question) -> Answer:
-    wanted = {"picture": "pictures", "video": "videos"}.get(question.kind or "", "pictures and videos")
-    words = shorten(question.text, _QUOTED_LETTERS, placeholder=" …")
+    reading, read_as = read_query(question.text), result.read_as or ""
+    is_filter_alone = not (reading.text.strip() or reading.against or question.image or question.likes)
+    words = shorten(reading.text.strip() or question.text, _QUOTED_LETTERS, placeholder=" …")
     asked = f"“{words}”" if words else "that picture"
-    text = " ".join([f"None of your {wanted} seem to show {asked}.", *map(_sentence, result.notices)])
-    return Answer("", notice("Nothing fits.", text), offers_nearest=not question.anyway)
+    told = "Nothing is all of this." if is_filter_alone else f"Nothing of yours seems to show {asked}."
+    text = " ".join([told, *map(_sentence, result.notices)])
+    if is_filter_alone or question.anyway:
+        return Answer("", notice("No results.", text), read_as=read_as)
+    return Answer("", notice("Nothing fits well.", text), read_as=read_as, offers_nearest=True)
 
 
 def _sentence(line: str) -> str:

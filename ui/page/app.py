@@ -1,18 +1,17 @@
-"""The whole page as one ASGI application: the guard, our own routes, and Gradio behind them."""
+"""The whole page as one application: our own routes, and Gradio behind them. The server puts the guard around it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.responses import FileResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Route
 
-from ui.page.answers import Answers
-from ui.page.blocks import build_blocks, theme
-from ui.page.guard import Guard
+from ui.page.blocks import theme
 from ui.page.media import MediaRoutes
 
 __all__ = ["build_app"]
@@ -21,18 +20,21 @@ _FOLDER = Path(__file__).parent
 _HEAD = """
 <meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="/page/page.css">
-<script src="/page/page.js" defer></script>
+<script type="module" src="/page/page.js"></script>
 """
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _UPLOAD_MOST = "64mb"
 
 
-def build_app(answers: Answers, media: MediaRoutes, *, port: int) -> ASGIApp:
-    """The application that answers at ``port`` of loopback."""
+def build_app(
+    blocks: gr.Blocks, media: MediaRoutes, *, port: int, token: str, routes: Sequence[BaseRoute] = ()
+) -> FastAPI:
+    """The application that answers at ``port``. The page is given ``token``, with which it may change something."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.router.routes.extend([*media.routes(), *_page_files()])
+    app.router.routes.extend([*routes, *media.routes(), *_page_files()])
     gr.mount_gradio_app(
         app,
-        build_blocks(answers),
+        blocks,
         "/",
         server_name="127.0.0.1",
         server_port=port,
@@ -46,16 +48,18 @@ def build_app(answers: Answers, media: MediaRoutes, *, port: int) -> ASGIApp:
         pwa=False,
         mcp_server=False,
         theme=theme(),
-        head=_HEAD,
+        head=f'{_HEAD}<meta name="vidi-token" content="{escape(token)}">\n',
     )
-    return Guard(app, port=port)
+    return app
 
 
 def _page_files() -> list[Route]:
-    def serve(name: str, media_type: str) -> Route:
+    """The style sheet and the scripts of this folder, by their names alone."""
+
+    def serve(path: Path) -> Route:
         async def respond(_request: object) -> FileResponse:
-            return FileResponse(_FOLDER / name, media_type=media_type, headers={"Cache-Control": "no-cache"})
+            return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
 
-        return Route(f"/page/{name}", respond)
+        return Route(f"/page/{path.name}", respond)
 
-    return [serve("page.css", "text/css"), serve("page.js", "text/javascript")]
+    return [serve(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _TYPES]

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from ui.page.answers import PAGE_SIZE, Answer, Answers, Question
+from ui.page.answers import Answer, Answers, Question
+from ui.page.help import help_button, help_text
+from ui.page.library_tab import library_markup
+from ui.page.likes import parse_likes
+from ui.page.markup import filter_button, quiet_line
 
 __all__ = ["build_blocks", "theme"]
 
 _PLACEHOLDER = "Describe it, or drop a picture"
-_KINDS = [("Everything", "all"), ("Pictures", "picture"), ("Videos", "video")]
 _PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 _SECONDS_BETWEEN_COUNTS = 10
 _SEARCHES_AT_ONCE = 4
 _FORGET_UPLOADS_SECONDS = 3600
+_QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "concurrency_limit": _SEARCHES_AT_ONCE,
+    "concurrency_id": "search",
+}
+_INTERNAL: dict[str, Any] = {**_QUIET, "api_visibility": "private"}
+_COUNTING: dict[str, Any] = {**_INTERNAL, "concurrency_limit": 1, "concurrency_id": "facets"}
+"""Counting keeps no search waiting."""
 
 
 def theme() -> gr.themes.Base:
@@ -31,47 +43,67 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(answers: Answers) -> gr.Blocks:
-    """The page. Its one endpoint for programs is ``/search``."""
+def build_blocks(answers: Answers, footer: Callable[[], str], allowed_roots: str) -> gr.Blocks:
+    """The page. Its one endpoint for programs is ``/search``.
+
+    ``footer`` gives the HTML of the line at the bottom; ``allowed_roots`` tells where folders may be added.
+    """
     forget = (_FORGET_UPLOADS_SECONDS, _FORGET_UPLOADS_SECONDS)
     with gr.Blocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
         _html("vidi-brand", "<h1>vidi</h1>")
-        query, kind = _query_box(), _kind_choice()
-        for component in (query, kind):
-            component.async_move_resource_to_block_cache = _take_uploads_alone
-        line, gallery = _html("vidi-line"), _html("vidi-gallery")
-        nearest = gr.Button("Show the nearest anyway", visible=False, elem_id="vidi-nearest")
-        more = gr.Button("Show more", visible=False, elem_id="vidi-more")
-        shown, anyway = gr.State(PAGE_SIZE), gr.State(False)  # of the answer that is on the page
+        with gr.Tabs(elem_id="vidi-tabs"):
+            with gr.Tab("Search", id="search"):
+                _search_tab(blocks, answers)
+            with gr.Tab("Library", id="library", render_children=True):
+                _html("vidi-library", library_markup(allowed_roots))
         counts = _html("vidi-counts")
-
-        def search(query: dict[str, Any] | None, kind: str) -> list[Any]:
-            return show(query, kind, PAGE_SIZE, False)
-
-        def search_nearest(query: dict[str, Any] | None, kind: str) -> list[Any]:
-            return show(query, kind, PAGE_SIZE, True)
-
-        def search_more(query: dict[str, Any] | None, kind: str, top: int, anyway: bool) -> list[Any]:
-            return show(query, kind, top + PAGE_SIZE, anyway)
-
-        def show(query: dict[str, Any] | None, kind: str, top: int, anyway: bool) -> list[Any]:
-            return [*_updates(answers.answer(_question(query, kind, top, anyway))), top, anyway]
-
-        asked, told = [query, kind], [line, gallery, nearest, more, shown, anyway]
-        latest: dict[str, Any] = {
-            "show_progress": "hidden",
-            "concurrency_limit": _SEARCHES_AT_ONCE,
-            "concurrency_id": "search",
-        }
-        query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **latest)
-        latest["api_visibility"] = "private"
-        kind.change(search, asked, told, trigger_mode="always_last", **latest)
-        nearest.click(search_nearest, asked, told, **latest)
-        more.click(search_more, [*asked, shown, anyway], told, **latest)
-        blocks.load(search, asked, told, **latest)
         for tick in (blocks.load, gr.Timer(_SECONDS_BETWEEN_COUNTS).tick):
-            tick(answers.footer, None, counts, queue=False, show_progress="hidden", api_visibility="private")
+            tick(footer, None, counts, queue=False, show_progress="hidden", api_visibility="private")
     return blocks
+
+
+def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
+    with gr.Row(elem_id="vidi-ask"):
+        query = _query_box()
+        _html("vidi-help-button", help_button())
+    likes = gr.Textbox("", visible="hidden", label="Ids of assets to find more like", elem_id="vidi-likes")
+    for component in (query, likes):
+        component.async_move_resource_to_block_cache = _take_uploads_alone
+    complaint = _html("vidi-complaint")
+    _html("vidi-help", help_text())
+    _html("vidi-liked")
+    with gr.Row(elem_id="vidi-body"):
+        with gr.Column(elem_id="vidi-narrow"):
+            _html("vidi-filter-button", filter_button())
+            facets = _html("vidi-facets")
+        with gr.Column(elem_id="vidi-found"):
+            line, gallery, appended = _html("vidi-line"), _html("vidi-gallery"), _html("vidi-following")
+            nearest = gr.Button("Show the nearest anyway", visible=False, elem_id="vidi-nearest")
+            more = gr.Button("Show more", visible=False, elem_id="vidi-more")
+    shown = gr.State(Question())  # what the page answers now, whatever has been typed since
+    following = gr.State(Question())  # what it answers next, when more is asked for
+
+    def search(query: dict[str, Any] | None, likes: str) -> list[Any]:
+        return ask(_question(query, likes))
+
+    def search_nearest(query: dict[str, Any] | None, likes: str) -> list[Any]:
+        return ask(_question(query, likes, anyway=True))
+
+    def ask(question: Question) -> list[Any]:
+        answer = answers.answer(question)
+        return [*_updates(answer), question, question.next_page(answer)]
+
+    def search_more(question: Question) -> list[Any]:
+        answer = answers.answer(question)
+        return [answer.gallery or "", gr.Button(visible=answer.offers_more), question.next_page(answer)]
+
+    asked, told = [query, likes], [line, complaint, gallery, nearest, more, shown, following]
+    searched = query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **_QUIET)
+    loaded = blocks.load(search, asked, told, **_INTERNAL)
+    nearest.click(search_nearest, asked, told, **_INTERNAL)
+    more.click(search_more, following, [appended, more, following], **_INTERNAL)
+    for answered in (searched, loaded):  # after the answer: counting may take longer than finding
+        answered.then(answers.facets, shown, facets, **_COUNTING)
 
 
 def _html(elem_id: str, value: str = "") -> gr.HTML:
@@ -92,10 +124,6 @@ def _query_box() -> gr.MultimodalTextbox:
     )
 
 
-def _kind_choice() -> gr.Radio:
-    return gr.Radio(_KINDS, value="all", label="What to show", show_label=False, container=False, elem_id="vidi-kind")
-
-
 async def _take_uploads_alone(named: str | Path | None) -> str | None:
     """In place of Gradio's own way with files in a call, which, in an app that is mounted, copies whatever file of
     this machine a forged call names into the folder that it serves, or fetches the address that it gives.
@@ -108,22 +136,22 @@ async def _take_uploads_alone(named: str | Path | None) -> str | None:
     return str(path)
 
 
-def _question(query: dict[str, Any] | None, kind: str, top: int, anyway: bool) -> Question:
+def _question(query: dict[str, Any] | None, likes: str, *, anyway: bool = False) -> Question:
     query = query or {}
     files = query.get("files") or []
     return Question(
         text=query.get("text") or "",
         image=Path(files[-1]) if files else None,
-        kind=None if kind == "all" else kind,
-        top=top,
+        likes=parse_likes(likes),
         anyway=anyway,
     )
 
 
 def _updates(answer: Answer) -> list[Any]:
     return [
-        f'<p role="status">{answer.line}</p>',
-        answer.gallery,
+        quiet_line(answer.line, answer.read_as),
+        answer.complaint,
+        gr.skip() if answer.gallery is None else answer.gallery,
         gr.Button(visible=answer.offers_nearest),
         gr.Button(visible=answer.offers_more),
     ]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import select
@@ -70,12 +68,11 @@ class CatalogFiles:
     def __init__(self, catalog: Catalog) -> None:
         self._engine = catalog.engine
 
-    def asset_ids(self, paths: Sequence[Path]) -> dict[Path, int]:
-        """The asset whose content lies at each of ``paths``; one that has gone since is left out."""
-        named = {os.fsencode(path): path for path in paths}
-        wanted = select(File.path, File.asset_id).where(File.path.in_(named), File.asset_id.is_not(None))
+    def path_of(self, asset_id: int) -> bytes | None:
+        """The first of the asset's present files; None if there is none."""
+        wanted = select(File.path).where(File.asset_id == asset_id, File.present).order_by(File.id).limit(1)
         with self._engine.connect() as connection:
-            return {named[row.path]: row.asset_id for row in connection.execute(wanted)}
+            return connection.scalar(wanted)
 
     def open(self, asset_id: int) -> OpenFile | None:
         """The first of the asset's present files that is still the one that was indexed; None if there is none."""

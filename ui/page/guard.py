@@ -1,23 +1,28 @@
-"""Who may ask: this machine's own pages alone. Every request passes here first.
+"""Who may ask, and for what. Every request passes here first: those of the page, of the API and of MCP.
 
-A page of another site can make a browser send requests to loopback. The Host check stops DNS rebinding (RFC 9110,
-7.2), Origin and Sec-Fetch-Site stop forged requests and foreign pages that embed a person's pictures.
+A page of another site can make a browser send requests here. The Host check stops DNS rebinding (RFC 9110, 7.2),
+Origin and Sec-Fetch-Site stop forged requests and foreign pages that embed a person's pictures. Whoever has to sign in
+does; and what changes something needs a token that no other site can know.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guard"]
+from ui.api.problems import problem
+from ui.trust.access import PAGE_TOKEN_HEADER, Access
+from ui.trust.hosts import Hosts
+from ui.trust.login import LOGIN_PATH, LOGOUT_PATH
 
+__all__ = ["API_PREFIX", "MCP_PATH", "Guard"]
+
+API_PREFIX = "/api/v1"
+MCP_PATH = "/mcp"
 _log = logging.getLogger(__name__)
-_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-_DEFAULT_PORT = 80
 _GRADIO_PREFIXES = (
     "/gradio_api/app_id",
     "/gradio_api/call/",
@@ -35,7 +40,14 @@ _GRADIO_PREFIXES = (
 )
 """What the page and Gradio's clients use. Gradio offers more, such as fetching from other hosts: refused."""
 _GRADIO_PATHS = frozenset(("/", "/config", "/config/", "/theme.css", "/gradio_api/theme.css", "/favicon.ico"))
-_OWN_PREFIXES = ("/page/", "/media/", "/thumbnail/")
+_OWN_PREFIXES = ("/page/", "/media/", "/thumbnail/", f"{API_PREFIX}/")
+_READING = frozenset(("GET", "HEAD", "OPTIONS"))
+_SEARCH_PATH = f"{API_PREFIX}/search"
+"""A picture is sent to it, and nothing is changed."""
+_BODY_MOST = 1 << 20
+_UPLOAD_MOST = 256 << 20
+"""Bytes of all that is sent at once; one picture may have 64 MB."""
+_UPLOAD_PATHS = ("/gradio_api/upload", _SEARCH_PATH)
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -43,6 +55,8 @@ _HEADERS = {
         "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
@@ -52,17 +66,19 @@ _HEADERS = {
 class Guard:
     """An ASGI application around another, which hears only what it should."""
 
-    def __init__(self, app: ASGIApp, *, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Hosts, access: Access, offers_mcp: bool = False) -> None:
         self._app = app
-        self._hosts = frozenset(_with_port(_LOOPBACK_NAMES, port))
-        self._origins = frozenset(f"http://{host}" for host in self._hosts)
+        self._hosts = hosts
+        self._access = access
+        paths = {*_GRADIO_PATHS} | ({MCP_PATH} if offers_mcp else set())
+        self._paths = paths if access.is_open else paths | {LOGIN_PATH, LOGOUT_PATH}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse with 403 or 404 in plain text, or pass on."""
+        """Refuse in one plain line, or pass on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            refusal = self._refusal(scope["path"], Headers(scope=scope))
+            refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
             try:
                 await (refusal or self._app)(scope, receive, _with_headers(send))
             except Exception as error:  # noqa: BLE001 the last border: the browser was told "Internal Server Error"
@@ -70,27 +86,70 @@ class Guard:
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    def _refusal(self, path: str, headers: Headers) -> PlainTextResponse | None:
-        hosts = [host.lower() for host in headers.getlist("host")]
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return PlainTextResponse("this page answers to localhost and its own port alone", 403)
-        if headers.get("origin", next(iter(self._origins))) not in self._origins:
-            return PlainTextResponse("this page answers to itself alone, not to other sites", 403)
-        navigates = path == "/" and headers.get("sec-fetch-mode") == "navigate"
-        if not navigates and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return PlainTextResponse("this page answers to itself alone, not to other sites", 403)
-        return None if _is_offered(path) else PlainTextResponse("there is nothing here", 404)
+    def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._hosts.allow(hosts[0]):
+            return _refused(path, 403, "this page answers to its own names and port alone")
+        if not self._is_own_page(path, hosts[0], headers):
+            return _refused(path, 403, "this page answers to itself alone, not to other sites")
+        if not self._is_offered(path):
+            return _refused(path, 404, "there is nothing here")
+        if too_much := _too_much(path, headers):
+            return too_much
+        if path == LOGIN_PATH:
+            return None
+        if not self._access.admits(headers):
+            return _sign_in(path)
+        if _changes(method, path) and not self._access.may_change(headers):
+            return _refused(
+                path,
+                403,
+                f"what changes something needs `Authorization: Bearer TOKEN` (of `vidi ui --token-file FILE`), or the "
+                f"page's own token as {PAGE_TOKEN_HEADER}",
+            )
+        return None
+
+    def _is_own_page(self, path: str, host: str, headers: Headers) -> bool:
+        """Whether it was sent by a page of ours, or by no page at all."""
+        origins = headers.getlist("origin")
+        if any(not self._hosts.allow_origin(origin, host) for origin in origins):
+            return False
+        navigates = path in ("/", LOGIN_PATH) and headers.get("sec-fetch-mode") == "navigate"
+        return navigates or headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+
+    def _is_offered(self, path: str) -> bool:
+        if path.startswith("/gradio_api/file=http"):
+            return False  # Gradio would fetch it from there
+        return path in self._paths or path.startswith((*_GRADIO_PREFIXES, *_OWN_PREFIXES))
 
 
-def _with_port(names: Iterable[str], port: int) -> list[str]:
-    named = [f"{name}:{port}" for name in names]
-    return [*named, *names] if port == _DEFAULT_PORT else named
+def _changes(method: str, path: str) -> bool:
+    """Gradio's own calls only read, and MCP's tools too; a search may be sent a picture."""
+    return method not in _READING and path.startswith(f"{API_PREFIX}/") and path != _SEARCH_PATH
 
 
-def _is_offered(path: str) -> bool:
-    if path.startswith("/gradio_api/file=http"):
-        return False  # Gradio would fetch it from there
-    return path in _GRADIO_PATHS or path.startswith((*_GRADIO_PREFIXES, *_OWN_PREFIXES))
+def _too_much(path: str, headers: Headers) -> Response | None:
+    """The server itself sees to it that no more comes than was said."""
+    if "transfer-encoding" in headers:
+        return _refused(path, 411, "expected a request that says how long it is (Content-Length)")
+    most = _UPLOAD_MOST if path in _UPLOAD_PATHS else _BODY_MOST
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > most:
+        return _refused(path, 413, f"expected at most {most >> 20} MiB, got {length} bytes")
+    return None
+
+
+def _sign_in(path: str) -> Response:
+    if path == "/":
+        return RedirectResponse(LOGIN_PATH, 303)
+    headers = {"WWW-Authenticate": "Bearer"}
+    return _refused(path, 401, "sign in on the page, or send `Authorization: Bearer TOKEN`", headers)
+
+
+def _refused(path: str, status: int, line: str, headers: dict[str, str] | None = None) -> Response:
+    if path.startswith((API_PREFIX, MCP_PATH)):
+        return problem(status, line, headers)
+    return PlainTextResponse(line, status, headers)
 
 
 def _with_headers(send: Send) -> Send:

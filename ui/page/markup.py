@@ -7,86 +7,130 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from retrieval.store.census import Census
 from retrieval.types import MediaKind
 from ui.presentation import Row
-from ui.wording import clock, plural
+from ui.wording import clock
 
-__all__ = ["EXAMPLES", "cards", "footer", "notice", "welcome"]
+__all__ = ["EXAMPLES", "cards", "caret", "filter_button", "notice", "quiet_line", "welcome"]
 
 EXAMPLES = ("a dog running", "people at a table", "a city at night", "flowers")
+_FIRST_ROW = 8
+"""So many thumbnails are loaded at once: they are seen without scrolling."""
 
 
 def cards(rows: Sequence[tuple[int, Row]]) -> str:
-    """A grid of cards, one for each (asset id, row). page.js opens them."""
-    return f'<ul class="vidi-grid">{"".join(_card(asset_id, row) for asset_id, row in rows)}</ul>'
+    """A grid of cards, one for each (asset id, row). The page's script opens them."""
+    listed = "".join(_card(asset_id, row, is_first=place < _FIRST_ROW) for place, (asset_id, row) in enumerate(rows))
+    return f'<ul class="vidi-grid" aria-label="Results">{listed}</ul>'
 
 
-def _card(asset_id: int, row: Row) -> str:
-    at = f"at={row.moment.start_seconds:.3f}&" if row.moment else ""
+def _card(asset_id: int, row: Row, *, is_first: bool) -> str:
+    at = f"at={row.moment.start_seconds:.3f}&amp;" if row.moment else ""
     item = escape(json.dumps(_item(asset_id, row)))
-    moment = f'<span class="vidi-moment">{escape(row.moment.label)}</span>' if row.moment else ""
-    spoken = escape(f"{row.name}, {row.chance}" + (f", video at {row.moment.label}" if row.moment else ""))
+    spoken = ", ".join(_spoken(row))
+    chance = f'<span class="vidi-chance" title="the chance that it fits">{escape(row.chance)}</span>'
+    quote = f'<span class="vidi-quote">{escape(_quoted(row))}</span>' if row.quotes else ""
     return (
-        f'<li><button type="button" class="vidi-card" data-item="{item}" aria-label="{spoken}">'
-        f'<span class="vidi-frame"><img loading="lazy" alt="" src="/thumbnail/{asset_id}?{at}size=480">{moment}</span>'
+        f'<li data-asset="{asset_id}"><button type="button" class="vidi-card" data-item="{item}" '
+        f'aria-label="{escape(spoken)}"><span class="vidi-frame">'
+        f'<img loading="{"eager" if is_first else "lazy"}" decoding="async" alt="" '
+        f'src="/thumbnail/{asset_id}?{at}size=480">{_badges(row)}</span>'
         f'<span class="vidi-caption"><span class="vidi-name">{escape(row.name)}</span>'
-        f'<span class="vidi-chance" title="the chance that it fits">{escape(row.chance)}</span></span>'
-        "</button></li>"
+        f"{chance if row.is_compared else ''}</span>{quote}</button></li>"
     )
 
 
+def _quoted(row: Row) -> str:
+    first = row.quotes[0]
+    return f"“{first.text}”" + (f", {first.origin}" if first.origin else "")
+
+
+def _spoken(row: Row) -> list[str]:
+    """What a screen reader says of a card."""
+    told = [row.name, *([row.chance] if row.is_compared else [])]
+    if row.kind is MediaKind.VIDEO:
+        told.append(f"video at {row.moment.label}" if row.moment else "video")
+    return told
+
+
+def _badges(row: Row) -> str:
+    moment = row.moment.label if row.moment else "video"
+    badges = [f'<span class="vidi-moment">{escape(moment)}</span>'] if row.kind is MediaKind.VIDEO else []
+    others = len(row.copies) + len(row.parts) + row.folded
+    if others:
+        told = f"{others} more: copies, parts of it, or near-identical pictures"
+        badges.append(f'<span class="vidi-with" title="{told}">+{others}</span>')
+    return "".join(badges)
+
+
 def _item(asset_id: int, row: Row) -> dict[str, Any]:
-    """What page.js needs to open a row large."""
+    """What the page's script needs to open a row large at once; the rest it asks for."""
     return {
         "asset": asset_id,
         "video": row.kind is MediaKind.VIDEO,
         "name": row.name,
         "path": row.full_path,
-        "copies": row.copies,
-        "chance": row.chance,
+        "chance": row.chance if row.is_compared else "",
+        "folded": row.folded,
+        "why": [{"text": why.text, "start": why.start_seconds} for why in row.why],
+        "tags": [{"label": tag.label, "chance": tag.chance} for tag in row.tags],
         "moments": [
             {
                 "label": moment.label,
                 "clock": clock(moment.start_seconds),
                 "chance": moment.chance,
                 "start": round(moment.start_seconds, 3),
+                "end": round(moment.end_seconds, 3),
             }
             for moment in row.moments
         ],
     }
 
 
-def notice(title: str, text: str = "", code: str = "") -> str:
-    """A quiet block in the middle: a sentence, what to do, and what to type."""
+def notice(title: str, text: str = "", *, leads_to_library: bool = False) -> str:
+    """A quiet block in the middle: a sentence, what to do, and perhaps the way to where it is done."""
     parts = [f'<p class="vidi-title">{escape(title)}</p>']
     if text:
         parts.append(f"<p>{escape(text)}</p>")
-    if code:
-        parts.append(f"<p><code>{escape(code)}</code></p>")
+    if leads_to_library:
+        parts.append('<p><button type="button" class="vidi-button vidi-to-library">Add a folder</button></p>')
     return f'<div class="vidi-notice">{"".join(parts)}</div>'
 
 
-def welcome() -> str:
-    """Before the first query: what to do, and a few that can be tried by a click."""
-    chips = "".join(f'<button type="button" class="vidi-chip">{escape(example)}</button>' for example in EXAMPLES)
+def caret(told: str, place: Sequence[str]) -> str:
+    """What is wrong with a query, and below it the query with carets under the place."""
+    shown = f"<pre>{escape(chr(10).join(place))}</pre>" if place else ""
+    return f'<div class="vidi-complaint" role="alert"><p>{escape(told)}</p>{shown}</div>'
+
+
+def quiet_line(text: str, read_as: str = "") -> str:
+    """What stands above the gallery; ``read_as`` is how the query was read."""
+    reading = f'<p class="vidi-reading">Read as: {escape(read_as)}</p>' if read_as else ""
+    return f'<p role="status">{escape(text)}</p>{reading}'
+
+
+def filter_button() -> str:
+    """HTML: what shows and hides the filters where there is no room for them beside the results."""
     return (
-        '<div class="vidi-notice"><p class="vidi-title">Describe a picture, or a moment in a video, in English.</p>'
-        f'<p class="vidi-chips">{chips}</p></div>'
+        '<button type="button" id="vidi-filters" class="vidi-button" aria-expanded="false" '
+        'aria-controls="vidi-facets">Filters</button>'
     )
 
 
-def footer(census: Census, languages: Sequence[str], space: str | None = None) -> str:
-    """What is indexed now, and what the ``space`` in which it is searched understands."""
-    counts = [
-        plural(census.assets[kind], kind.value) for kind in (MediaKind.PICTURE, MediaKind.VIDEO) if census.assets[kind]
-    ]
-    facts = [" and ".join(counts) + " indexed"] if counts else []
-    if census.files_waiting:
-        facts.append(f"{plural(census.files_waiting, 'file')} waiting to be indexed")
-    if space is not None:
-        facts.append(f"space {space}")
-    if tuple(languages) == ("en",):
-        facts.append("understands English")
-    facts.append("nothing leaves this machine")
-    return f'<p class="vidi-footer">{escape(" · ".join(facts))}</p>'
+def welcome(kept: Sequence[tuple[str, str]] = ()) -> str:
+    """Before the first query: what to do, and a few that can be tried by a click: those that people ``kept``, each its
+    name and its line, and examples.
+    """
+    own = f'<p>Your searches</p><p class="vidi-chips">{_chips(kept)}</p>' if kept else ""
+    return (
+        '<div class="vidi-notice"><p class="vidi-title">Describe a picture, or a moment in a video, in English.</p>'
+        f'<p class="vidi-chips">{_chips([(example, example) for example in EXAMPLES])}</p>{own}'
+        '<p class="vidi-hint">Press <kbd>/</kbd> to type, <kbd>?</kbd> for help.</p></div>'
+    )
+
+
+def _chips(asked: Sequence[tuple[str, str]]) -> str:
+    return "".join(
+        f'<button type="button" class="vidi-chip" data-query="{escape(line)}">{escape(name)}</button>'
+        for name, line in asked
+    )

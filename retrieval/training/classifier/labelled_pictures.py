@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from retrieval.errors import DatasetError
 from retrieval.evaluation.tables import read_table
 from retrieval.media.kinds import kind_of
+from retrieval.paths import display_of
+from retrieval.store.labels import label_name
 from retrieval.training.stage_cache import digest_of
 from retrieval.types import MediaKind
 
@@ -58,7 +60,8 @@ def read_labelled(data: Path) -> LabelledPictures:
     """The pictures under ``data``: a folder with a folder for each class, or a CSV ``path,label``.
 
     Raises:
-        DatasetError: it can't be read; it holds fewer than two classes; a file has two labels; a class has one picture.
+        DatasetError: it can't be read; it holds fewer than two classes; a file has two labels; a class has one picture,
+            or a name that can't be a tag.
     """
     pairs = _unique(_folders(data) if data.is_dir() else _rows(data), data)
     classes = tuple(sorted(set(pairs.values())))
@@ -66,6 +69,7 @@ def read_labelled(data: Path) -> LabelledPictures:
         names = f"the one class {classes[0]!r}" if classes else "no picture"
         raise DatasetError(f"{data} holds {names}, expected pictures of two classes or more: a folder for each, or "
                            f"a CSV with path,label")  # fmt: skip
+    _check_names(classes, data)
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers[name] for name in pairs.values()], np.int64)
     check_counts(labels, classes, str(data))
@@ -111,6 +115,20 @@ def held_out(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.b
         rows = rng.permutation(np.flatnonzero(labels == label))
         chosen[rows[: min(len(rows) - 1, max(1, round(share * len(rows))))]] = True
     return chosen
+
+
+def _check_names(classes: Sequence[str], data: Path) -> None:
+    """Refuses classes that as tags would be nothing, or one and the same."""
+    known: dict[str, str] = {}
+    for name in classes:
+        label = label_name(name)
+        if not label or not name.isprintable():
+            raise DatasetError(
+                f"{display_of(os.fsencode(data))}: the name of the class '{display_of(os.fsencode(name))}' can't be a "
+                "tag: it has letters that can't be shown, or none; rename it"
+            )
+        if (other := known.setdefault(label, name)) != name:
+            raise DatasetError(f"{data}: the classes {other!r} and {name!r} would be one tag; rename one of them")
 
 
 def _unique(pairs: Iterator[tuple[Path, str]], data: Path) -> dict[Path, str]:

@@ -9,6 +9,7 @@ Shapes: n pictures of a batch · s side in pixels · p heads · classes.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,7 +100,8 @@ class Training:
         """Train to the end, from the state file on where there is one. The caller's random state is put back.
 
         Raises:
-            UsageError: the batch can't be shared among the processes; the state can't be written.
+            UsageError: the batch can't be shared among the processes; the state can't be written; the loss is no number
+                any more.
         """
         if self.recipe.batch % self.engine.world:
             raise UsageError(f"a batch of {self.recipe.batch} can't be shared by {self.engine.world} processes: "
@@ -192,6 +194,11 @@ class Training:
             dev_accuracy=found.accuracy if found else None,
             seconds=progress.seconds,
         )
+        if not math.isfinite(figures.train_loss):
+            raise UsageError(
+                f"the training went astray in epoch {epoch + 1}: its loss is no number; give a lower --learning-rate "
+                f"than {self.recipe.learning_rate:g}, and another --out"
+            )
         progress.history.append(asdict(figures))
         progress.loss_sum, progress.loss_steps, progress.seconds = 0.0, 0, 0.0
         if found is None:

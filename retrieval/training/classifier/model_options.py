@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,26 +46,14 @@ def model_run(
     Raises:
         UsageError: no model has that name, or a number is out of its range.
     """
-    published = PUBLISHED.get(weights or "")
-    chosen = model or (published.model if published else None)
-    if chosen is None:
-        raise UsageError(f"--weights {weights} says nothing of its model: name that by --model")
-    sides = config_of(chosen, classes=2, picture_size=None if weights else size).picture_size
-    if size is None and published is not None:
-        sides = published.picture_input.size
-    is_large = (size or sides) >= _LARGE
-    numbers: dict[str, Any] = {key: value for key, value in recipe.items() if value is not None}
-    usual = Recipe()
-    numbers["epochs"] = epochs or (_EPOCHS_FROM_WEIGHTS if weights else usual.epochs)
-    if learning_rate is None:
-        learning_rate = _RATE_FROM_WEIGHTS if weights else usual.learning_rate
-    numbers["learning_rate"] = learning_rate
-    numbers["augmentation"] = Augmentation(augment or ("deit" if is_large else "light"))
-    numbers["precision"] = Precision(precision or "auto")
-    try:
-        made = Recipe(seed=seed, **numbers)
-    except ValueError as error:
-        raise UsageError(f"{error}") from error
+    chosen = _chosen_model(model, weights)
+    made = _recipe(
+        recipe | {"epochs": epochs, "learning_rate": learning_rate},
+        seed=seed,
+        has_weights=weights is not None,
+        augmentation=Augmentation(augment or ("deit" if _side(chosen, weights, size) >= _LARGE else "light")),
+        precision=Precision(precision or "auto"),
+    )
     return ModelRun(
         data=data,
         out=out,
@@ -81,3 +69,32 @@ def model_run(
         data_note=data_note,
         licence=licence,
     )
+
+
+def _chosen_model(model: str | None, weights: str | None) -> str:
+    """What ``weights`` are of, where no model is named."""
+    if model is not None:
+        return model
+    published = PUBLISHED.get(weights or "")
+    if published is None:
+        raise UsageError(f"--weights {weights} says nothing of its model: name that by --model")
+    return published.model
+
+
+def _side(model: str, weights: str | None, size: int | None) -> int:
+    """Of the pictures that it is trained on, in pixels."""
+    if size is None and (published := PUBLISHED.get(weights or "")) is not None:
+        return published.picture_input.size
+    own = config_of(model, classes=2, picture_size=None if weights else size).picture_size
+    return size or own
+
+
+def _recipe(
+    asked: Mapping[str, float | None], *, seed: int, has_weights: bool, augmentation: Augmentation, precision: Precision
+) -> Recipe:
+    usual: dict[str, Any] = {"epochs": _EPOCHS_FROM_WEIGHTS, "learning_rate": _RATE_FROM_WEIGHTS} if has_weights else {}
+    numbers = {name: value for name, value in asked.items() if value is not None}
+    try:
+        return Recipe(seed=seed, augmentation=augmentation, precision=precision, **(usual | numbers))
+    except ValueError as error:
+        raise UsageError(f"{error}") from error

@@ -99,7 +99,7 @@ class TrackReader:
             if isinstance(outcome, Extracted):
                 tracks[path] = {name: track for (name, _), track in outcome.testimony.tracks.items()}
                 durations[path] = outcome.facts.duration_seconds or 0.0
-                for note in outcome.testimony.notes:
+                for note in outcome.testimony.failed.values():
                     self._say(f"{path}: {note}")
                     again.append(path)
             else:

@@ -34,6 +34,8 @@ from retrieval.media import (
 from retrieval.media.files import identify
 from retrieval.media.jobs import Job, Jobs, Outbox
 from retrieval.media.picture import decode_picture
+from retrieval.media.pieces import ScreenFrame
+from retrieval.media.tasks import DecodedPiece
 from retrieval.media.video import sample_video
 from retrieval.media.worker import AHEAD_PER_WORKER, _Keeper
 from retrieval.settings import MediaLimits, SamplingSettings
@@ -346,3 +348,18 @@ def test_who_is_to_blame_for_silence(used_seconds: float, kind: type[Exception])
     keeper._held.append(Job(DecodeTask(1, "a.jpg", MediaKind.PICTURE), Outbox(1)))
     keeper._process = SimpleNamespace(processor_seconds=lambda: used_seconds)  # type: ignore[assignment]
     assert type(keeper._timeout_error()) is kind
+
+
+def test_large_screens_take_more_room_than_small_pieces() -> None:
+    screen = DecodedPiece(1, ScreenFrame(0, np.zeros((540, 960, 3), np.uint8)))
+    outbox = Outbox(20)
+    outbox.put(screen)
+    outbox.put(screen)
+    blocked = threading.Thread(target=outbox.put, args=(screen,))
+
+    blocked.start()
+    blocked.join(0.2)
+    assert blocked.is_alive()
+    assert outbox.get() is screen
+    blocked.join(5)
+    assert not blocked.is_alive()

@@ -22,6 +22,7 @@ class PlainSpace:
     normalized = True
     fits_from = 0.5
     needs = ()
+    alike_cosine = 9.0  # nothing is near-identical where vectors have any length
 
     def __init__(self, name: str = "starter", version: str = "1", languages: tuple[str, ...] = ("en",)) -> None:
         self.name, self.version, self.languages, self.dim = name, version, languages, 4
@@ -51,6 +52,11 @@ def embed_named(space: Any, paths: Sequence[Path]) -> Float32Array:
     return np.array([[float(number) for number in path.stem.split(",")] for path in paths], np.float32)
 
 
+def nothing_is_near(texts: Sequence[str]) -> Float32Array:
+    """Sentences whose vectors are at right angles to every other."""
+    return np.eye(384, dtype=np.float32)[-np.ones(len(texts), int)]
+
+
 @pytest.fixture(autouse=True)
 def _files_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalogs of these tests speak of files that nobody made."""
@@ -64,7 +70,11 @@ def space() -> PlainSpace:
 
 @pytest.fixture
 def make_searcher(library: Any, space: PlainSpace) -> Callable[..., Searcher]:
-    def make(*others: PlainSpace, notice: Callable[[str], None] = lambda line: None) -> Searcher:
+    def make(
+        *others: PlainSpace,
+        notice: Callable[[str], None] = lambda line: None,
+        embed_sentences: Callable[[Sequence[str]], Float32Array] = nothing_is_near,
+    ) -> Searcher:
         known = {each.name: each for each in (space, *others)}
 
         def get(name: str) -> PlainSpace:
@@ -72,6 +82,6 @@ def make_searcher(library: Any, space: PlainSpace) -> Callable[..., Searcher]:
                 raise UnknownSpaceError(f"there is no space {name!r}")
             return known[name]
 
-        return Searcher(library.catalog, embed_named, spaces=get, notice=notice)
+        return Searcher(library.catalog, embed_named, spaces=get, embed_sentences=embed_sentences, notice=notice)
 
     return make

@@ -17,8 +17,8 @@ from retrieval.search.language import (
     error_at,
     has_fields,
     parse,
-    quoted,
 )
+from retrieval.search.written import quoted, written
 
 FIELDS = ("kind", "tag", "text")
 
@@ -73,6 +73,7 @@ def told(node: Node) -> str:
         ("(tag:a(b))", "[[tag=a(b)]]"),
         ('f(x) :) ;-) a) 5\'10" 12"', '[f(x) :) ;-) a) 5\'10" 12"]'),
         ("(kind:)", "[( kind: )]"),
+        ("i) a ii) b 10) c", "[i) a ii) b 10) c]"),
     ],
 )
 def test_trees(text: str, expected: str) -> None:
@@ -142,6 +143,56 @@ def test_plain_words_are_words(words: list[str]) -> None:
     assert parse(" ".join(words), FIELDS).parts == tuple(
         part for part in parse(" ".join(words), ()).parts if isinstance(part, Word)
     )
+
+
+def _placeless(node: Node) -> object:
+    """A tree without the places of its parts."""
+    match node:
+        case Word(text, weight=weight, is_phrase=is_phrase):
+            return text, weight, is_phrase
+        case Field(name, value):
+            return name, value
+        case Negated(part):
+            return "not", _placeless(part)
+        case Both(parts) | Either(parts):
+            return type(node).__name__, tuple(map(_placeless, parts))
+
+
+_VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+_WORDS = st.sampled_from(["beach", "sun^2", "and", "or", "not", "-people", "12:30", "a)", "well-known", "kin:x", "^2"])
+_LEAVES = (
+    st.builds(lambda name, value: f"{name}:{quoted(value)}", st.sampled_from(FIELDS), _VALUES)
+    | st.builds(lambda value, weight: f"{quoted(value)}^{weight}", _VALUES, st.sampled_from(["0", "0.5", "1", "12"]))
+    | _VALUES.map(quoted)
+    | _WORDS
+)
+_QUERIES = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.builds(" ".join, st.lists(inner, min_size=1, max_size=4))
+        | st.builds("({})".format, inner)
+        | st.builds("-({})".format, inner)
+        | st.builds("not {}".format, inner)
+        | st.builds("{} or {}".format, inner, inner)
+        | st.builds("{} and {}".format, inner, inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(_QUERIES | _SIGNS)
+@example("not not kind:video")
+@example("not not kind:a or tag:b")
+@example("not -(not (kind:a))")
+@example("not not kind:a and kind:b")
+@example("(kind:a b(c )")
+@settings(max_examples=500, deadline=None)
+def test_what_is_written_is_read_as_the_same_tree(query: str) -> None:
+    try:
+        tree = parse(query, FIELDS)
+    except QueryError:
+        return
+    assert _placeless(parse(written(tree), FIELDS)) == _placeless(tree)
 
 
 def test_a_hundred_thousand_letters_take_no_time() -> None:

@@ -35,5 +35,5 @@ def test_ten_thousand_words_are_no_error() -> None:
 
 def test_unknown_evidence_names_the_known() -> None:
     assert By.parse("frames") is By.FRAMES
-    with pytest.raises(QueryError, match="can't rank by 'speech'; expected fused, space, frames"):
-        By.parse("speech")
+    with pytest.raises(QueryError, match="can't rank by 'smell'; expected fused, space, frames, speech, text"):
+        By.parse("smell")

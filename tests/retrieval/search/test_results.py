@@ -41,12 +41,14 @@ def test_a_video_is_written_as_the_contract_says() -> None:
                     {"start_seconds": 9, "end_seconds": 10, "score": 0.8},
                 ],
                 "tags": [{"label": "tabby", "score": 0.5, "source": "classifier"}],
-                "why": [{"source": "frames", "share": 1.0, "quote": None}],
+                "why": [{"source": "frames", "share": 1.0, "quote": None, "start_seconds": None, "end_seconds": None}],
                 "parts": [],
+                "folded": 0,
             }
         ],
         "notices": [],
         "read_as": None,
+        "as_of": None,
     }
 
 

@@ -279,7 +279,7 @@ def test_peoples_tags_stand_before_the_tracks_and_refusals_hide_it(filled: Any, 
 
 def test_tags_of_a_run_take_the_place_of_the_track(filled: Any, make_searcher: MakeSearcher) -> None:
     filled.track(1, "imagenet_classes", [[0, 0]], [[1, *range(2, 11), 0.875, *[0.0] * 9]])
-    TagWork(filled.catalog, "test", "1", TrackSource("x", 1)).write([AssetTags(1, {"pond": 0.8})])
+    TagWork(filled.catalog, "test", "1", TrackSource("x", 1, "1")).write([AssetTags(1, {"pond": 0.8})])
     (hit, *_) = make_searcher().search(Query("1 0 0 0")).hits
     assert hit.tags == (Tag("pond", 0.8, "test"),)
 
@@ -367,4 +367,8 @@ def test_what_vanished_since_it_was_indexed_is_not_shown(
 def test_sounds_are_awaited(filled: Any, make_searcher: MakeSearcher) -> None:
     result = make_searcher().search(Query("1 0 0 0", wanted=file_filter(kind=MediaKind.SOUND)))
     assert (result.fits, result.hits) == (False, ())
-    assert result.notices == ("sounds are listed, and can't be searched yet: an audio expert is awaited",)
+    (line,) = result.notices
+    assert line == (
+        "sounds are found by words alone here: how they sound is not indexed yet; "
+        "run `vidi index` on their folder again"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 from retrieval.errors import ModelError, QueryError
@@ -17,7 +17,7 @@ from retrieval.models.classifier_files import read_classifier as read_trained
 from retrieval.models.named import build_model, config_of
 from retrieval.models.picture_tower import read_classifier
 from retrieval.models.rollout import class_heat
-from retrieval.search.why import explain_class
+from retrieval.search.why import explain_class, explain_tag
 from retrieval.search.why_classifier import ask_classifier
 from ui.command_line import main
 from ui.sample_media import sample_media
@@ -56,6 +56,39 @@ def test_imagenets_classes_have_all_their_names(both: Path) -> None:
     cat = explain_class(both, "Cheetah", "imagenet")
     assert share_left(cat.heat) > 0.5
     assert explain_class(both, "animal", "imagenet").score > cat.score  # all animals together
+
+
+@pytest.fixture(scope="module")
+def garage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A motorcycle on the left, a flower on the right."""
+    whole = Image.new("RGB", (448, 224))
+    for place, name in enumerate(("motorcycle_left.png", "flower.jpg")):
+        (path,) = [path for path in sample_media()[0] if path.name == name]
+        whole.paste(Image.open(path).convert("RGB").resize((224, 224)), (224 * place, 0))
+    path = tmp_path_factory.mktemp("pictures") / "garage.png"
+    whole.save(path)
+    return path
+
+
+@pytest.mark.parametrize("tagger", ["photo", "photo-all"])
+def test_labels_of_the_photo_vocabulary_are_explained(garage: Path, tmp_path: Path, tagger: str) -> None:
+    mirrored = tmp_path / "mirrored.png"
+    ImageOps.mirror(Image.open(garage)).save(mirrored)
+    motorcycle, other_way = (explain_class(path, "Motorcycle", tagger) for path in (garage, mirrored))
+    assert share_left(other_way.heat) < 0.4 < 0.6 < share_left(motorcycle.heat)
+    assert motorcycle.source == tagger
+    pixels = np.asarray(Image.open(garage).resize((224, 224)))
+    assert motorcycle.score == pytest.approx(
+        float(ask_classifier("motorcycle", tagger).scores(pixels[None])[0]), abs=0.1
+    )
+
+
+def test_a_tag_is_explained_by_what_gave_it(both: Path) -> None:
+    assert explain_tag(both, "dog", "photo").source == "photo"
+    assert explain_tag(both, "dog", "imagenet").source == "imagenet"
+    assert explain_tag(both, "cup", "labels/kitchen/starter").source == "starter"
+    with pytest.raises(QueryError, match="tag of your classifier 'roses'; give its folder: --classifier FOLDER"):
+        explain_tag(both, "tulip", "classifier/roses")
 
 
 def test_of_a_transformer_it_is_the_heat_of_its_attention(tmp_path: Path, colour_model: Path) -> None:
@@ -101,6 +134,7 @@ def test_the_command_draws_it_over_the_whole_picture(
         ("aeroplane", "HEAD", "colours has no class 'aeroplane'; it knows red, blue"),
         ("golden retreiver", "imagenet", "imagenet has no class 'golden retreiver'; did you mean Golden Retriever or"),
         ("", "imagenet", "imagenet has no class ''; it knows tench, .* more"),
+        ("dgo", "photo", "photo has no class 'dgo'; did you mean dog?"),
     ],
 )
 def test_a_class_that_there_is_not(write_head: Callable[..., Path], label: str, classifier: str, told: str) -> None:

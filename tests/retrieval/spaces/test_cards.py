@@ -18,14 +18,24 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModelCar
 
 
 def test_every_model_has_a_card_and_is_here(cards: dict[str, ModelCard]) -> None:
-    assert [name for name in cards if name != "mmt/starter"] == ["efficientnet-lite0", "all-MiniLM-L6-v2", "starter"]
+    assert [name for name in cards if name != "mmt/starter"] == [
+        "efficientnet-lite0",
+        "all-MiniLM-L6-v2",
+        "whisper-tiny.en",
+        "silero-vad",
+        "PP-OCRv4-det",
+        "PP-OCRv4-rec",
+        "starter",
+    ]
     for card in cards.values():
         assert card.available
         assert card.path is not None
         assert Path(card.path).stat().st_size == card.size_bytes
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "all-MiniLM-L6-v2", "starter"])
+@pytest.mark.parametrize(
+    "name", ["efficientnet-lite0", "all-MiniLM-L6-v2", "whisper-tiny.en", "PP-OCRv4-rec", "starter"]
+)
 def test_weights_are_verified_on_request(name: str, cards: dict[str, ModelCard]) -> None:
     cards[name].verify()
 

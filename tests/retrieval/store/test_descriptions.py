@@ -155,7 +155,7 @@ def test_the_index_is_made_again_from_the_catalog(filled: Any) -> None:
     describe(filled, described, Words("holiday"))  # without an index, words are kept all the same
     fill_text_index(filled.catalog)
     assert found(filled, "holiday") == [described, beside_only]
-    filled.execute("DELETE FROM text_index_1")
+    filled.execute("DELETE FROM text_index_2")
     fill_text_index(filled.catalog)
     assert found(filled, "holiday") == []  # it is there, so it is not looked into
     rebuild_text_index(filled.catalog)
@@ -213,3 +213,12 @@ def test_nothing_is_settled_for_files_without_sidecars(filled: Any) -> None:
         with words_follow(connection, [file_of(filled, asset)]):
             pass
         assert connection.scalar(select(Tagger.id)) is None
+
+
+def test_a_phrase_never_runs_from_one_name_into_the_next(filled: Any) -> None:
+    asset = filled.asset("/a.jpg")
+    describe(filled, asset, Words(keywords=("red", "car"), people=("Anna Schmidt", "Bert Maier")))
+    assert found(filled, "Schmidt Bert") == found(filled, "red car") == []
+    assert found(filled, "Anna Schmidt") == found(filled, "bert maier") == found(filled, "schmidt", "bert") == [asset]
+    with filled.catalog.engine.connect() as connection:
+        assert quotes(connection, ["schmidt"], [asset]) == {asset: "Anna Schmidt · Bert Maier"}

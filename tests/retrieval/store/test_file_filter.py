@@ -265,7 +265,7 @@ def test_words_are_people_s_words_in_their_order_or_a_file_s_name(
 
 
 def test_without_an_index_of_words_file_names_are_left(told: Any) -> None:
-    told.execute("DROP TABLE text_index_1")
+    told.execute("DROP TABLE text_index_2")
     lookup = Lookup(told.catalog)
     assert sorted(lookup.live_assets(told.ids, Says("exit"))) == [told.ids[1]]
     assert lookup.live_assets(told.ids, Depicts("anna")) == {}

@@ -12,7 +12,7 @@ from retrieval.store.lookup import Lookup
 from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
 from retrieval.store.tags import ShownTag, Tags
 
-SOURCE = TrackSource("classes", 2)
+SOURCE = TrackSource("classes", 2, "1")
 Say = Callable[..., None]
 
 
@@ -135,3 +135,14 @@ def test_files_that_are_present_and_read(library: Any, tags: Tags) -> None:
     library.file("/x/unread.jpg", None)
     assert [file.path for file in tags.files()] == [b"/x/a.jpg", b"/y/a.jpg"]
     assert [(file.path, file.asset_id) for file in tags.files([b"/y"])] == [(b"/y/a.jpg", asset)]
+
+
+def test_who_gave_a_file_a_tag_the_surest_first_and_no_people(library: Any, tags: Tags, say: Say) -> None:
+    asset = library.asset("/m/a.jpg", copies=["/m/b.jpg"])
+    say(asset, by="unsure", Dog=0.7)
+    say(asset, by="sure", dog=0.9, cat=0.8)
+    tags.add(["dog"], [asset])
+    keyword(library, asset, "dog")
+    for path in (b"/m/a.jpg", b"/m/b.jpg"):
+        assert tags.taggers_of(path, "DOG") == ["sure", "unsure"]
+    assert tags.taggers_of(b"/m/a.jpg", "bird") == tags.taggers_of(b"/m/c.jpg", "dog") == []

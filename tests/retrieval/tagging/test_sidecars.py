@@ -17,9 +17,14 @@ def test_names_and_places(tmp_path: Path) -> None:
     assert list(appended) == [tmp_path / "a" / "x.jpg.xmp", tmp_path / "a" / "x.nef.xmp", tmp_path / "b" / "x.jpg.xmp"]
     replaced = sidecar_paths(pictures, SidecarNaming.REPLACED)
     assert replaced == {tmp_path / "a" / "x.xmp": pictures[:2], tmp_path / "b" / "x.xmp": pictures[2:]}
-    elsewhere = sidecar_paths(pictures, SidecarNaming.APPENDED, tmp_path / "out")
-    assert tmp_path / "out" / "b" / "x.jpg.xmp" in elsewhere
-    assert len(elsewhere) == 3
+
+
+def test_elsewhere_a_picture_has_one_place_whatever_is_asked_for_beside_it(tmp_path: Path) -> None:
+    first, second = Path("/media/a/x.jpg"), Path("/media/b/x.jpg")
+    both = sidecar_paths([first, second], SidecarNaming.APPENDED, tmp_path)
+    alone = [sidecar_paths([picture], SidecarNaming.APPENDED, tmp_path) for picture in (first, second)]
+    assert both == alone[0] | alone[1]
+    assert list(both) == [tmp_path / "media" / "a" / "x.jpg.xmp", tmp_path / "media" / "b" / "x.jpg.xmp"]
 
 
 def test_without_write_nothing_is_written(tmp_path: Path) -> None:
@@ -37,6 +42,20 @@ def test_made_then_unchanged_then_changed_with_one_backup(tmp_path: Path) -> Non
     assert update_sidecars({path: SidecarTags(("bird",))}, write=True).changed == [path]
     assert path.with_name("a.xmp.bak").read_bytes() == first  # the oldest is kept
     assert {each.name for each in path.parent.iterdir()} == {"a.xmp", "a.xmp.bak"}
+
+
+FOREIGN = b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description/></rdf:RDF>"""
+
+
+def test_a_backup_of_another_program_is_not_taken_for_ours(tmp_path: Path) -> None:
+    path, theirs = tmp_path / "a.xmp", tmp_path / "a.xmp.bak"
+    path.write_bytes(FOREIGN)
+    theirs.write_text("of another program")
+    for label in ("dog", "cat", "bird"):
+        assert update_sidecars({path: SidecarTags((label,))}, write=True).changed == [path]
+    assert theirs.read_text() == "of another program"
+    assert (tmp_path / "a.xmp.vidi.bak").read_bytes() == FOREIGN
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_sidecar_keeps_its_mode_and_its_link(tmp_path: Path) -> None:

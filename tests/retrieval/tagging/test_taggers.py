@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import numpy as np
 import pytest
 
 from retrieval.errors import DatasetError, ModelError, UnknownSpaceError, WeightsError
+from retrieval.models.named import MODEL_NAMES
+from retrieval.models.published import PUBLISHED
 from retrieval.store.tag_work import AssetRows
 from retrieval.tagging.imagenet import CLASSES_KEPT, ImageNetTagger
 from retrieval.tagging.label_file import parse_labels
 from retrieval.tagging.photo import PHOTO_WEIGHTS, PhotoTagger
 from retrieval.tagging.registry import get_label_tagger, get_tagger, tagger_names
 from retrieval.tagging.tagger import Tagger, tag_assets
+from retrieval.tagging.trained import tagger_name
 from retrieval.tagging.zero_shot import ZeroShotTagger
 from retrieval.types import Float32Array
 
@@ -127,3 +131,17 @@ def test_the_vocabulary_of_vidi_is_called_photo(tmp_path: Path) -> None:
         get_label_tagger(str(tmp_path))
     with pytest.raises(UnknownSpaceError, match="there is no space 'nowhere'"):
         get_label_tagger("photo", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("stem", "known"),
+    [(b"people", "people"), (b"keywords", "keywords"), (b"caf\xe9", "caf\\xe9"), (b"x" * 200, "x" * 48)],
+)
+def test_a_label_file_is_no_source_but_its_own_whatever_its_name(tmp_path: Path, stem: bytes, known: str) -> None:
+    path = tmp_path / os.fsdecode(stem + b".txt")
+    path.write_text("rose\n")
+    name = get_label_tagger(str(path)).name
+    assert name == f"labels/{known}/starter"
+    assert name.encode()
+    assert tagger_name("people") == "classifier/people"
+    assert not {"people", "keywords"} & {*tagger_names(), *PUBLISHED, *MODEL_NAMES}

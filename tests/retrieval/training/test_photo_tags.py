@@ -50,6 +50,19 @@ def test_held_out_chances_are_calibrated() -> None:
         assert truth[within].mean() == pytest.approx(chances[within].mean(), abs=0.1)
 
 
+def test_tags_that_are_shown_are_as_sure_as_they_are_right_though_captions_leave_things_out() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(6000, 1280)).astype(np.float32)
+    features[:, 0] += 6 * (rng.random(6000) < 0.3)
+    truth = rng.random(6000) < np.where(
+        features[:, 0] > 3, 0.85, 0.02
+    )  # however clear a thing is, few captions name it
+    chances = photo_tags.fit_heads(features, truth[:, None]).held_out[:, 0]
+    shown = chances >= photo_tags.THRESHOLD
+    assert shown.sum() > 500
+    assert chances[shown].mean() == pytest.approx(truth[shown].mean(), abs=0.02)
+
+
 def test_a_name_that_is_often_wrong_is_less_sure() -> None:
     shares = np.zeros((200, 1000), np.float32)
     shares[:100, DOG], shares[100:, ZEBRA] = 0.9, 0.9

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from retrieval.experts.appearance import Appearance
+from retrieval.media.xmp import parse_xmp
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
@@ -21,28 +22,42 @@ from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
 
 Captured = pytest.CaptureFixture[str]
 GOLDEN, ZEBRA, WINDSOR_TIE = 207, 340, 906
+PICTURES = {"dog.jpg": GOLDEN, "zebra.jpg": ZEBRA, "aunt.jpg": WINDSOR_TIE}
+"""A golden retriever, a zebra, and a person who is taken for a tie."""
+SHARING = {"x.jpg": GOLDEN, "x.png": ZEBRA}
+"""Two that share one sidecar where endings are replaced."""
 
 
-def fill(library: Path, media: Path) -> None:
-    """Three pictures: a golden retriever, a zebra, and a person who is taken for a tie."""
+def fill(
+    library: Path, media: Path, names: dict[str, int] = PICTURES, version: str = f"{Appearance.version}+cut"
+) -> None:
+    """Pictures, and the class that each was given."""
     times = np.zeros((1, 2), np.float32)
     with Catalog(library, create=True) as catalog:
         intake = Intake(catalog, ("frames", "test"))
         space = catalog.space("plain", "1", 2, normalized=True)
-        names = {"dog.jpg": GOLDEN, "zebra.jpg": ZEBRA, "aunt.jpg": WINDSOR_TIE}
         found = [FoundFile(bytes(media / name), "picture", 1, 1, place) for place, name in enumerate(names)]
         ids = intake.take_in(found, [], [])
         records = []
         for place, (file_id, number) in enumerate(zip(ids, names.values(), strict=True)):
             classes = [number, *range(100, 109), 0.98, *[0.0] * 9]
             tracks = {
-                (ImageNetTagger.source.expert, "1"): FeatureTrack(times, np.array([classes], np.float16)),
-                (Appearance.name, "1"): FeatureTrack(times, np.zeros((1, 1280), np.float16)),
+                (ImageNetTagger.source.expert, version): FeatureTrack(times, np.array([classes], np.float16)),
+                (Appearance.name, version): FeatureTrack(times, np.zeros((1, 1280), np.float16)),
             }
             facts, hashed = MediaFacts(MediaKind.PICTURE), bytes([place] * 32)
             vectors = np.zeros((1, 2), np.float32)
             records.append(MediaRecord(file_id, hashed, facts, [SegmentRecord()], vectors, tracks))
         intake.write(space, records, [])
+
+
+def test_tracks_of_another_tower_are_not_read(tmp_path: Path, capsys: Captured) -> None:
+    fill(tmp_path / "library", tmp_path, version="another-1")
+    assert main(["--library", str(tmp_path / "library"), "tag"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "Nothing has a tag.\n"
+    for tagger in ("photo", "imagenet"):
+        assert f"{tagger} can't see 3 files; run `vidi index` on them again" in shown.err
 
 
 @pytest.fixture
@@ -70,6 +85,11 @@ def test_the_most_frequent_tags_and_how_many_bear_them(vidi: Callable[..., int],
     shown = capsys.readouterr()
     assert shown.out.splitlines() == ["1  dog", "   and 2 other tags; --top shows more"]
     assert shown.err == "imagenet: nothing new\n"
+
+
+def test_one_picture_is_one(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    assert vidi("tag", "--classifier", "imagenet", media / "zebra.jpg") == 0
+    assert "imagenet: 1 tag for 1 of 1 picture or video (" in capsys.readouterr().err
 
 
 def test_both_taggers_are_used_when_nothing_is_asked_for(vidi: Callable[..., int], capsys: Captured) -> None:
@@ -126,8 +146,42 @@ def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], med
 
 def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, media: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", "--xmp-to", tmp_path / "out") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dog.jpg.xmp", "zebra.jpg.xmp"]
+    below = tmp_path / "out" / media.relative_to("/")
+    assert sorted(path.name for path in below.iterdir()) == ["dog.jpg.xmp", "zebra.jpg.xmp"]
     assert not list(media.glob("*.xmp"))
+
+
+def test_a_shared_sidecar_holds_the_tags_of_both_though_one_is_asked_for(tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for name in SHARING:
+        (media / name).touch()
+    fill(tmp_path / "library", media, SHARING)
+    command = ["--library", str(tmp_path / "library"), "tag", "--classifier", "imagenet", "--xmp", "--write"]
+    command += ["--xmp-name", "replaced"]
+    assert main(command) == 0
+    both = (media / "x.xmp").read_bytes()
+    assert b"zebra" in both
+    assert b"dog" in both
+    assert main([*command, str(media / "x.jpg")]) == 0
+    assert (media / "x.xmp").read_bytes() == both
+    assert not (media / "x.xmp.bak").exists()
+
+
+def test_a_keyword_that_was_deleted_elsewhere_is_written_again_once_a_person_adds_it(
+    vidi: Callable[..., int], media: Path
+) -> None:
+    write = ("tag", "--classifier", "imagenet", "--xmp", "--write", media / "dog.jpg")
+    sidecar = media / "dog.jpg.xmp"
+    assert vidi(*write) == 0
+    sidecar.write_text(sidecar.read_text().replace("<rdf:li>dog</rdf:li>", "", 1))
+    assert vidi(*write) == 0
+    assert parse_xmp(sidecar.read_bytes()).keywords == ()
+    assert "<dc:subject" in sidecar.read_text()
+    assert "<rdf:li>dog</rdf:li>" not in sidecar.read_text().partition("</dc:subject>")[0]
+    assert vidi("tag", "--add", "dog", media / "dog.jpg") == 0
+    assert vidi(*write) == 0
+    assert "<rdf:li>dog</rdf:li>" in sidecar.read_text().partition("</dc:subject>")[0]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +193,9 @@ def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, me
         (("--add", "x", "--remove", "X", "MEDIA"), "'x' is both to be added and to be removed"),
         (("--add", "x", "--json", "MEDIA"), "run `vidi tag --json PATH...`"),
         (("--space", "starter"), "--space chooses what compares the labels"),
-        (("--write",), "--write and --xmp-to are about sidecars; add --xmp"),
+        (("--write",), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
+        (("--xmp-to", "d"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
+        (("--xmp-name", "replaced"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--csv", "MEDIA"), "is a folder; give --csv the name of a file"),
     ],
 )

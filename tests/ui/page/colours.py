@@ -29,6 +29,7 @@ class ColourSpace:
     needs: tuple[str, ...] = ()
     languages = ("en",)
     fits_from = 0.5
+    alike_cosine = 9.0  # pictures of one colour are alike, and meant to be seen each
 
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         rows = np.array([[*(name in text.lower() for name in COLOURS), False] for text in texts], np.float32)
@@ -105,11 +106,14 @@ class ColourLibrary:
         """The asset's id."""
         return self._add(path, MediaKind.PICTURE, [SegmentRecord()], [vector_of(colour)])
 
-    def add_video(self, path: Path) -> int:
-        """The asset's id; a segment for each colour."""
-        length = VIDEO_SECONDS_A_COLOUR
-        segments = [SegmentRecord(n * length, (n + 1) * length, n * length) for n in range(len(COLOURS))]
-        return self._add(path, MediaKind.VIDEO, segments, list(map(vector_of, COLOURS)))
+    def add_video(
+        self, path: Path, *, seconds_a_segment: float = VIDEO_SECONDS_A_COLOUR, segments: int = len(COLOURS)
+    ) -> int:
+        """The asset's id; its segments are red, green, blue in turn."""
+        length, colours = seconds_a_segment, list(COLOURS)
+        records = [SegmentRecord(n * length, (n + 1) * length, n * length) for n in range(segments)]
+        vectors = [vector_of(colours[n % len(colours)]) for n in range(segments)]
+        return self._add(path, MediaKind.VIDEO, records, vectors, duration_seconds=segments * length)
 
     def find(self, path: Path) -> int:
         """Take a file in as a scan does, unread; its id."""
@@ -118,7 +122,15 @@ class ColourLibrary:
         self._intake.take_in([FoundFile(raw, "picture", facts.st_size, facts.st_mtime_ns, facts.st_ino)], [], [])
         return self._intake.known([raw])[raw].id
 
-    def _add(self, path: Path, kind: MediaKind, segments: list[SegmentRecord], vectors: list[Float32Array]) -> int:
+    def _add(
+        self,
+        path: Path,
+        kind: MediaKind,
+        segments: list[SegmentRecord],
+        vectors: list[Float32Array],
+        duration_seconds: float | None = None,
+    ) -> int:
         content_hash = identify(path).content_hash
-        record = MediaRecord(self.find(path), content_hash, MediaFacts(kind), segments, np.stack(vectors), {})
+        facts = MediaFacts(kind, duration_seconds=duration_seconds)
+        record = MediaRecord(self.find(path), content_hash, facts, segments, np.stack(vectors), {})
         return self._intake.write(self._space, [record], [])[0]

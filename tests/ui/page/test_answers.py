@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from retrieval.errors import QueryError
 from retrieval.library import Library
 from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
 from tests.ui.page.colours import ColourLibrary, ColourSpace, embed_pictures, write_picture
 from tests.ui.page.conftest import Collection
-from ui.page.answers import PAGE_SIZE, Answers, Question
+from ui.page.answers import PAGE_SIZE, Answer, Answers, Question
+from ui.page.likes import Likes
 
 MakeAnswers = Callable[[Path], Answers]
 open_library = partial(Library, spaces=lambda name: ColourSpace(), embed_pictures=embed_pictures)
@@ -44,10 +48,20 @@ def own_library(empty_library: Path, tmp_path: Path) -> Iterator[ColourLibrary]:
     library.close()
 
 
+def shown(answer: Answer) -> int:
+    """How many cards."""
+    return str(answer.gallery).count("vidi-card")
+
+
+def assets(answer: Answer) -> set[int]:
+    return set(map(int, re.findall(r'data-asset="(\d+)"', str(answer.gallery))))
+
+
 def test_an_empty_library(own_library: ColourLibrary, make_answers: MakeAnswers) -> None:
     answer = make_answers(own_library.folder).answer(Question("red"))
+    assert answer.gallery is not None
     assert "Nothing is indexed yet." in answer.gallery
-    assert "vidi index ~/Pictures" in answer.gallery
+    assert "vidi-to-library" in answer.gallery
     assert not answer.offers_nearest
 
 
@@ -56,15 +70,13 @@ def test_what_is_indexed_next_is_found(own_library: ColourLibrary, make_answers:
     answers.answer(Question("red"))
     for number in range(2):
         own_library.add_picture(write_picture(tmp_path / f"{number:0>{number + 1}}.png", "red"), "red")
-        assert answers.answer(Question("red")).gallery.count("vidi-card") == number + 1
-    assert "2 pictures indexed" in answers.footer()
+        assert shown(answers.answer(Question("red"))) == number + 1
 
 
 def test_indexing_has_only_begun(own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path) -> None:
     own_library.find(write_picture(tmp_path / "a.png", "red"))
     answers = make_answers(own_library.folder)
-    assert "Indexing has begun." in answers.answer(Question("red")).gallery
-    assert "1 file waiting to be indexed" in answers.footer()
+    assert "Indexing has begun." in str(answers.answer(Question("red")).gallery)
 
 
 def test_more_is_offered_while_there_is_more(
@@ -73,57 +85,110 @@ def test_more_is_offered_while_there_is_more(
     for number in range(PAGE_SIZE + 1):
         own_library.add_picture(write_picture(tmp_path / f"{number:0>{number + 1}}.png", "red"), "red")
     answers = make_answers(own_library.folder)
-    first, all_of_them = answers.answer(Question("red")), answers.answer(Question("red", top=2 * PAGE_SIZE))
-    assert (first.gallery.count("vidi-card"), first.offers_more) == (PAGE_SIZE, True)
-    assert (all_of_them.gallery.count("vidi-card"), all_of_them.offers_more) == (PAGE_SIZE + 1, False)
+    question = Question("red")
+    first = answers.answer(question)
+    rest = answers.answer(question.next_page(first))
+    assert (shown(first), first.offers_more) == (PAGE_SIZE, True)
+    assert (shown(rest), rest.offers_more) == (1, False)
+    assert not assets(first) & assets(rest)
 
 
-def test_nothing_fits_and_the_nearest(collection: Collection, make_answers: MakeAnswers) -> None:
+def test_nothing_fits_well_and_the_nearest(collection: Collection, make_answers: MakeAnswers) -> None:
     answers = make_answers(collection.library)
     none, nearest = answers.answer(Question("zebra")), answers.answer(Question("zebra", anyway=True))
     assert none.offers_nearest
-    assert "None of your pictures and videos seem to show “zebra”." in none.gallery
+    assert "Nothing of yours seems to show “zebra”." in str(none.gallery)
     assert not nearest.offers_nearest
     assert nearest.line == "Nothing fits. These 6 are the nearest."
-    assert nearest.gallery.count("vidi-card") == 6
+    assert shown(nearest) == 6
+
+
+def test_a_filter_that_nothing_meets_offers_no_nearest(collection: Collection, make_answers: MakeAnswers) -> None:
+    answer = make_answers(collection.library).answer(Question("kind:video camera:nikon"))
+    assert "No results." in str(answer.gallery)
+    assert not answer.offers_nearest
+
+
+def test_a_filter_alone_lists_and_claims_no_chances(collection: Collection, make_answers: MakeAnswers) -> None:
+    answer = make_answers(collection.library).answer(Question("kind:video"))
+    assert answer.line == "2 results, the newest first."
+    assert shown(answer) == 2
+    assert "vidi-chance" not in str(answer.gallery)
+
+
+def test_a_query_that_cant_be_read_shows_where_and_leaves_the_gallery(
+    collection: Collection, make_answers: MakeAnswers
+) -> None:
+    answer = make_answers(collection.library).answer(Question("red kind:<movie>"))
+    assert answer.gallery is None
+    assert "kind: can&#x27;t be &#x27;&lt;movie&gt;&#x27;; expected picture, video or sound" in answer.complaint
+    assert "<pre>red kind:&lt;movie&gt;\n         ^^^^^^^</pre>" in answer.complaint
+
+
+def test_how_it_was_read_is_told(collection: Collection, make_answers: MakeAnswers) -> None:
+    assert make_answers(collection.library).answer(Question("red kind:picture")).read_as == "“red”; only kind:picture"
+
+
+def test_more_like_an_asset(collection: Collection, make_answers: MakeAnswers) -> None:
+    answer = make_answers(collection.library).answer(Question(likes=Likes(more=(collection.assets["leaf.tif"],))))
+    assert collection.assets["leaf.tif"] in assets(answer)
+    assert collection.assets["rose.png"] not in assets(answer)
+
+
+def test_moments_of_one_video(collection: Collection, make_answers: MakeAnswers) -> None:
+    found = make_answers(collection.library).moments(collection.assets["three.webm"], "green")
+    assert found is not None
+    assert [(moment["label"], moment["start"], moment["end"]) for moment in found] == [("0:04–0:08", 4.0, 8.0)]
+
+
+def test_moments_need_words(collection: Collection, make_answers: MakeAnswers) -> None:
+    with pytest.raises(QueryError, match="no words were asked for"):
+        make_answers(collection.library).moments(collection.assets["three.webm"], "kind:video")
+
+
+def test_moments_of_what_is_not_there(collection: Collection, make_answers: MakeAnswers) -> None:
+    assert make_answers(collection.library).moments(10**9, "green") is None
+
+
+def test_searches_that_are_kept_are_a_click_away(
+    own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path
+) -> None:
+    own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
+    with open_library(own_library.folder) as library:
+        library.save_search("<mine>", "red kind:picture")
+        library.save_search("more than a line", "red", kind="video")
+    gallery = str(make_answers(own_library.folder).answer(Question()).gallery)
+    assert 'data-query="red kind:picture">&lt;mine&gt;</button>' in gallery
+    assert "more than a line" not in gallery
+
+
+def test_filters_are_counted(collection: Collection, make_answers: MakeAnswers) -> None:
+    filters = make_answers(collection.library).facets(Question("red"))
+    assert 'data-token="kind:video" data-becomes="red kind:video"' in filters
+
+
+def test_filters_of_a_query_that_cant_be_read(collection: Collection, make_answers: MakeAnswers) -> None:
+    assert make_answers(collection.library).facets(Question('"')) == ""
 
 
 def test_no_word_of_another_script_is_answered_without_a_warning(
     collection: Collection, make_answers: MakeAnswers
 ) -> None:
-    assert "understands only English." in make_answers(collection.library).answer(Question("рыжая лошадь")).gallery
-
-
-def test_the_footer_tells_what_is_there(collection: Collection, make_answers: MakeAnswers) -> None:
-    footer = make_answers(collection.library).footer()
-    assert "4 pictures and 2 videos indexed · space starter · understands English" in footer
-
-
-def test_the_footer_names_the_space_that_is_searched_not_the_first_by_name(
-    own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path
-) -> None:
-    own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
-    with Catalog(own_library.folder) as catalog, catalog.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO space (name, version, dim, normalized) SELECT 'a_newer_one', '1', dim, normalized FROM space"
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO result (asset_id, space_id, finished_at) SELECT asset_id, max(space.id), finished_at "
-            "FROM result, space"
-        )
-    assert "space starter" in make_answers(own_library.folder).footer()
+    answer = make_answers(collection.library).answer(Question("рыжая лошадь"))
+    assert "understands only English." in str(answer.gallery)
 
 
 class BrokenLibrary:
     """A library with a bug."""
 
-    def search(self, query: str, *, image: Path | None, kind: str | None, top: int, anyway: bool) -> SearchResult:
+    def search(self, *_: Any, **__: Any) -> SearchResult:
         raise ZeroDivisionError("a secret of the code")
 
 
 def test_a_bug_is_no_stack_trace(collection: Collection, caplog: pytest.LogCaptureFixture) -> None:
     with Catalog(collection.library) as catalog, caplog.at_level(logging.ERROR):
         answer = Answers(BrokenLibrary(), catalog).answer(Question("red"))
+    assert answer.gallery is not None
     assert "That went wrong." in answer.gallery
     assert "secret" not in answer.gallery
     assert "ZeroDivisionError: a secret of the code" in caplog.text

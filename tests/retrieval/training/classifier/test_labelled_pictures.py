@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,29 @@ def test_of_each_class_one_is_held_out_and_one_is_not() -> None:
     chosen = held_out(LABELS, 0.2, seed=0)
     assert [int(chosen[label == LABELS].sum()) for label in range(3)] == [1, 1, 6]
     assert np.array_equal(chosen, held_out(LABELS, 0.2, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (b"dog", b"dog ", "the classes 'dog' and 'dog ' would be one tag; rename one of them"),
+        (b"dog", b"caf\xe9", r"the name of the class 'caf\\xe9' can't be a tag"),
+        (b"dog", b" ", "the name of the class ' ' can't be a tag"),
+    ],
+)
+def test_classes_that_cannot_be_tags_are_refused(tmp_path: Path, first: bytes, second: bytes, told: str) -> None:
+    for name in (first, second):
+        folder = tmp_path / os.fsdecode(name)
+        folder.mkdir()
+        for number in range(2):
+            (folder / f"{number}.jpg").touch()
+    with pytest.raises(DatasetError, match=told):
+        read_labelled(tmp_path)
+
+
+def test_names_of_files_may_be_any_bytes(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in (b"\xe9.jpg", b"1.jpg"):
+            (tmp_path / name / os.fsdecode(number)).touch()
+    assert len(describe_pictures(read_labelled(tmp_path))) > 0

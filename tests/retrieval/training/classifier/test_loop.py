@@ -193,3 +193,11 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
 def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"^{name} is {value}, expected"):
         Recipe(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_training_that_goes_astray_is_told(pictures: PictureSet) -> None:
+    recipe = replace(RECIPE, learning_rate=1e30, warmup_epochs=0)
+    with pytest.raises(
+        UsageError, match=r"went astray in epoch 1: its loss is no number; give a lower --learning-rate"
+    ):
+        training(pictures, recipe=recipe, teacher=None).run()

@@ -1,0 +1,142 @@
+"""The items of a data set as a space of windows sees them: by frames, by windows, or by both as search does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.errors import DatasetError
+from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem
+from retrieval.experts.extraction import Extracted, NotExtracted, extract_tracks
+from retrieval.experts.frames_over_time import FramesOverTime
+from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.registry import time_experts
+from retrieval.media.kinds import kind_of
+from retrieval.models.mmt_inputs import cut_window
+from retrieval.search.fusion import RANK_CONSTANT
+from retrieval.search.sight import WINDOWS_WEIGHT
+from retrieval.settings import Settings
+from retrieval.spaces.experts import expert_of
+from retrieval.spaces.mmt import MmtSpace
+from retrieval.spaces.space import Space
+from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
+
+__all__ = ["VideoItems", "embed_video_items", "fused_by_rank"]
+
+Item = tuple[Path, Span | None]
+_Tracks = Mapping[str, FeatureTrack]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoItems:
+    """For each item the vectors of its windows in the space, and of its frames in the picture space beneath."""
+
+    windows: EmbeddedItems
+    frames: EmbeddedItems
+
+    @property
+    def unreadable(self) -> tuple[UnreadableItem, ...]:
+        """Items that can't be used."""
+        return self.windows.unreadable
+
+
+def embed_video_items(
+    items: Sequence[Item],
+    space: MmtSpace,
+    settings: Settings,
+    table: Path,
+    notice: Callable[[str], None] = lambda line: None,
+) -> VideoItems:
+    """Decode each file once, ask the experts that the space knows, and cut the items that it holds.
+
+    An item that is a part of a file is cut as a file of its own would be.
+
+    Raises:
+        DatasetError: not one item of ``table`` can be used.
+        ModelError: the space stands upon no picture space.
+    """
+    files = {path: kind_of(path) or MediaKind.PICTURE for path, _ in items}
+    form = None if space.pictures is None else expert_of(space.pictures).form
+    settings = replace(settings, sampling=replace(settings.sampling, form=form))
+    found: dict[Path, Extracted | NotExtracted] = {}
+    for outcome in extract_tracks(files.items(), _experts(space, notice), settings=settings, notice=notice):
+        found[Path(os.fsdecode(outcome.path))] = outcome
+    windows, frames, unreadable = [], [], []
+    for path, span in items:
+        vectors = _vectors(found[path], path, span, space)
+        if isinstance(vectors, str):
+            unreadable.append(UnreadableItem(path, span, vectors))
+            vectors = None, None
+        windows.append(vectors[0])
+        frames.append(vectors[1])
+    if len(unreadable) == len(items):
+        raise DatasetError(
+            f"none of the {len(items):,} items of {table} can be used, the first because: {unreadable[0].reason}; "
+            f"paths are relative to the table's folder"
+        )
+    return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)))
+
+
+def _experts(space: MmtSpace, notice: Callable[[str], None]) -> list[TimeExpert]:
+    """Those whose features the space knows, at its versions; what can't load here is masked, as in an index run."""
+    known, experts = space.expert_versions, time_experts()
+    for absent in experts.absent:
+        if absent.name in known:
+            notice(f"measured without the {absent.name} expert: {absent.reason}")
+    over_time = [expert for expert in experts.present if known.get(expert.name) == expert.version]
+    return over_time if space.pictures is None else [FramesOverTime(expert_of(space.pictures)), *over_time]
+
+
+def _vectors(
+    found: Extracted | NotExtracted, path: Path, span: Span | None, space: MmtSpace
+) -> tuple[Float32Array | None, Float32Array | None] | str:
+    """Windows' and frames' vectors of one item, or why there are none."""
+    if isinstance(found, NotExtracted):
+        return found.reason if path.exists() else "there is no such file"
+    end = found.facts.duration_seconds or 0.0
+    tracks: _Tracks = {name: track for (name, _), track in found.testimony.tracks.items()}
+    if span is not None:
+        if span.start_seconds >= end:
+            return "nothing lies in that time"
+        end = min(end, span.end_seconds)
+        tracks = {name: _from(track, span) for name, track in cut_window(tracks, span).tracks.items()}
+        end -= span.start_seconds
+    windows = space.embed_video(tracks, end)[1]
+    frames = None if space.pictures is None else _frame_vectors(tracks, space.pictures)
+    if not len(windows) and frames is None:
+        return "it has nothing to look at or to hear"
+    return (windows if len(windows) else None), frames
+
+
+def _from(track: FeatureTrack, span: Span) -> FeatureTrack:
+    """Times from the start of ``span`` on."""
+    return FeatureTrack(np.asarray(track.times - np.float32(span.start_seconds), np.float32), track.features)
+
+
+def _frame_vectors(tracks: _Tracks, pictures: Space) -> Float32Array | None:
+    expert = expert_of(pictures)
+    track = tracks.get(expert.name)
+    if track is None or not len(track):
+        return None
+    return pictures.embed_segments(expert.recall(np.asarray(track.features, np.float32)).rows)
+
+
+def fused_by_rank(frames: Float32Array, windows: Float32Array) -> Float32Array:
+    """One score from both, ``[t, items]`` each, as search joins them: by weighted reciprocal rank in each row.
+
+    What neither can be used for has minus infinity.
+    """
+    fused = 1 / (RANK_CONSTANT + _ranks(frames)) + WINDOWS_WEIGHT / (RANK_CONSTANT + _ranks(windows))
+    return np.where(np.isneginf(frames) & np.isneginf(windows), -np.inf, fused).astype(np.float32)
+
+
+def _ranks(scores: Float32Array) -> Float32Array:
+    """1 for the best of each row; what has minus infinity is beyond all."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranks = np.empty_like(scores)
+    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1, dtype=np.float32)[None], axis=1)
+    return np.where(np.isneginf(scores), np.inf, ranks).astype(np.float32)

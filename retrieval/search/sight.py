@@ -1,0 +1,167 @@
+"""What is seen and heard, as one: frames by a picture space, and windows of video and sound by a transformer over them.
+
+A picture is found by its own vector. A video is found twice, by its best frame and by its best window, and the two
+rankings join by reciprocal rank (:mod:`retrieval.search.fusion`), so that neither's scale matters. Pictures and videos
+then stand in one order by the chance that they fit; among themselves each kind keeps its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from retrieval.search.fusion import Ranked, Ranking, fuse
+from retrieval.search.judging import AssetJudge, Judge, Judged
+from retrieval.search.open_spaces import OpenSpace
+from retrieval.search.results import Reason
+from retrieval.search.word_evidence import FRAMES
+from retrieval.spaces.mmt import MmtSpace
+from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.types import Float32Array, MediaKind
+
+__all__ = ["Sight", "SightJudge", "WindowHits", "explained", "sight_of"]
+
+_WINDOWS: Final = "windows"
+WINDOWS_WEIGHT: Final = 2.0
+"""How much a place in the ranking by windows counts beside one in the ranking by frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowHits:
+    """Videos and sounds by their best windows, best first, for one query."""
+
+    opened: OpenSpace
+    assets: Sequence[LiveAsset]
+    judge: Judge
+
+
+class SightJudge:
+    """Judges by frames and by windows: what either is sure of. Without windows it is the judge of frames."""
+
+    def __init__(self, frames: Judge, windows: WindowHits | None) -> None:
+        self._frames = frames
+        self._windows = windows
+        self.fits_from = frames.fits_from
+
+    def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
+        """By id; an asset without a sound vector is left out."""
+        listed = list(assets)
+        by_frames = self._frames.of(listed)
+        if self._windows is None:
+            return by_frames
+        by_windows = self._windows.judge.of(each for each in listed if each.kind is not MediaKind.PICTURE)
+        scale = self.fits_from / max(self._windows.judge.fits_from, 1e-6)
+        joined = {key: _joined(by_frames.get(key), judged, scale) for key, judged in by_windows.items()}
+        return {each.id: (by_frames | joined)[each.id] for each in listed if each.id in by_frames or each.id in joined}
+
+    def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
+        """As :meth:`retrieval.search.judging.Judge.pictures`."""
+        return self._frames.pictures(assets)
+
+
+def _joined(frames: Judged | None, windows: Judged, scale: float) -> Judged:
+    """The higher chance. The best frames inside the best window tell the moment; of a sound, the windows themselves.
+
+    ``scale`` makes the chance from which a window fits that from which a frame does.
+    """
+    chance = min(1.0, windows.chance * scale)
+    if frames is None or frames.times is None or windows.times is None:
+        return replace(windows, chance=chance, by_segment=np.minimum(1.0, windows.by_segment * scale))
+    if chance <= frames.chance:
+        return frames
+    start, end = windows.times[windows.by_segment.argmax()]
+    inside = (frames.times[:, 0] < end) & (frames.times[:, 1] > start)
+    best = frames.by_segment[inside].max(initial=0.0)
+    if best <= 0:
+        return replace(frames, chance=chance)
+    by_segment = np.where(inside, frames.by_segment * (chance / best), frames.by_segment)
+    return Judged(chance, frames.times, np.asarray(by_segment, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that is found by sight and hearing; ``shares`` says of videos and sounds how much frames and windows have
+    brought them to their places, by id."""
+
+    ranking: Ranking
+    shares: Mapping[int, Mapping[str, float]]
+
+
+def sight_of(frames: Ranking, windows: WindowHits | None, judge: AssetJudge) -> Sight:
+    """``frames`` ranks assets by their best frames."""
+    if windows is None or not windows.assets:
+        return Sight(frames, {})
+    pictures = [each for each in frames.assets if each.kind is MediaKind.PICTURE]
+    timed = [each for each in frames.assets if each.kind is not MediaKind.PICTURE]
+    joined = fuse(
+        [Ranking(FRAMES, timed, {}), Ranking(_WINDOWS, windows.assets, {}, weight=WINDOWS_WEIGHT)], judge.fits_from
+    )
+    shares = {each.asset.id: {reason.source: reason.share for reason in each.why} for each in joined}
+    videos = [each.asset for each in joined]
+    order = list(_by_chance(pictures, videos, judge)) if pictures else videos
+    return Sight(replace(frames, assets=order), shares)
+
+
+def _by_chance(pictures: Sequence[LiveAsset], videos: Sequence[LiveAsset], judge: AssetJudge) -> Iterator[LiveAsset]:
+    """Both in one order, each in its own: next comes one of the kind that still has the likelier ahead."""
+    judged = judge.of([*pictures, *videos])
+    ahead = _likeliest_ahead(videos, judged)
+    row = 0
+    for picture, likeliest in zip(pictures, _likeliest_ahead(pictures, judged), strict=True):
+        while row < len(videos) and ahead[row] > likeliest:
+            yield videos[row]
+            row += 1
+        yield picture
+    yield from videos[row:]
+
+
+def _likeliest_ahead(assets: Sequence[LiveAsset], judged: Mapping[int, Judged]) -> Float32Array:
+    """For each place the highest chance from there on: neither order is quite that of chances."""
+    chances = [judged[asset.id].chance if asset.id in judged else 0.0 for asset in assets]
+    return np.maximum.accumulate(np.array(chances, np.float32)[::-1])[::-1]
+
+
+def explained(
+    page: Sequence[Ranked], sight: Sight, windows: WindowHits | None, text: str, lookup: Lookup
+) -> Iterator[Ranked]:
+    """The page, where the share of sight is told by expert, as the best window of each video has it."""
+    found = {each.asset.id for each in page if _WINDOWS in sight.shares.get(each.asset.id, {})}
+    segments = lookup.segments(windows.opened.row, sorted(found)) if windows is not None else {}
+    for each in page:
+        if windows is None or each.asset.id not in segments:
+            yield each
+        else:
+            by_expert = _by_expert(windows.opened, text, segments[each.asset.id].vectors)
+            yield replace(each, why=_told(each.why, sight.shares[each.asset.id], by_expert))
+
+
+def _by_expert(opened: OpenSpace, text: str, vectors: Float32Array) -> dict[str, float]:
+    """What share each expert has in the score of the best of ``vectors`` ``[n, d]``.
+
+    Gabeur et al. 2020, section 3.3: the weight that the text gives an expert, times their agreement. What speaks
+    against the window is left out.
+    """
+    assert isinstance(opened.space, MmtSpace)
+    best = vectors[(vectors @ opened.space.embed_text([text])[0]).argmax()]
+    shares: defaultdict[str, float] = defaultdict(float)
+    for term in opened.space.explain(text, best):
+        shares[term.expert if term.term != FRAMES else FRAMES] += max(term.share, 0.0)
+    total = sum(shares.values())
+    return {expert: share / total for expert, share in shares.items() if share} if total else {FRAMES: 1.0}
+
+
+def _told(why: Sequence[Reason], sight: Mapping[str, float], by_expert: Mapping[str, float]) -> tuple[Reason, ...]:
+    """``why`` with what stands there for frames shared out; words keep their quotes. The greatest first."""
+    reasons = {reason.source: reason for reason in why}
+    seen = reasons.pop(FRAMES, Reason(FRAMES, 0.0)).share
+    parts = {expert: seen * sight[_WINDOWS] * share for expert, share in by_expert.items()}
+    parts[FRAMES] = parts.get(FRAMES, 0.0) + seen * sight.get(FRAMES, 0.0)
+    for source, share in parts.items():
+        known = reasons.get(source, Reason(source, 0.0))
+        if share:
+            reasons[source] = replace(known, share=known.share + share)
+    return tuple(sorted(reasons.values(), key=lambda reason: -reason.share))

@@ -1,0 +1,53 @@
+"""Which experts over time have not said anything yet of a video or sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select
+
+from retrieval.store.catalog import Catalog
+from retrieval.store.schema import Asset, File, Track
+from retrieval.types import MediaKind
+
+__all__ = ["Expert", "experts_in_arrears", "lacking_experts", "lacks_track"]
+
+Expert = tuple[str, str]
+"""The name and version of an expert's tracks."""
+
+_TIMED = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
+
+
+def lacks_track(experts: Sequence[Expert]) -> ColumnElement[bool]:
+    """A condition on rows of ``file``: a video or sound of which one of ``experts`` has no track, be it one of no rows.
+
+    Of a picture nothing is looked up.
+    """
+    lacking = [
+        ~exists().where(Track.asset_id == File.asset_id, Track.expert == name, Track.version == version)
+        for name, version in experts
+    ]
+    return and_(File.kind.in_(_TIMED), File.asset_id.is_not(None), or_(false(), *lacking))
+
+
+def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[str]:
+    """The names of those of ``experts`` that lack a track of something whose file is present."""
+    with catalog.engine.connect() as connection:
+        return [
+            expert[0]
+            for expert in experts
+            if connection.scalar(select(exists().where(File.present, lacks_track([expert]))))
+        ]
+
+
+def lacking_experts(
+    connection: Connection, asset_ids: Sequence[int], experts: Sequence[Expert]
+) -> dict[int, frozenset[str]]:
+    """Of the videos and sounds among ``asset_ids``, the names of those of ``experts`` that have no track of them."""
+    timed = select(Asset.id).where(Asset.id.in_(asset_ids), Asset.kind.in_(_TIMED))
+    lacking = {asset_id: dict(experts) for asset_id in connection.scalars(timed)}
+    tracks = select(Track.asset_id, Track.expert, Track.version).where(Track.asset_id.in_(list(lacking)))
+    for asset_id, name, version in connection.execute(tracks):
+        if lacking[asset_id].get(name) == version:
+            del lacking[asset_id][name]
+    return {asset_id: frozenset(names) for asset_id, names in lacking.items()}

@@ -1,0 +1,142 @@
+"""Windows of video and sound: what a space over kept tracks reads from the catalog, and what it writes there.
+
+No file is opened: the tracks are what experts gave when a file was decoded. When one of them sees a file later than the
+others, its windows are work again, so that they never speak of less than is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select
+
+from retrieval.errors import LibraryError
+from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.epochs import begin_epoch
+from retrieval.store.forget import count_deletion
+from retrieval.store.results import SegmentRecord, finish_assets, outdate_windows, write_segments
+from retrieval.store.schema import Asset, Embedding, Result, Segment, Segmentation, Track
+from retrieval.store.tracks import StoredTrack, read_track
+from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
+
+__all__ = ["UncutAsset", "WindowedAsset", "Windows", "holds_timed_media"]
+
+
+_VIDEO = MediaKind.VIDEO.value
+_APPEARANCE = "appearance"
+
+
+@dataclass(frozen=True, slots=True)
+class UncutAsset:
+    """A video or sound without windows in a space."""
+
+    id: int
+    duration_seconds: float
+    tracks: Mapping[str, FeatureTrack]
+    """By expert, at the versions that the space knows; those that can be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowedAsset:
+    """Windows of one asset, in the order of time, with a vector ``[n, d]`` for each."""
+
+    id: int
+    spans: Sequence[Span]
+    vectors: Float32Array
+
+
+class Windows:
+    """One space's windows. Who writes holds the write lock."""
+
+    def __init__(
+        self, catalog: Catalog, space: SpaceRow, experts: Mapping[str, str], segmentation: tuple[str, str]
+    ) -> None:
+        """``experts``: versions, by name, whose tracks it reads; ``segmentation``: method and version of its cut."""
+        self._catalog = catalog
+        self._space = space
+        self._experts = experts
+        self._segmentation = segmentation
+        self._has_epoch = False
+
+    def missing(self, after: int, limit: int) -> list[int]:
+        """The next ids above ``after`` of videos and sounds that have a track which the space knows, and no windows.
+
+        Of a video it must know how it looks: one whose frames only another space's expert saw is left to that space.
+        """
+        finished = exists().where(Result.asset_id == Asset.id, Result.space_id == self._space.id)
+        known = exists().where(Track.asset_id == Asset.id, self._is_read())
+        seen = known.where(Track.expert == _APPEARANCE)
+        can_be_cut = or_(and_(Asset.kind == _VIDEO, seen), and_(Asset.kind == MediaKind.SOUND.value, known))
+        statement = select(Asset.id).where(Asset.id > after, ~finished, can_be_cut)
+        with self._catalog.engine.connect() as connection:
+            return list(connection.scalars(statement.order_by(Asset.id).limit(limit)))
+
+    def read(self, asset_id: int, lost: list[str]) -> UncutAsset:
+        """An asset with its tracks. One that can't be read is left out, and why is added to ``lost``."""
+        columns = (Track.expert, Track.count, Track.dim, Track.times, Track.features, Track.path)
+        statement = select(*columns).where(Track.asset_id == asset_id, self._is_read()).order_by(Track.id)
+        with self._catalog.engine.connect() as connection:
+            seconds = connection.scalar(select(Asset.duration_seconds).where(Asset.id == asset_id))
+            rows = [(row[0], StoredTrack(*row[1:])) for row in connection.execute(statement)]
+        tracks = {}
+        for expert, stored in rows:
+            try:
+                tracks[expert] = read_track(stored, self._catalog.library)
+            except LibraryError as error:
+                lost.append(str(error))
+        return UncutAsset(asset_id, seconds or 0.0, tracks)
+
+    def write(self, assets: Sequence[WindowedAsset]) -> None:
+        """Finish ``assets`` in the space, in one transaction; windows of an older look at them go."""
+        with self._catalog.engine.begin() as connection:
+            if not self._has_epoch:
+                begin_epoch(connection)
+            self._make_room(connection, assets)
+            wanted = {asset.id: _segments(asset.spans) for asset in assets}
+            write_segments(connection, self._segmentation, wanted)
+            finish_assets(connection, self._space, self._segmentation, {asset.id: asset.vectors for asset in assets})
+        self._has_epoch = True
+
+    def _make_room(self, connection: Connection, assets: Iterable[WindowedAsset]) -> None:
+        """Take away vectors of an older look, and the whole cut where it was another then."""
+        method, version = self._segmentation
+        for asset in assets:
+            cut = select(Segmentation.id).where(
+                Segmentation.asset_id == asset.id, Segmentation.method == method, Segmentation.version == version
+            )
+            segments = select(Segment.id).where(Segment.segmentation_id.in_(cut))
+            old = delete(Embedding).where(Embedding.segment_id.in_(segments))
+            times = select(Segment.start_seconds, Segment.end_seconds).where(Segment.segmentation_id.in_(cut))
+            before = [tuple(row) for row in connection.execute(times.order_by(Segment.position))]
+            if before == [(span.start_seconds, span.end_seconds) for span in asset.spans]:
+                gone = connection.execute(old.where(Embedding.space_id == self._space.id)).rowcount
+            else:
+                gone = connection.execute(old).rowcount
+                connection.execute(delete(Segmentation).where(Segmentation.id.in_(cut)))
+                outdate_windows(connection, [asset.id])  # of other spaces with this cut
+            if gone:
+                count_deletion(connection)
+
+    def _is_read(self) -> ColumnElement[bool]:
+        """A track of frames bears, after its expert's version and a plus, that of the choice of frames."""
+        return or_(
+            *(
+                and_(
+                    Track.expert == name,
+                    or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True)),
+                )
+                for name, version in self._experts.items()
+            )
+        )
+
+
+def holds_timed_media(catalog: Catalog) -> bool:
+    """Whether there is a video or sound at all."""
+    timed = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
+    with catalog.engine.connect() as connection:
+        return connection.scalar(select(Asset.id).where(Asset.kind.in_(timed)).limit(1)) is not None
+
+
+def _segments(spans: Sequence[Span]) -> list[SegmentRecord]:
+    return [SegmentRecord(span.start_seconds, span.end_seconds) for span in spans]

@@ -1,0 +1,89 @@
+"""Captions of video by a space of windows: by itself, by the frames beneath, and by both as search joins them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.errors import DatasetError
+from retrieval.evaluation import video_items
+from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
+from retrieval.evaluation.video_items import embed_video_items, fused_by_rank
+from retrieval.experts.registry import Experts
+from retrieval.media.pieces import Stream
+from retrieval.search.query import By
+from retrieval.settings import Settings
+from retrieval.spaces.mmt import MmtSpace
+from retrieval.spaces.registry import get_space
+from retrieval.types import Span
+from tests.indexer.test_listening import Small, film, tone
+from tests.indexer.test_windows import write_model
+
+
+@pytest.fixture
+def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MmtSpace:
+    here = [Small("motion", Stream.PAIRS), Small("speech", Stream.SOUND), Small("speech", Stream.SOUND, "unknown")]
+    monkeypatch.setattr(video_items, "time_experts", lambda **_: Experts(here))
+    found = get_space(f"mmt/{write_model(tmp_path / 'model')}")
+    assert isinstance(found, MmtSpace)
+    return found
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    film(tmp_path / "a.mp4")
+    film(tmp_path / "b.mp4", seed=1)
+    tone(tmp_path / "tone.wav")
+    (tmp_path / "bad.mp4").write_bytes(b"no film")
+    path = tmp_path / "captions.csv"
+    path.write_text(
+        "path,caption,start_seconds,end_seconds\na.mp4,grey noise,,\na.mp4,its end,1,2\nb.mp4,other noise,,\n"
+        "tone.wav,a tone,,\nbad.mp4,nothing,,\nb.mp4,later than its end,7,9\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize("by", [By.FUSED, By.SPACE, By.FRAMES])
+def test_every_item_is_ranked_or_told(table: Path, space: MmtSpace, by: By) -> None:
+    figures = evaluate_retrieval(table, space, by=by)
+    assert (figures.items, figures.captions) == (6, 6)
+    assert [(item.path.name, item.reason) for item in figures.unreadable][1:] == [
+        ("b.mp4", "nothing lies in that time")
+    ]
+    assert figures.unreadable[0].path.name == "bad.mp4"
+    assert 0 <= figures.text_to_media.recall_at_1 <= 100
+
+
+def test_a_part_of_a_file_is_as_a_file_of_its_own(table: Path, space: MmtSpace) -> None:
+    folder = table.parent
+    items = [(folder / "a.mp4", None), (folder / "a.mp4", Span(0, 60)), (folder / "tone.wav", None)]
+    found = embed_video_items(items, space, Settings(), table)
+    whole, part, sound = found.windows.vectors
+    assert whole is not None
+    assert part is not None
+    np.testing.assert_array_equal(whole, part)
+    assert sound is not None
+    assert found.frames.vectors[2] is None  # nothing to see
+
+
+def test_a_table_of_nothing_usable_is_refused(table: Path, space: MmtSpace) -> None:
+    with pytest.raises(DatasetError, match=r"none of the 1 items .* can be used"):
+        embed_video_items([(table.parent / "bad.mp4", None)], space, Settings(), table)
+
+
+def test_ranks_are_joined_and_windows_count_twice() -> None:
+    frames = np.array([[0.9, 0.5, -np.inf, -np.inf]], np.float32)
+    windows = np.array([[0.1, 0.3, 0.2, -np.inf]], np.float32)
+    fused = fused_by_rank(frames, windows)
+    np.testing.assert_allclose(fused[0, :3], [1 / 61 + 2 / 63, 1 / 62 + 2 / 61, 2 / 62], rtol=1e-6)
+    assert fused[0, 3] == -np.inf
+
+
+@given(st.integers(1, 30), st.integers(0, 10_000))
+def test_where_both_agree_the_order_stays(count: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).permutation(count).astype(np.float32)[None]
+    np.testing.assert_array_equal(np.argsort(-fused_by_rank(scores, scores)), np.argsort(-scores))

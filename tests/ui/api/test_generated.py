@@ -1,0 +1,58 @@
+"""Requests generated from the OpenAPI: whatever comes, the answer is as promised, and never an error of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.core.result import Ok
+
+from retrieval.media.worker import MediaWorkers
+from tests.ui.api.conftest import services_of
+from tests.ui.page.conftest import Collection
+from ui.api.app import build_api
+
+EXAMPLES = 25
+OPERATIONS = [
+    "GET /search", "POST /search", "GET /assets/{asset_id}", "GET /assets/{asset_id}/segments",
+    "GET /segments/{segment_id}", "GET /assets/{asset_id}/file", "GET /assets/{asset_id}/thumbnail",
+    "GET /assets/{asset_id}/preview", "GET /assets/{asset_id}/texts", "GET /assets/{asset_id}/tags",
+    "PATCH /assets/{asset_id}/tags", "GET /jobs", "POST /jobs", "GET /jobs/{job_id}", "POST /jobs/{job_id}/stop",
+    "GET /jobs/{job_id}/events", "GET /status", "GET /models", "PUT /space",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def operations(
+    collection: Collection, workers: MediaWorkers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, object]]:
+    with services_of(collection, tmp_path_factory.mktemp("kept"), workers) as services:
+        schema = schemathesis.openapi.from_asgi("/openapi.json", build_api(services))
+        found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+        yield {f"{each.method.upper()} {each.path}": each for each in found}
+
+
+def test_every_operation_is_tried(operations: dict[str, object]) -> None:
+    assert sorted(operations) == sorted(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_request_makes_it_fail(operations: dict[str, object], name: str) -> None:
+    operation = operations[name]
+    valid = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)  # type: ignore[attr-defined]
+    wrong = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)  # type: ignore[attr-defined]
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=st.one_of(valid, wrong))
+    def check(case: schemathesis.Case) -> None:
+        response = case.call()
+        assert response.status_code < 500, response.text
+        if response.status_code >= 400:
+            assert response.headers["content-type"][0] == "application/problem+json"
+
+    check()

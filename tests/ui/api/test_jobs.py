@@ -1,0 +1,210 @@
+"""Index jobs: allowed, followed, stopped, one at a time; and what befalls a job befalls it alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pydantic import TypeAdapter
+
+from retrieval.client.answers import Job, JobEvent
+from retrieval.errors import AccessError, LibraryBusyError, QueryError
+from retrieval.store.catalog import Catalog
+from tests.ui.api.conftest import Ask, detail_of
+from tests.ui.page.conftest import Collection
+from ui.api.services import Services
+from ui.index_jobs import Event, IndexJob, IndexJobs, JobState
+from ui.trust.roots import AllowedRoots
+
+PATIENCE_SECONDS = 120
+
+
+def wait(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def events_of(text: str) -> list[JobEvent]:
+    """Server-sent events, by the letter."""
+    blocks = [block.split("\n") for block in text.split("\n\n") if block and not block.startswith(":")]
+    named = [dict(line.split(": ", 1) for line in block) for block in blocks]
+    return [JobEvent(id=int(each["id"]), event=each["event"], data=json.loads(each["data"])) for each in named]
+
+
+def test_a_job_is_started_followed_and_stopped(ask: Ask, collection: Collection) -> None:
+    started = ask("/jobs", "POST", json={"paths": [str(collection.media)]})
+    assert (started.status_code, started.headers["location"]) == (201, "/api/v1/jobs/1")
+    job = TypeAdapter(Job).validate_python(started.json())
+    assert (job.state, job.paths) == ("running", [str(collection.media)])
+    wait(lambda: ask("/jobs/1").json()["notices"] == ["waiting"])
+    again = detail_of(ask("/jobs", "POST", json={"paths": [str(collection.media)]}), 409)
+    assert again == "an index job is running; wait until it is done, or stop it"
+    assert ask("/jobs/1/stop", "POST").status_code == 202
+    events = events_of(ask("/jobs/1/events").text)
+    assert [(event.id, event.event) for event in events] == [(1, "notice"), (2, "done")]
+    assert events[-1].data == ask("/jobs/1").json()
+    assert (events[-1].data["state"], events[-1].data["error"]) == ("stopped", None)
+    assert [job["id"] for job in ask("/jobs").json()] == [1]
+    assert set(ask("/jobs/1").json()) == {field.name for field in fields(Job)}
+
+
+def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Collection) -> None:
+    ask("/jobs", "POST", json={"paths": [str(collection.media)]})
+    ask("/jobs/1/stop", "POST")
+    whole = events_of(ask("/jobs/1/events").text)
+    later = events_of(ask("/jobs/1/events", headers={"Last-Event-ID": "1"}).text)
+    assert later == whole[1:]
+    assert ask("/jobs/1/events", headers={"Last-Event-ID": "99"}).text == ""
+    assert events_of(ask("/jobs/1/events", headers={"Last-Event-ID": "x"}).text) == whole
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ({"paths": ["/etc"]}, 403, "/etc may not be indexed from here"),
+        ({"paths": ["pictures"]}, 400, "'pictures' is no absolute path"),
+        ({"paths": []}, 422, "paths: List should have at least 1 item"),
+        ({"paths": [7]}, 422, "paths.0: Input should be a valid string"),
+        ({}, 422, "paths: Field required"),
+        ({"paths": ["{media}"], "space": "open_clip/x//etc/passwd"}, 400, "can't index into 'open_clip/x//etc/passwd'"),
+    ],
+)
+def test_jobs_that_cant_be(ask: Ask, collection: Collection, sent: dict[str, object], status: int, said: str) -> None:
+    filled = json.loads(json.dumps(sent).replace("{media}", str(collection.media)))
+    assert detail_of(ask("/jobs", "POST", json=filled), status).startswith(said)
+    assert ask("/jobs").json() == []
+
+
+def test_jobs_that_are_not_there(ask: Ask) -> None:
+    for path, method in (("/jobs/7", "GET"), ("/jobs/7/events", "GET"), ("/jobs/7/stop", "POST")):
+        assert detail_of(ask(path, method), 404).startswith("there is no index job 7; `GET /api/v1/jobs` lists")
+
+
+# ------------------------------------------------------------------------------------- processes that behave badly
+
+
+def run_script(services: Services, collection: Collection, script: str) -> IndexJob:
+    jobs = IndexJobs(services.catalog, AllowedRoots([collection.media]), command=(sys.executable, "-c", script))
+    job = jobs.start([str(collection.media)])
+    wait(lambda: job.state.is_over)
+    return job
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["import os; os._exit(3)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit(1)"],
+)
+def test_a_process_that_dies_is_a_job_that_failed(services: Services, collection: Collection, script: str) -> None:
+    told = run_script(services, collection, script).snapshot()
+    assert (told["state"], told["error"]) == (
+        "failed",
+        "the index run ended before it was done; what was finished is kept, run it again",
+    )
+
+
+def test_an_error_is_told_in_its_own_words(services: Services, collection: Collection) -> None:
+    script = """print('{"event": "error", "data": {"detail": "the disk is full"}}')"""
+    told = run_script(services, collection, script).snapshot()
+    assert (told["state"], told["error"]) == ("failed", "the disk is full")
+
+
+def test_lines_that_mean_nothing_are_passed_over(services: Services, collection: Collection) -> None:
+    script = """print("hello"); print('{"event": "report", "data": {"interrupted": false}}')"""
+    assert run_script(services, collection, script).state is JobState.FINISHED
+
+
+def test_very_many_events_are_bounded(services: Services, collection: Collection) -> None:
+    script = """
+for number in range(3000):
+    print('{"event": "notice", "data": {"line": "%d"}}' % number)
+"""
+    job = run_script(services, collection, script)
+    events: list[Event] = job.events_after(0)
+    assert len(events) == 1000
+    assert [events[-1].event, events[-1].id] == ["done", 3001]
+    assert len(job.snapshot()["notices"]) == 100
+
+
+def test_the_last_jobs_alone_are_remembered(services: Services, collection: Collection) -> None:
+    jobs = IndexJobs(services.catalog, AllowedRoots([collection.media]), command=(sys.executable, "-c", ""))
+    for _ in range(22):
+        job = jobs.start([str(collection.media)])
+        wait(lambda job=job: job.state.is_over)  # type: ignore[misc]
+    assert [job.id for job in jobs.all()] == list(range(22, 2, -1))
+
+
+def test_a_job_ends_with_the_server(services: Services, collection: Collection) -> None:
+    command = (sys.executable, "-c", "import sys; sys.stdin.read()")
+    with IndexJobs(services.catalog, AllowedRoots([collection.media]), command=command) as jobs:
+        job = jobs.start([str(collection.media)])
+    assert job.state is JobState.STOPPED
+    assert job.process.poll() == 0
+
+
+def test_in_python_the_refusals_are_errors(services: Services, collection: Collection) -> None:
+    jobs = services.jobs
+    with pytest.raises(AccessError, match="may not be indexed from here"):
+        jobs.start(["/"])
+    with pytest.raises(QueryError, match=r"can't index into 'hats' from here; expected one of: starter; begin another"):
+        jobs.start([str(collection.media)], space="hats")
+    jobs.start([str(collection.media)])
+    with pytest.raises(LibraryBusyError, match="an index job is running"):
+        jobs.start([str(collection.media)])
+
+
+# --------------------------------------------------------------------------------------------------------- the real run
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 48), (60 * number, 90, 200)).save(folder / f"{number}.png")
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def test_a_real_run_tells_its_failures_and_its_report(tmp_path: Path, empty_library: Path, media: Path) -> None:
+    with Catalog(tmp_path / "library", create=True) as catalog, IndexJobs(catalog, AllowedRoots([media])) as jobs:
+        job = jobs.start([str(media)])
+        wait(lambda: job.state.is_over)
+        told, events = job.snapshot(), job.events_after(0)
+    assert (told["state"], told["error"]) == ("finished", None)
+    assert (told["report"]["indexed"], told["report"]["failed"]) == (3, 1)
+    assert told["progress"]["done"] == told["progress"]["total"] == 4
+    (failure,) = (event.data for event in events if event.event == "failure")
+    assert failure["path"] == str(media / "bad.jpg")
+    assert "not a picture" in failure["reason"]
+    assert failure["permanent"]
+    assert events[-1].event == "done"
+
+
+def test_a_library_that_another_process_writes_to(tmp_path: Path, media: Path) -> None:
+    with Catalog(tmp_path / "library", create=True) as catalog, IndexJobs(catalog, AllowedRoots([media])) as jobs:
+        with catalog.lock():
+            job = jobs.start([str(media)])
+            wait(lambda: job.state.is_over)
+        assert job.state is JobState.FAILED
+        assert "another vidi is writing to the library" in job.snapshot()["error"]
+
+
+def test_a_real_run_that_is_stopped_keeps_what_it_has(tmp_path: Path, media: Path) -> None:
+    for number in range(400):
+        Image.new("RGB", (640, 480), (number % 256, number // 2, 80)).save(media / f"many{number}.jpg")
+    with Catalog(tmp_path / "library", create=True) as catalog, IndexJobs(catalog, AllowedRoots([media])) as jobs:
+        job = jobs.start([str(media)])
+        wait(lambda: job.snapshot()["progress"] is not None)
+        job.stop()
+        wait(lambda: job.state.is_over)
+    told = job.snapshot()
+    assert (told["state"], told["error"]) == ("stopped", None)
+    assert told["report"] is None or told["report"]["interrupted"]

@@ -1,0 +1,90 @@
+"""What the page's script asks of one item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from retrieval.errors import QueryError
+from retrieval.library import Library
+from retrieval.store.catalog import Catalog
+from tests.ui.page.colours import ColourSpace, embed_pictures
+from tests.ui.page.conftest import Collection
+from ui.page.answers import Answers
+from ui.page.item_routes import ItemRoutes
+from ui.page.items import Items
+
+open_library = partial(Library, spaces=lambda name: ColourSpace(), embed_pictures=embed_pictures)
+
+
+class DrawnHeat:
+    """In place of the models: tells what it was asked."""
+
+    def draw(self, asset_id: int, query: str, at_seconds: float | None) -> bytes | None:
+        if query == "fail":
+            raise QueryError("no words were asked for\nhere")
+        if query == "bug":
+            raise ZeroDivisionError("a secret of the code")
+        return None if asset_id > 100 else f"{asset_id} {query} {at_seconds}".encode()
+
+
+@pytest.fixture(scope="module")
+def client(collection: Collection) -> Iterator[TestClient]:
+    with Catalog(collection.library) as catalog, open_library(collection.library) as library:
+        routes = ItemRoutes(Items(catalog), Answers(library, catalog), DrawnHeat())  # type: ignore[arg-type]
+        yield TestClient(Starlette(routes=routes.routes()))
+
+
+def test_an_item(client: TestClient, collection: Collection) -> None:
+    told = client.get(f"/page/items/{collection.assets['three.webm']}").json()
+    assert (told["kind"], told["name"], told["duration_seconds"]) == ("video", "three.webm", 12.0)
+
+
+@pytest.mark.parametrize("number", [10**9, 2**63 - 1])
+@pytest.mark.parametrize("below", ["", "/moments?q=red", "/why?q=red"])
+def test_there_is_no_such_item(client: TestClient, number: int, below: str) -> None:
+    answer = client.get(f"/page/items/{number}{below}")
+    assert (answer.status_code, answer.text.partition(";")[0]) == (
+        404,
+        "this file is not where it was when it was indexed",
+    )
+
+
+def test_moments(client: TestClient, collection: Collection) -> None:
+    (moment,) = client.get(f"/page/items/{collection.assets['three.webm']}/moments", params={"q": "blue"}).json()
+    assert (moment["label"], moment["start"]) == ("0:08–0:12", 8.0)
+
+
+def test_moments_of_a_query_that_cant_be_read(client: TestClient, collection: Collection) -> None:
+    answer = client.get(f"/page/items/{collection.assets['three.webm']}/moments", params={"q": '"blue'})
+    assert (answer.status_code, answer.text) == (422, 'this quote is never closed; expected " after it')
+
+
+def test_why(client: TestClient) -> None:
+    answer = client.get("/page/items/7/why", params={"q": "a dog", "at": "2.5"})
+    assert (answer.content, answer.headers["content-type"]) == (b"7 a dog 2.5", "image/jpeg")
+
+
+@pytest.mark.parametrize("at", ["x", "-1", "nan", "inf"])
+def test_no_such_time(client: TestClient, at: str) -> None:
+    assert client.get("/page/items/7/why", params={"q": "a dog", "at": at}).status_code == 400
+
+
+def test_a_refusal_is_one_plain_line(client: TestClient) -> None:
+    answer = client.get("/page/items/7/why?q=fail")
+    assert (answer.status_code, answer.text) == (422, "no words were asked for")
+
+
+def test_a_bug_is_no_stack_trace(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.get("/page/items/7/why?q=bug")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert "ZeroDivisionError: a secret of the code" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_is_written_here(client: TestClient, method: str) -> None:
+    assert client.request(method, "/page/items/1").status_code == 405

@@ -1,0 +1,1 @@
+"""The HTTP interface, `/api/v1`: what the page and other programs ask of a library."""

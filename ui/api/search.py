@@ -1,0 +1,133 @@
+"""`/search`: the object of `vidi search --json`, with the number of each asset. A picture is sent by POST."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, File, Query, UploadFile
+from pydantic import StringConstraints
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from retrieval.client.answers import SearchAnswer
+from retrieval.errors import QueryError
+from retrieval.search.query import By
+from retrieval.search.results import SearchResult
+from retrieval.store.lookup import Lookup
+from ui.api.services import Services
+
+__all__ = ["TOP_MOST", "answer_json", "search_routes"]
+
+TOP_MOST = 1000
+_OFFSET_MOST = 2**31
+_PICTURES_MOST = 4
+Mark = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}(@[0-9]{1,7}(\.[0-9]{1,6})?)?$")]
+_PICTURE_BYTES_MOST = 64 << 20
+
+
+def answer_json(result: SearchResult) -> dict[str, Any]:
+    """As `vidi search --json` prints it, and ``asset_id`` of each hit."""
+    told = result.to_json()
+    hits = [{"asset_id": hit.asset_id} | each for hit, each in zip(result.hits, told["hits"], strict=True)]
+    return told | {"hits": hits}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What both ways of asking take, by the names of the command line's options."""
+
+    q: Annotated[str, Query(description="What to find, in plain words or the query language")] = ""
+    kind: Annotated[Literal["picture", "video", "sound"] | None, Query(description="Only this kind")] = None
+    under: Annotated[str | None, Query(description="Only files in this folder and below, or this file")] = None
+    after: Annotated[str | None, Query(description="Taken at or after: 2024, 2024-06, 2024-06-01")] = None
+    before: Annotated[str | None, Query(description="Taken before")] = None
+    tag: Annotated[list[str] | None, Query(description="Only what bears all of these tags")] = None
+    space: Annotated[str | None, Query(description="The space to search in, of those in the status")] = None
+    by: Annotated[By, Query(description="What ranks")] = By.FUSED
+    top: Annotated[int, Query(ge=1, le=TOP_MOST, description="At most so many hits")] = 20
+    offset: Annotated[int, Query(ge=0, le=_OFFSET_MOST, description="Pass over so many of the best")] = 0
+    anyway: Annotated[bool, Query(description="Show the nearest even if nothing fits")] = False
+    like: Annotated[list[Mark] | None, Query(description="More like these: ID, or ID@SECOND of a video")] = None
+    unlike: Annotated[list[Mark] | None, Query(description="Less like these, which are not shown")] = None
+    unfolded: Annotated[bool, Query(description="Show near-identical pictures each for itself")] = False
+    as_of: Annotated[str | None, Query(description="That of an earlier answer, for its next pages")] = None
+
+
+def search_routes(services: Services) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["search"])
+    lookup = Lookup(services.catalog)
+
+    def check_space(space: str | None) -> None:
+        """A space is named by what is indexed: a name may also mean a file of weights, or a download."""
+        known = {row.name for row in lookup.spaces()} if space is not None else set()
+        if space is not None and space not in known:
+            raise QueryError(
+                f"nothing is indexed in a space {space!r}; expected one of: {', '.join(sorted(known)) or 'none yet'}"
+            )
+
+    def answer(asked: _Asked, pictures: Sequence[Path] = ()) -> JSONResponse:
+        check_space(asked.space)
+        result = services.library.search(
+            asked.q,
+            image=pictures,
+            kind=asked.kind,
+            under=asked.under,
+            after=asked.after,
+            before=asked.before,
+            tags=asked.tag or (),
+            space=asked.space,
+            by=asked.by,
+            top=asked.top,
+            offset=asked.offset,
+            anyway=asked.anyway,
+            like=list(map(_marked, asked.like or ())),
+            unlike=list(map(_marked, asked.unlike or ())),
+            unfolded=asked.unfolded,
+            as_of=asked.as_of,
+        )
+        return JSONResponse(answer_json(result))
+
+    @router.get("/search", response_model=SearchAnswer, summary="Find pictures and moments in video")
+    async def search(asked: Annotated[_Asked, Depends()]) -> JSONResponse:
+        return await services.search(partial(answer, asked))
+
+    @router.post("/search", response_model=SearchAnswer, summary="Find what looks like pictures, with words or without")
+    async def search_with_pictures(
+        asked: Annotated[_Asked, Depends()],
+        image: Annotated[list[UploadFile], File(min_length=1, max_length=_PICTURES_MOST)],
+    ) -> JSONResponse:
+        with tempfile.TemporaryDirectory(prefix="vidi-query-") as folder:
+            pictures = await to_thread.run_sync(_saved, image, Path(folder))
+            try:
+                return await services.search(partial(answer, asked, pictures))
+            except QueryError as error:
+                raise QueryError(str(error).replace(f"{folder}/", "")) from error  # the folder is nobody's concern
+
+    return router
+
+
+def _marked(mark: str) -> int | tuple[int, float]:
+    """An asset, or a moment of one: never a path, which the library would take too."""
+    number, at, seconds = mark.partition("@")
+    return (int(number), float(seconds)) if at else int(number)
+
+
+def _saved(uploads: Sequence[UploadFile], folder: Path) -> list[Path]:
+    """The pictures as files whose names are ours; an isolated worker decodes them."""
+    saved = []
+    for number, upload in enumerate(uploads):
+        if (upload.size or 0) > _PICTURE_BYTES_MOST:
+            raise HTTPException(413, f"expected a picture of at most 64 MiB, got {upload.size} bytes")
+        path = folder / f"picture-{number}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(upload.file, file)
+        saved.append(path)
+    return saved

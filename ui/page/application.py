@@ -1,0 +1,108 @@
+"""All that is served, put together: the page, the API and MCP behind one guard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from retrieval.library import Library
+from retrieval.media.worker import MediaWorkers
+from retrieval.store.catalog import Catalog
+from retrieval.store.census import indexed_roots
+from ui.api.app import build_api
+from ui.api.mcp_tools import open_mcp
+from ui.api.previews import PreviewStore, make_clips_with
+from ui.api.services import Services
+from ui.index_jobs import IndexJobs
+from ui.page.answers import Answers
+from ui.page.app import build_app
+from ui.page.blocks import build_blocks
+from ui.page.counts import Counts
+from ui.page.files import CatalogFiles
+from ui.page.guard import API_PREFIX, MCP_PATH, Guard
+from ui.page.heat import Heat
+from ui.page.item_routes import ItemRoutes
+from ui.page.items import Items
+from ui.page.media import MediaRoutes
+from ui.page.renditions import make_renditions_with
+from ui.page.thumbnails import ThumbnailStore
+from ui.trust.hosts import Hosts, is_loopback
+from ui.trust.login import LoginRoutes
+from ui.trust.roots import AllowedRoots
+from ui.trust.settings import Trust
+
+__all__ = ["build_application"]
+
+_WORKERS_MOST = 2
+_WORKERS = min(_WORKERS_MOST, os.cpu_count() or 1)
+
+
+def build_application(
+    stack: ExitStack, bound_to: tuple[str, int], catalog: Catalog, library: Library, trust: Trust, *, temporary: Path
+) -> ASGIApp:
+    """What answers at the address and port ``bound_to``; what it needs ends when ``stack`` does.
+
+    Raises:
+        MissingExtraError: MCP is asked for, and its package isn't installed.
+    """
+    address, port = bound_to
+    services = _services(stack, catalog, library, trust, is_local=is_loopback(address), temporary=temporary)
+    mcp = open_mcp(services, MCP_PATH) if trust.mcp else None
+    routes: list[BaseRoute] = [Mount(API_PREFIX, build_api(services))]
+    if mcp:
+        routes += mcp.routes
+    if not trust.access.is_open:
+        routes += LoginRoutes(trust.access).routes()
+    app = _page(services, port=port, token=trust.access.page_token, routes=routes)
+    if mcp:
+        _run_beside(app, mcp.run)
+    return Guard(app, hosts=Hosts(address, port, trust.names), access=trust.access, offers_mcp=trust.mcp)
+
+
+def _page(services: Services, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
+    library, catalog = services.library, services.catalog
+    files, answers = CatalogFiles(catalog), Answers(library, catalog)
+    heat = Heat(library, files, services.thumbnails)
+    items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
+    media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
+    blocks = build_blocks(answers, Counts(library, catalog).footer, str(services.jobs.roots))
+    return build_app(blocks, media, port=port, token=token, routes=[*routes, *items.routes()])
+
+
+def _services(
+    stack: ExitStack, catalog: Catalog, library: Library, trust: Trust, *, is_local: bool, temporary: Path
+) -> Services:
+    workers = stack.enter_context(MediaWorkers(processes=_WORKERS))
+    kept = catalog.library if os.access(catalog.library, os.W_OK) else temporary
+    return Services(
+        library=library,
+        catalog=catalog,
+        thumbnails=ThumbnailStore(kept / "thumbnails", make_renditions_with(workers)),
+        previews=PreviewStore(kept / "previews", make_clips_with(workers)),
+        jobs=stack.enter_context(IndexJobs(catalog, _roots(catalog, trust, is_local))),
+    )
+
+
+def _roots(catalog: Catalog, trust: Trust, is_local: bool) -> AllowedRoots:
+    if trust.roots:
+        return AllowedRoots(trust.roots)
+    return AllowedRoots([Path.home()] if is_local else [], indexed_roots(catalog))
+
+
+def _run_beside(app: FastAPI, run: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+    """Have ``run`` go on as long as ``app`` serves."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def both(served: FastAPI) -> AsyncIterator[Any]:
+        async with run(), inner(served) as state:
+            yield state
+
+    app.router.lifespan_context = both

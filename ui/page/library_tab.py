@@ -1,0 +1,26 @@
+"""The frame of the library tab; the page's script fills it from the programming interface."""
+
+from __future__ import annotations
+
+from html import escape
+
+__all__ = ["library_markup"]
+
+
+def library_markup(allowed: str) -> str:
+    """HTML. ``allowed``: the folders below which one may be added, in one line."""
+    return (
+        '<section class="vidi-panel" aria-label="Add a folder"><h3>Add a folder</h3>'
+        '<form class="vidi-add"><input type="text" name="path" placeholder="/home/me/Pictures" '
+        'aria-label="Path of a folder on this machine" autocomplete="off" spellcheck="false">'
+        '<button type="submit" class="vidi-button">Index</button></form>'
+        f'<p class="vidi-quiet">With all below it. Allowed: {escape(allowed)}. Originals are only read.</p>'
+        '<p class="vidi-add-told" role="alert"></p><div class="vidi-job" aria-live="polite" hidden></div></section>'
+        '<section class="vidi-panel vidi-failed" hidden></section>'
+        '<section class="vidi-panel"><h3>What is indexed</h3><div class="vidi-holds"></div>'
+        '<div class="vidi-spaces"></div><p class="vidi-space-told" role="status"></p></section>'
+        '<section class="vidi-panel"><h3>Models</h3><div class="vidi-models"></div>'
+        '<p class="vidi-quiet">Any model of open_clip is a space beside these: <code>vidi index FOLDER --space '
+        "open_clip/MODEL/WEIGHTS</code> fetches it. What is indexed in several spaces is searched in the one chosen "
+        "above.</p></section>"
+    )

@@ -1,0 +1,241 @@
+// One item, large: beside it all that is known of it, and what can be done with it.
+import { like, queryText, unfold } from "./asking.js";
+import { button, isTyping, make, read, thumbnail } from "./dom.js";
+import { cards } from "./gallery.js";
+import { momentButtons, showPicture, showVideo, strip, transcript } from "./player.js";
+import { tagEditor } from "./tags.js";
+
+let viewer = null; // the dialog that is open
+
+const section = (title, ...children) =>
+  make("section", { className: "vidi-section" }, make("h3", { textContent: title }), ...children);
+
+const line = (className, text) => make("p", { className, textContent: text });
+
+// -- the parts of what is told -----------------------------------------------------------------------------------
+
+const facts = (known) => {
+  const list = make("dl", { className: "vidi-facts" });
+  for (const fact of known.facts) list.append(make("dt", { textContent: fact.name }), make("dd", { textContent: fact.value }));
+  if (known.map_link) {
+    const link = make("a", { href: known.map_link, target: "_blank", rel: "noopener noreferrer", textContent: "on a map" });
+    link.title = "Opens openstreetmap.org, which learns the place";
+    list.append(make("dt", { textContent: "Place" }), make("dd", {}, link));
+  }
+  return list;
+};
+
+const files = (item, known) => {
+  const lines = [line("vidi-where", item.path)];
+  lines.push(...known.parts.map(([name, role]) => line("vidi-where", `with ${name} (${role})`)));
+  lines.push(...known.copies.map((copy) => line("vidi-where", `also ${copy}`)));
+  return section("Where it lies", ...lines);
+};
+
+const words = (known) => {
+  const told = [known.title, known.caption].filter(Boolean);
+  return told.length ? section("What people wrote", ...told.map((text) => line("vidi-words", text))) : null;
+};
+
+const TEXTS = [
+  ["speech", "What is said, by a machine's ear"],
+  ["ocr", "What is written in it, by a machine's eye"],
+];
+
+const texts = (known, player) =>
+  TEXTS.map(([source, title]) => {
+    const lines = known.texts.filter((text) => text.source === source);
+    return lines.length ? section(title, transcript(lines, player)) : null;
+  });
+
+const why = (item, player) => {
+  const lines = item.why.map(({ text, start }) => {
+    const told = line("vidi-words vidi-reason", text);
+    if (player && start !== null) told.append(" ", button("Play", { onclick: () => player.seek(start) }));
+    return told;
+  });
+  return lines.length ? section("Why it matched", ...lines) : null;
+};
+
+// -- searching within a video ------------------------------------------------------------------------------------
+
+const within = (item, player, onMoments) => {
+  const field = make("input", { type: "search", placeholder: "Find in this video", ariaLabel: "Find in this video" });
+  const told = make("div", { className: "vidi-within-found", role: "status" });
+  const form = make("form", { className: "vidi-within", role: "search" }, field);
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    if (!field.value.trim()) return;
+    try {
+      const moments = await read(`/page/items/${item.asset}/moments?q=${encodeURIComponent(field.value)}`);
+      told.replaceChildren(
+        moments.length ? momentButtons(moments, player, "Moments that come nearest") : "Nothing was found.",
+      );
+      if (moments.length) player.seek(moments[0].start);
+      onMoments(moments);
+    } catch (error) {
+      told.textContent = error.message;
+    }
+  };
+  return make("div", {}, form, told);
+};
+
+// -- where the answer comes from ---------------------------------------------------------------------------------
+
+const heatToggle = (stage, item, player, told) => {
+  const toggle = button("Where in the picture?", { title: "Shows what in it speaks for the query" });
+  toggle.setAttribute("aria-pressed", "false");
+  const hide = () => {
+    stage.querySelector(".vidi-heat")?.remove();
+    toggle.setAttribute("aria-pressed", "false");
+    told.textContent = "";
+  };
+  toggle.onclick = async () => {
+    if (toggle.getAttribute("aria-pressed") === "true") return hide();
+    toggle.setAttribute("aria-pressed", "true");
+    told.textContent = "Looking …";
+    player?.video.pause();
+    const at = player ? `&at=${player.now.toFixed(3)}` : "";
+    const answer = await fetch(`/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`);
+    if (toggle.getAttribute("aria-pressed") !== "true") return;
+    if (!answer.ok) {
+      toggle.setAttribute("aria-pressed", "false");
+      told.textContent = await answer.text();
+      return;
+    }
+    const image = make("img", { className: "vidi-heat", alt: "What speaks for the query is bright" });
+    image.src = URL.createObjectURL(await answer.blob());
+    image.onload = () => URL.revokeObjectURL(image.src);
+    image.onclick = hide;
+    stage.append(image);
+    told.textContent = "What speaks for the query is bright.";
+  };
+  return toggle;
+};
+
+// -- the dialog --------------------------------------------------------------------------------------------------
+
+const actions = (stage, item, player, close) => {
+  const told = make("p", { className: "vidi-told", role: "status" });
+  const likes = [
+    ["More like this", ""],
+    ["Less like this", "-"],
+  ].map(([text, sign]) =>
+    button(text, {
+      onclick: () => {
+        const seconds = player ? player.now : null;
+        close();
+        like(item.asset, item.name, seconds, sign);
+      },
+    }),
+  );
+  const alike = item.folded
+    ? button(`Show ${item.folded} near-identical`, {
+        onclick: () => {
+          close();
+          unfold(true);
+        },
+      })
+    : null;
+  const heat = queryText() ? heatToggle(stage, item, player, told) : null;
+  return [make("div", { className: "vidi-actions" }, ...likes, alike, heat), told];
+};
+
+const fill = (dialog, card) => {
+  dialog.querySelector("video")?.pause();
+  const item = JSON.parse(card.dataset.item);
+  const all = cards();
+  const place = all.indexOf(card);
+  dialog.card = card;
+  dialog.setAttribute("aria-label", item.name);
+  const go = (step) => all[place + step] && fill(dialog, all[place + step]);
+  const control = (text, label, onclick, disabled = false) => {
+    const one = button(text, { title: label, onclick, disabled });
+    one.setAttribute("aria-label", label);
+    return one;
+  };
+  const heading = make(
+    "div",
+    { className: "vidi-heading" },
+    make("h2", { textContent: item.name, title: item.name }),
+    make("span", { textContent: item.chance, title: "the chance that it fits" }),
+    control("‹", "Previous", () => go(-1), place <= 0),
+    control("›", "Next", () => go(1), place === all.length - 1),
+    control("✕", "Close", () => dialog.close()),
+  );
+  const stage = make("div", { className: "vidi-stage" });
+  const along = make("div", { className: "vidi-along" });
+  const player = item.video ? showVideo(stage, item, item.moments[0]?.start ?? 0) : null;
+  player?.onTime((seconds) => (player.now = seconds));
+  if (player) player.now = item.moments[0]?.start ?? 0;
+  if (!player) showPicture(stage, item);
+  if (player && item.moments.length) along.append(momentButtons(item.moments, player, "Moments that fit"));
+  const rest = make("div", { className: "vidi-rest" });
+  const about = make("div", { className: "vidi-about" }, heading, ...actions(stage, item, player, () => dialog.close()), rest);
+  dialog.replaceChildren(make("div", { className: "vidi-left" }, stage, along), about);
+  dialog.go = go;
+  tellMore(dialog, card, item, player, along, rest);
+};
+
+// What the catalog knows comes a moment after the item itself is seen.
+const tellMore = async (dialog, card, item, player, along, rest) => {
+  let known;
+  try {
+    known = await read(`/page/items/${item.asset}`);
+  } catch (error) {
+    rest.append(line("vidi-where", item.path), line("vidi-told", error.message));
+    return;
+  }
+  if (dialog.card !== card) return; // another is shown by now
+  if (player) {
+    const draw = (moments) => {
+      const drawn = known.duration_seconds ? strip(item, known.stills, known.duration_seconds, moments, player) : "";
+      along.querySelector(".vidi-strip")?.remove();
+      along.append(drawn);
+    };
+    draw(item.moments);
+    along.append(within(item, player, draw));
+  }
+  rest.append(
+    ...[
+      section("Tags", tagEditor(item, known)),
+      words(known),
+      ...(player ? texts(known, player) : []),
+      why(item, player),
+      section("Facts", facts(known)),
+      files(item, known),
+    ].filter(Boolean),
+  );
+};
+
+const keys = (event) => {
+  if (isTyping(event.target) || event.target.tagName === "VIDEO") return; // their own keys
+  if (event.key === "ArrowLeft") viewer.go(-1);
+  if (event.key === "ArrowRight") viewer.go(1);
+};
+
+const closed = () => {
+  const { card } = viewer;
+  const video = viewer.querySelector("video");
+  video?.removeAttribute("src");
+  video?.load(); // stops the download too
+  viewer.remove();
+  viewer = null;
+  card.focus();
+  if (history.state?.vidi === "viewer") history.back();
+};
+
+export const open = (card) => {
+  if (viewer) return;
+  viewer = make("dialog", { className: "vidi-viewer", tabIndex: -1 });
+  viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
+  viewer.addEventListener("keydown", keys);
+  viewer.addEventListener("close", closed);
+  document.body.append(viewer);
+  fill(viewer, card);
+  viewer.showModal();
+  viewer.focus({ preventScroll: true }); // not a button of it, nor the video, which has keys of its own
+  history.pushState({ vidi: "viewer" }, ""); // on a phone, going back closes it
+};
+
+window.addEventListener("popstate", () => viewer?.close());

@@ -1,0 +1,61 @@
+"""Who may ask, and who may change something: decided from a request's headers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers
+
+from ui.trust.passwords import Passwords
+from ui.trust.sessions import SESSION_SECONDS, Sessions
+from ui.trust.tokens import new_token, same
+
+__all__ = ["PAGE_TOKEN_HEADER", "Access"]
+
+PAGE_TOKEN_HEADER = "x-vidi-token"
+_COOKIE = "vidi_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Open to whoever reaches it, or for those with a password or the token."""
+
+    passwords: Passwords | None = None
+    token: str | None = None
+    """Of programs: the whole of the API. A browser may sign in with it too."""
+    sessions: Sessions = field(default_factory=Sessions)
+    page_token: str = field(default_factory=new_token)
+    """The page gets it with its HTML, and gives it back with each request that changes something: no other site can."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has to sign in."""
+        return self.passwords is None and self.token is None
+
+    def admits(self, headers: Headers) -> bool:
+        """Whether whoever sent ``headers`` may read."""
+        return self.is_open or self._bears_token(headers) or self.sessions.is_open(session_of(headers))
+
+    def may_change(self, headers: Headers) -> bool:
+        """Whether whoever sent ``headers``, and is admitted, may change something."""
+        return self._bears_token(headers) or same(headers.get(PAGE_TOKEN_HEADER, ""), self.page_token)
+
+    def _bears_token(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return self.token is not None and scheme.lower() == "bearer" and same(token.strip(), self.token)
+
+
+def session_of(headers: Headers) -> str:
+    """The session's secret in the cookie; empty where there is none."""
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def session_cookie(secret: str) -> str:
+    """A ``Set-Cookie`` that scripts can't read and that no other site's request carries; empty: one that ends it."""
+    seconds = SESSION_SECONDS if secret else 0
+    return f"{_COOKIE}={secret}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict"

@@ -1,0 +1,23 @@
+"""What a person chose of whom to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ui.trust.access import Access
+
+__all__ = ["Trust"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom to answer, and with what."""
+
+    access: Access = field(default_factory=Access)
+    names: tuple[str, ...] = ()
+    """Further values of ``Host``, as of a proxy."""
+    roots: tuple[Path, ...] = ()
+    """Folders that may be indexed; none: those that are indexed already and, on loopback, the user's home."""
+    mcp: bool = False
+    """Whether assistants may search."""
