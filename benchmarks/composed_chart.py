@@ -13,7 +13,7 @@ __all__ = ["draw_ablation", "draw_composed"]
 _METHODS: Final = {
     "mean_frames": ("frames, mean", "#b8c0c8"),
     "max_frames": ("frames, best", "#8a949e"),
-    "frames_speech_screen_by_rank": ("frames, speech, screen, fused by rank", "#c98b5a"),
+    "frames_speech_screen_weighed": ("frames, speech, screen, weighed", "#c98b5a"),
     "mmt_starter": ("mmt/starter", "#3b6ea5"),
 }
 _SHORT: Final = {"events in order with sound, speech, words or motion": "mixed"}
