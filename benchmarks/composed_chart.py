@@ -40,7 +40,7 @@ def draw_ablation(figures: dict[str, Any], path: Path) -> None:
     runs = figures["runs"]
     figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
     for row, found in enumerate(runs.values()):
-        values = [run["R@5"] for run in found]
+        values = [run["R@5"] for run in found.values()]
         axes.barh(row, float(np.mean(values)), color="#b8c0c8", height=0.6)
         axes.plot(values, [row] * len(values), "o", color="#3b6ea5", markersize=4)
     axes.set_yticks(range(len(runs)), list(runs))
