@@ -53,6 +53,10 @@ def _add_recipe(group: Any) -> None:
     group.add_argument("--batch", type=whole_number(2), default=64, metavar="N", help="clips of a step (default: 64)")
     group.add_argument("--learning-rate", type=float, default=5e-4, metavar="R", help="at its highest (default: 5e-4)")
     group.add_argument(
+        "--each-expert", type=fraction, default=0.2, metavar="W",
+        help="weight of the loss of each expert alone, beside that of all (default: 0.2)",
+    )  # fmt: skip
+    group.add_argument(
         "--leave-out", type=fraction, default=0.0, metavar="P",
         help="chance that an expert is left out of a clip in a step (default: 0)",
     )  # fmt: skip
@@ -88,6 +92,7 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
     recipe = MmtRecipe(
         loss=Loss(arguments.loss), epochs=arguments.epochs, batch=arguments.batch, seed=arguments.seed,
         learning_rate=arguments.learning_rate, left_out=arguments.leave_out,
+        each_expert=arguments.each_expert,
     )  # fmt: skip
     run = MmtRun(
         source=_source(arguments, cache_path()),
@@ -142,6 +147,7 @@ def _command(arguments: argparse.Namespace) -> str:
     """What the card says to type, without the folders of this machine."""
     told = f"vidi train mmt --captions {arguments.captions.name} --out DIR --loss {arguments.loss}"
     told += f" --epochs {arguments.epochs} --batch {arguments.batch} --learning-rate {arguments.learning_rate:g}"
-    told += f" --leave-out {arguments.leave_out:g} --width {arguments.width} --layers {arguments.layers}"
+    told += f" --each-expert {arguments.each_expert:g} --leave-out {arguments.leave_out:g}"
+    told += f" --precision {arguments.precision} --width {arguments.width} --layers {arguments.layers}"
     composed = f" --compose --clips {arguments.clips}" if arguments.compose else ""
     return f"{told}{composed} --seed {arguments.seed}"

@@ -22,7 +22,7 @@ from retrieval.training.classifier.engine import Engine
 from retrieval.training.classifier.state import StateFile
 from retrieval.training.mmt.captions import CaptionStates, PictureTexts
 from retrieval.training.mmt.clips import ClipSet, batches_of, without_some
-from retrieval.training.mmt.loss import batch_loss
+from retrieval.training.mmt.loss import batch_loss, loss_of_each_expert
 from retrieval.training.mmt.measure import embed_clips
 from retrieval.training.mmt.recipe import MmtRecipe, learning_rate_at
 
@@ -126,8 +126,11 @@ class MmtTraining:
         texts = texts_to_torch(self.captions.batch(told, self.model.config, self.picture_texts), self.engine.device)
         wrapped.train()
         with self.engine.autocast():
-            similarities = wrapped(texts, videos)
+            found, seen = self.model.embed_texts(texts), self.model.embed_videos(videos)
+            similarities = self.model.similarity(found, seen)
         loss = batch_loss(similarities.float(), recipe)
+        if recipe.each_expert:
+            loss = loss + recipe.each_expert * loss_of_each_expert(found, seen, recipe)
         self.engine.step(loss, wrapped, optimizer, recipe.clip)
         self._progress.step += 1
         self._progress.loss_sum += float(loss.detach())

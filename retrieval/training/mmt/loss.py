@@ -8,10 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from retrieval.models.mmt import TextVectors, VideoVectors
 from retrieval.training.losses import clip_loss
 from retrieval.training.mmt.recipe import Loss, MmtRecipe
 
-__all__ = ["batch_loss", "max_margin"]
+__all__ = ["batch_loss", "loss_of_each_expert", "max_margin"]
 
 
 def max_margin(similarities: Tensor, margin: float) -> Tensor:
@@ -33,3 +34,14 @@ def batch_loss(similarities: Tensor, recipe: MmtRecipe) -> Tensor:
     if recipe.loss is Loss.MARGIN:
         return max_margin(similarities, recipe.margin)
     return clip_loss(similarities / recipe.temperature) / 2
+
+
+def loss_of_each_expert(texts: TextVectors, videos: VideoVectors, recipe: MmtRecipe) -> Tensor:
+    """The mean over experts of the loss of ⟨φ_i, ψ_i⟩ alone, each over the clips that have the expert."""
+    losses = []
+    for row in range(videos.experts.shape[1]):
+        held = videos.present[:, row].nonzero()[:, 0]
+        if len(held) > 1:
+            alone = texts.experts[held, row].float() @ videos.experts[held, row].float().T
+            losses.append(batch_loss(alone, recipe))
+    return torch.stack(losses).mean()

@@ -20,6 +20,7 @@ EVENTS: Final = 3
 _FRAMES_START: Final = 2.0
 _SAMPLE: Final = 1000  # clips
 _LEAST_DEVIATION: Final = 1e-3
+_UNEVEN: Final = frozenset({"motion"})
 _WORDS: Final = ("ocr", "speech")  # experts whose features are sentence vectors
 
 
@@ -53,16 +54,15 @@ def start_from_statistics(model: Mmt, clips: ClipSet, seed: int) -> None:
     """Start the projections of features of unlike scales so that each column counts alike.
 
     As if features were standardised first (mean 0, deviation 1 over some of ``clips``), but folded into the projection:
-    else a camera's pan of a few hundredths would stay unseen beside columns a hundred times as large. Features that are
-    vectors of a space, which aligned terms read, are left as they are.
+    else a camera's pan of a few hundredths would stay unseen beside columns a hundred times as large. That is so of
+    motion; the states of a network, and vectors of a space, are left as they are.
     """
     rng = np.random.default_rng([seed, 6])
     windows = [clips[int(row)].window for row in rng.permutation(len(clips))[:_SAMPLE]]
-    aligned = {term.expert for term in model.config.aligned}
-    for name in model.config.names:
+    for name in _UNEVEN & set(model.config.names):
         rows = [window.tracks[name].features for window in windows if name in window.tracks]
         rows = [row[np.isfinite(row).all(axis=1)] for row in rows]
-        if name in aligned or not sum(map(len, rows)):
+        if not sum(map(len, rows)):
             continue
         features = np.concatenate(rows).astype(np.float32)
         mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST_DEVIATION)

@@ -31,6 +31,8 @@ class MmtRecipe:
         learning_rate: of AdamW at its highest; it rises over the first twentieth of all steps, and falls by a cosine.
         weight_decay: of matrices alone.
         clip: the longest gradient.
+        each_expert: weight of the loss of each expert's own term beside that of the whole. The mixture's softmax else
+            starves an expert that is slow to learn before it tells anything.
         left_out: chance that an expert of a clip is left out of a step, so that none is relied on.
         seed: of every draw.
     """
@@ -43,6 +45,7 @@ class MmtRecipe:
     learning_rate: float = 5e-4
     weight_decay: float = 0.01
     clip: float = 1.0
+    each_expert: float = 0.2
     left_out: float = 0.0
     seed: int = 0
 

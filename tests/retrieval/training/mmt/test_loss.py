@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.training.mmt.loss import batch_loss, max_margin
+from retrieval.models.mmt import TextVectors, VideoVectors
+from retrieval.training.mmt.loss import batch_loss, loss_of_each_expert, max_margin
 from retrieval.training.mmt.recipe import Loss, MmtRecipe, learning_rate_at
 
 
@@ -37,3 +38,16 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert rates.index(max(rates)) in (4, 5)
     assert rates[0] == pytest.approx(0.2)
     assert rates[-1] < 0.01
+
+
+def test_each_expert_is_judged_on_the_clips_that_have_it() -> None:
+    generator = torch.Generator().manual_seed(0)
+    texts, clips = (torch.nn.functional.normalize(torch.randn(4, 2, 6, generator=generator), dim=-1) for _ in range(2))
+    present = torch.tensor([[True, True], [True, False], [True, True], [True, False]])
+    found = TextVectors(texts, None, torch.full((4, 2), 0.5))
+    seen = VideoVectors(clips * present[..., None], None, present)
+    recipe = MmtRecipe(margin=0.3)
+    both = max_margin(texts[:, 0] @ clips[:, 0].T, 0.3)
+    two = torch.tensor([0, 2])
+    second = max_margin(texts[two, 1] @ clips[two, 1].T, 0.3)
+    assert float(loss_of_each_expert(found, seen, recipe)) == pytest.approx(float((both + second) / 2), rel=1e-5)
