@@ -1,4 +1,4 @@
-"""The model that comes with vidi fits what comes with vidi: its experts, its picture space, and the words asked of it."""
+"""The model that comes with vidi fits what comes along: its experts, its picture space, and the words asked of it."""
 
 from __future__ import annotations
 
