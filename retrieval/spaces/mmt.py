@@ -101,7 +101,6 @@ class MmtSpace:
 
     normalized: Final = False
     languages: Final = ("en",)
-    judged_by_library: Final = True
     segmentation: Final = WINDOWS
     """Method and version of the cut into windows."""
 
@@ -148,6 +147,11 @@ class MmtSpace:
             MINILM_TOKENIZER.sha256,
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    @property
+    def judged_by_library(self) -> bool:
+        """Whether the card tells no chances, measured where it was trained."""
+        return "chance" not in self._folder.card
 
     @property
     def pictures(self) -> Space | None:

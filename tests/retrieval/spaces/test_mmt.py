@@ -167,7 +167,8 @@ def test_features_that_are_no_numbers_are_left_out(space: MmtSpace) -> None:
         tracks | {"appearance": FeatureTrack(tracks["appearance"].times, features)}, [Span(0, 9)]
     )
 
-    np.testing.assert_allclose(spoilt, clean, atol=1e-5)
+    # Frames' vectors are kept in float16, of which a batch of another size may give the neighbour.
+    np.testing.assert_allclose(spoilt, clean, atol=1e-4)
 
 
 def test_a_video_is_cut_on_its_shots(space: MmtSpace) -> None:
