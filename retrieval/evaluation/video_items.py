@@ -17,15 +17,14 @@ from retrieval.experts.over_time import TimeExpert
 from retrieval.experts.registry import time_experts
 from retrieval.media.kinds import kind_of
 from retrieval.models.mmt_inputs import cut_window
-from retrieval.search.fusion import RANK_CONSTANT
-from retrieval.search.sight import WINDOWS_WEIGHT
+from retrieval.search.sight import FRAMES_WEIGHT
 from retrieval.settings import Settings
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
-__all__ = ["VideoItems", "embed_video_items", "fused_by_rank"]
+__all__ = ["VideoItems", "embed_video_items", "fused_scores"]
 
 Item = tuple[Path, Span | None]
 _Tracks = Mapping[str, FeatureTrack]
@@ -125,18 +124,16 @@ def _frame_vectors(tracks: _Tracks, pictures: Space) -> Float32Array | None:
     return pictures.embed_segments(expert.recall(np.asarray(track.features, np.float32)).rows)
 
 
-def fused_by_rank(frames: Float32Array, windows: Float32Array) -> Float32Array:
-    """One score from both, ``[t, items]`` each, as search joins them: by weighted reciprocal rank in each row.
+def fused_scores(frames: Float32Array, windows: Float32Array) -> Float32Array:
+    """One score from both, ``[t, items]`` each, as search adds them; minus infinity where an item has neither.
 
-    What neither can be used for has minus infinity.
+    An item that one of both knows nothing of counts there as the least of the row.
     """
-    fused = 1 / (RANK_CONSTANT + _ranks(frames)) + WINDOWS_WEIGHT / (RANK_CONSTANT + _ranks(windows))
+    fused = _or_least(windows) + FRAMES_WEIGHT * _or_least(frames)
     return np.where(np.isneginf(frames) & np.isneginf(windows), -np.inf, fused).astype(np.float32)
 
 
-def _ranks(scores: Float32Array) -> Float32Array:
-    """1 for the best of each row; what has minus infinity is beyond all."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(scores)
-    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1, dtype=np.float32)[None], axis=1)
-    return np.where(np.isneginf(scores), np.inf, ranks).astype(np.float32)
+def _or_least(scores: Float32Array) -> Float32Array:
+    """``scores`` with the least of each row in the place of minus infinity."""
+    known = np.where(np.isneginf(scores), np.inf, scores).min(axis=1, keepdims=True, initial=np.inf)
+    return np.where(np.isneginf(scores), np.where(np.isinf(known), 0, known), scores)

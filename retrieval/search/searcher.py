@@ -91,10 +91,10 @@ class Searcher:
         count = max(query.offset + query.top + LOOKED_PAST, most)
         found, by_frames = self._found(opened, query, count)
         found = self._shown(found, query)
-        windows = None if over is None else self._windows(over, query, count)
+        windows = None if over is None else WindowHits(over, *self._found(over, query, count))
         judge = SightJudge(by_frames, windows)
-        deciding = [*found.assets[:JUDGED], *(windows.assets[:JUDGED] if windows else ())]
-        sight = sight_of(self._words.lifted(query, found), windows, judge)
+        deciding = [*found.assets[:JUDGED], *(windows.found.assets[:JUDGED] if windows else ())]
+        sight = sight_of(found, windows, judge, partial(self._words.lifted, query))
 
         fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
         page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
@@ -143,10 +143,6 @@ class Searcher:
         """The state that the open indexes have, and every content of them."""
         vector_id = max(each.index.stamp.highest_vector_id for each in (opened, over) if each is not None)
         return Snapshot(vector_id, self._lookup.newest_asset(), len(opened.index))
-
-    def _windows(self, over: OpenSpace, query: Query, count: int) -> WindowHits:
-        found, judge = self._found(over, query, count)
-        return WindowHits(over, found.assets, judge)
 
     def _allowed(self, opened: OpenSpace, query: Query) -> Selection | None:
         """The vectors that may be found; None where all of the index may."""

@@ -1,22 +1,24 @@
 """What is seen and heard, as one: frames by a picture space, and windows of video and sound by a transformer over them.
 
-A picture is found by its own vector. A video is found twice, by its best frame and by its best window, and the two
-rankings join by reciprocal rank (:mod:`retrieval.search.fusion`), so that neither's scale matters. Pictures and videos
-then stand in one order by the chance that they fit; among themselves each kind keeps its own.
+A picture is found by its own vector. A video is found twice, by its best frame and by its best window, and its scores
+are added: both are likenesses of vectors of about length 1. Pictures and videos then stand in one order by the chance
+that they fit; among themselves each kind keeps its own.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from retrieval.search.fusion import Ranked, Ranking, fuse
+from retrieval.search.candidates import Candidates
+from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import AssetJudge, Judge, Judged
 from retrieval.search.open_spaces import OpenSpace
+from retrieval.search.ranking import rank_assets
 from retrieval.search.results import Reason
 from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace
@@ -26,8 +28,11 @@ from retrieval.types import Float32Array, MediaKind
 __all__ = ["Sight", "SightJudge", "WindowHits", "explained", "sight_of"]
 
 _WINDOWS: Final = "windows"
-WINDOWS_WEIGHT: Final = 2.0
-"""How much a place in the ranking by windows counts beside one in the ranking by frames."""
+FRAMES_WEIGHT: Final = 1.0
+"""How much the score of the best frame counts beside that of the best window. On 1,000 composed videos of photographs
+that no training saw R@1 is 47.8 % at 0 and 42.3 % at 1 (9.8 % by best frames alone); but among 125 videos of single
+events, as real film mostly shows, it is 51.2 % at 0 and 56.8 % at 1 (57.6 % by best frames alone). Joined by reciprocal
+rank, the first would be 26.1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class WindowHits:
     """Videos and sounds by their best windows, best first, for one query."""
 
     opened: OpenSpace
-    assets: Sequence[LiveAsset]
+    found: Candidates
     judge: Judge
 
 
@@ -91,19 +96,49 @@ class Sight:
     shares: Mapping[int, Mapping[str, float]]
 
 
-def sight_of(frames: Ranking, windows: WindowHits | None, judge: AssetJudge) -> Sight:
-    """``frames`` ranks assets by their best frames."""
-    if windows is None or not windows.assets:
-        return Sight(frames, {})
-    pictures = [each for each in frames.assets if each.kind is MediaKind.PICTURE]
-    timed = [each for each in frames.assets if each.kind is not MediaKind.PICTURE]
-    joined = fuse(
-        [Ranking(FRAMES, timed, {}), Ranking(_WINDOWS, windows.assets, {}, weight=WINDOWS_WEIGHT)], judge.fits_from
-    )
-    shares = {each.asset.id: {reason.source: reason.share for reason in each.why} for each in joined}
-    videos = [each.asset for each in joined]
-    order = list(_by_chance(pictures, videos, judge)) if pictures else videos
-    return Sight(replace(frames, assets=order), shares)
+def sight_of(
+    found: Candidates, windows: WindowHits | None, judge: AssetJudge, lifted: Callable[[Candidates], Ranking]
+) -> Sight:
+    """``found`` are assets by their best frames; ``lifted`` moves some up by what else is known of them."""
+    if windows is None or not windows.found.assets:
+        return Sight(lifted(found), {})
+    timed, shares = _added(_of_kinds(found, pictures=False), found, windows.found)
+    videos, pictures = lifted(timed), lifted(_of_kinds(found, pictures=True))
+    order = list(_by_chance(pictures.assets, videos.assets, judge)) if pictures.assets else list(videos.assets)
+    owed = {source: {**pictures.owed.get(source, {}), **those} for source, those in videos.owed.items()}
+    return Sight(replace(videos, assets=order, owed=owed), shares)
+
+
+def _of_kinds(found: Candidates, *, pictures: bool) -> Candidates:
+    rows = [row for row, asset in enumerate(found.assets) if (asset.kind is MediaKind.PICTURE) is pictures]
+    return replace(found, assets=[found.assets[row] for row in rows], scores=found.scores[rows])
+
+
+def _added(timed: Candidates, found: Candidates, windows: Candidates) -> tuple[Candidates, dict[int, dict[str, float]]]:
+    """Videos and sounds by the sum of both scores, best first, and the share of each in the sum.
+
+    What only one of both has found can't score more in the other than the last that was found there, and counts so.
+    """
+    by_frames, by_windows = _scores(timed), _scores(windows)
+    least_frame, least_window = (float(each.scores.min(initial=np.inf)) for each in (found, windows))
+    least_frame = min(least_frame, 0.0) if np.isinf(least_frame) else least_frame
+    assets = {asset.id: asset for asset in (*timed.assets, *windows.assets)}
+    scores: dict[int, float] = {}
+    shares: dict[int, dict[str, float]] = {}
+    for key in assets:
+        frame = FRAMES_WEIGHT * by_frames.get(key, least_frame)
+        window = by_windows.get(key, least_window)
+        scores[key] = frame + window
+        parts = {FRAMES: frame if key in by_frames else 0.0, _WINDOWS: window if key in by_windows else 0.0}
+        total = sum(max(part, 0.0) for part in parts.values())
+        shares[key] = {source: max(part, 0.0) / total for source, part in parts.items() if part > 0} if total else {}
+    order = rank_assets(scores, {key: asset.paths[0] for key, asset in assets.items()})
+    ranked = np.array([scores[key] for key in order], np.float32)
+    return replace(windows, assets=[assets[key] for key in order], scores=ranked), shares
+
+
+def _scores(found: Candidates) -> dict[int, float]:
+    return {asset.id: float(score) for asset, score in zip(found.assets, found.scores, strict=True)}
 
 
 def _by_chance(pictures: Sequence[LiveAsset], videos: Sequence[LiveAsset], judge: AssetJudge) -> Iterator[LiveAsset]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retrieval.errors import DatasetError
 from retrieval.evaluation import video_items
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
-from retrieval.evaluation.video_items import embed_video_items, fused_by_rank
+from retrieval.evaluation.video_items import embed_video_items, fused_scores
 from retrieval.experts.registry import Experts
 from retrieval.media.pieces import Stream
 from retrieval.search.query import By
@@ -75,15 +75,22 @@ def test_a_table_of_nothing_usable_is_refused(table: Path, space: MmtSpace) -> N
         embed_video_items([(table.parent / "bad.mp4", None)], space, Settings(), table)
 
 
-def test_ranks_are_joined_and_windows_count_twice() -> None:
+def test_scores_are_added_and_what_is_unknown_counts_as_the_least() -> None:
     frames = np.array([[0.9, 0.5, -np.inf, -np.inf]], np.float32)
     windows = np.array([[0.1, 0.3, 0.2, -np.inf]], np.float32)
-    fused = fused_by_rank(frames, windows)
-    np.testing.assert_allclose(fused[0, :3], [1 / 61 + 2 / 63, 1 / 62 + 2 / 61, 2 / 62], rtol=1e-6)
+    fused = fused_scores(frames, windows)
+    np.testing.assert_allclose(fused[0, :3], [1.0, 0.8, 0.2 + 0.5], rtol=1e-6)
     assert fused[0, 3] == -np.inf
 
 
 @given(st.integers(1, 30), st.integers(0, 10_000))
 def test_where_both_agree_the_order_stays(count: int, seed: int) -> None:
     scores = np.random.default_rng(seed).permutation(count).astype(np.float32)[None]
-    np.testing.assert_array_equal(np.argsort(-fused_by_rank(scores, scores)), np.argsort(-scores))
+    np.testing.assert_array_equal(np.argsort(-fused_scores(scores, scores)), np.argsort(-scores))
+
+
+def test_of_nothing_but_unknown_items_nothing_is_made() -> None:
+    none = np.full((2, 3), -np.inf, np.float32)
+    assert np.isneginf(fused_scores(none, none)).all()
+    one = np.array([[0.2, 0.1, -np.inf]], np.float32)
+    np.testing.assert_allclose(fused_scores(np.full((1, 3), -np.inf, np.float32), one), one)
