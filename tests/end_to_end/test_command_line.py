@@ -120,8 +120,8 @@ def test_rebuild_gives_the_same_answers(vidi: Vidi, tree: Path, indexed: Path) -
     before = vidi("search", "shapes", "--json", "--anyway", library=indexed).stdout
     indexes = list((indexed / "vectors").glob("*.faiss"))
     assert len(indexes) == 2  # of frames and pictures, and of windows
-    for index in indexes:
-        index.write_bytes(index.read_bytes()[:200])
+    for file in indexes:
+        file.write_bytes(file.read_bytes()[:200])
     broken = vidi("search", "shapes", "--json", "--anyway", library=indexed)
     assert broken.stdout == before
     assert "rebuilt" in broken.stderr
@@ -184,13 +184,11 @@ def test_a_working_folder_that_is_gone_is_a_plain_line(indexed: Path, tmp_path: 
     assert done.stderr.startswith("vidi: the working folder is gone")
 
 
-def test_pages_end_in_plain_words_and_sounds_are_searched(vidi: Vidi, indexed: Path) -> None:
+def test_pages_end_and_a_kind_that_is_not_there_fits_nothing_in_plain_words(vidi: Vidi, indexed: Path) -> None:
     done = vidi("search", "a cat", "--offset", "500", library=indexed)
     assert (done.returncode, done.stdout) == (0, "No more results.\n")
     done = vidi("search", "a cat", "--kind", "sound", library=indexed)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Nothing fits.")
-    shown = json.loads(vidi("search", "a cat", "--kind", "sound", "--anyway", "--json", library=indexed).stdout)
-    assert {hit["kind"] for hit in shown["hits"]} == {"sound"}
 
 
 def test_a_file_that_went_is_not_shown_even_before_the_next_run(vidi: Vidi, tree: Path, tmp_path: Path) -> None:
