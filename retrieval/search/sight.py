@@ -15,17 +15,18 @@ from typing import Final
 import numpy as np
 
 from retrieval.search.candidates import Candidates
+from retrieval.search.chances import JUDGED
 from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import AssetJudge, Judge, Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.ranking import rank_assets
 from retrieval.search.results import Reason
 from retrieval.search.word_evidence import FRAMES
-from retrieval.spaces.mmt import MmtSpace
-from retrieval.store.lookup import LiveAsset, Lookup
+from retrieval.spaces.mmt import MmtSpace, TermShare
+from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, MediaKind
 
-__all__ = ["Sight", "SightJudge", "WindowHits", "explained", "sight_of"]
+__all__ = ["OutrankingJudge", "Sight", "SightJudge", "WindowHits", "all_by_windows", "explained", "sight_of"]
 
 _WINDOWS: Final = "windows"
 FRAMES_WEIGHT: Final = 1.0
@@ -87,6 +88,32 @@ def _joined(frames: Judged | None, windows: Judged, scale: float) -> Judged:
     return Judged(chance, frames.times, np.asarray(by_segment, np.float32))
 
 
+class OutrankingJudge:
+    """Judges videos by what they outrank, too: one that stands before another is no less likely to fit.
+
+    A single frame may be sure of one of two events; the window that shows both in their order comes first all the same.
+    """
+
+    def __init__(self, judge: AssetJudge, videos: Sequence[LiveAsset]) -> None:
+        """``videos`` in their order, the best first; those past the first twenty stand for themselves."""
+        self._judge = judge
+        self._videos = videos[:JUDGED]
+        self.fits_from = judge.fits_from
+
+    def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
+        """By id; an asset without a sound vector is left out."""
+        own = self._judge.of(assets)
+        if not self._videos:
+            return own
+        ahead = _likeliest_ahead(self._videos, self._judge.of(self._videos))
+        least = {asset.id: float(chance) for asset, chance in zip(self._videos, ahead, strict=True)}
+        return {key: replace(each, chance=max(each.chance, least.get(key, 0.0))) for key, each in own.items()}
+
+    def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
+        """As :meth:`retrieval.search.judging.Judge.pictures`."""
+        return self._judge.pictures(assets)
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """All that is found by sight and hearing; ``shares`` says of videos and sounds how much frames and windows have
@@ -94,6 +121,8 @@ class Sight:
 
     ranking: Ranking
     shares: Mapping[int, Mapping[str, float]]
+    videos: Sequence[LiveAsset] = ()
+    """Videos and sounds alone, where windows have joined."""
 
 
 def sight_of(
@@ -106,7 +135,7 @@ def sight_of(
     videos, pictures = lifted(timed), lifted(_of_kinds(found, pictures=True))
     order = list(_by_chance(pictures.assets, videos.assets, judge)) if pictures.assets else list(videos.assets)
     owed = {source: {**pictures.owed.get(source, {}), **those} for source, those in videos.owed.items()}
-    return Sight(replace(videos, assets=order, owed=owed), shares)
+    return Sight(replace(videos, assets=order, owed=owed), shares, videos.assets)
 
 
 def _of_kinds(found: Candidates, *, pictures: bool) -> Candidates:
@@ -161,32 +190,45 @@ def _likeliest_ahead(assets: Sequence[LiveAsset], judged: Mapping[int, Judged]) 
 
 
 def explained(
-    page: Sequence[Ranked], sight: Sight, windows: WindowHits | None, text: str, lookup: Lookup
+    page: Sequence[Ranked], shares: Mapping[int, Mapping[str, float]], over: OpenSpace | None, text: str, lookup: Lookup
 ) -> Iterator[Ranked]:
-    """The page, where the share of sight is told by expert, as the best window of each video has it."""
-    found = {each.asset.id for each in page if _WINDOWS in sight.shares.get(each.asset.id, {})}
-    segments = lookup.segments(windows.opened.row, sorted(found)) if windows is not None else {}
+    """The page, where the share of sight is told by expert, as the best window of each video has it.
+
+    ``shares`` are those of :class:`Sight`; ``over`` is the space of windows.
+    """
+    found = [each.asset.id for each in page if _WINDOWS in shares.get(each.asset.id, {})]
+    by_asset = {} if over is None or not found else _by_expert(over, text, lookup.segments(over.row, found))
     for each in page:
-        if windows is None or each.asset.id not in segments:
-            yield each
-        else:
-            by_expert = _by_expert(windows.opened, text, segments[each.asset.id].vectors)
-            yield replace(each, why=_told(each.why, sight.shares[each.asset.id], by_expert))
+        experts = by_asset.get(each.asset.id)
+        yield each if experts is None else replace(each, why=_told(each.why, shares[each.asset.id], experts))
 
 
-def _by_expert(opened: OpenSpace, text: str, vectors: Float32Array) -> dict[str, float]:
-    """What share each expert has in the score of the best of ``vectors`` ``[n, d]``.
+def all_by_windows(page: Sequence[Ranked]) -> dict[int, dict[str, float]]:
+    """The shares where a space of windows alone has ranked."""
+    return {each.asset.id: {_WINDOWS: 1.0} for each in page}
+
+
+def _by_expert(over: OpenSpace, text: str, segments: Mapping[int, AssetSegments]) -> dict[int, dict[str, float]]:
+    """For each asset the share of each expert in the score of its best window.
 
     Gabeur et al. 2020, section 3.3: the weight that the text gives an expert, times their agreement. What speaks
-    against the window is left out.
+    against the window is left out; where all does, the expert is told that does so least.
     """
-    assert isinstance(opened.space, MmtSpace)
-    best = vectors[(vectors @ opened.space.embed_text([text])[0]).argmax()]
+    assert isinstance(over.space, MmtSpace)
+    asked = over.space.embed_text([text])[0]
+    best = [own.vectors[(own.vectors @ asked).argmax()] for own in segments.values()]
+    told = over.space.explain(text, np.stack(best)) if best else []
+    return {asset_id: _summed(terms) for asset_id, terms in zip(segments, told, strict=True)}
+
+
+def _summed(terms: Sequence[TermShare]) -> dict[str, float]:
     shares: defaultdict[str, float] = defaultdict(float)
-    for term in opened.space.explain(text, best):
-        shares[term.expert if term.term != FRAMES else FRAMES] += max(term.share, 0.0)
+    for term in terms:
+        shares[FRAMES if term.term == FRAMES else term.expert] += max(term.share, 0.0)
     total = sum(shares.values())
-    return {expert: share / total for expert, share in shares.items() if share} if total else {FRAMES: 1.0}
+    if not total:
+        return {next((term.expert for term in terms if term.agreement), terms[0].expert): 1.0}
+    return {expert: share / total for expert, share in shares.items() if share}
 
 
 def _told(why: Sequence[Reason], sight: Mapping[str, float], by_expert: Mapping[str, float]) -> tuple[Reason, ...]:

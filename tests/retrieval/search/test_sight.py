@@ -13,7 +13,7 @@ from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.results import Reason
-from retrieval.search.sight import Sight, SightJudge, WindowHits, explained, sight_of
+from retrieval.search.sight import OutrankingJudge, Sight, SightJudge, WindowHits, explained, sight_of
 from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace, TermShare
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
@@ -137,14 +137,16 @@ class ExplainsSpace(MmtSpace):
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         return np.array([[1, 0]], np.float32)
 
-    def explain(self, text: str, window: Float32Array) -> tuple[TermShare, ...]:
-        assert (text, window.tolist()) == ("a bell", [0.5, 1.0])  # the better one
-        return (
-            TermShare("audio", "audio", 0.6, 0.5),
-            TermShare("event 1", "appearance", 0.2, 0.25),
-            TermShare("frames", "appearance", 0.1, 0.5),
-            TermShare("motion", "motion", 0.1, -0.3),
-        )
+    def explain(self, text: str, windows: Float32Array) -> list[tuple[TermShare, ...]]:
+        assert (text, windows.tolist()) == ("a bell", [[0.5, 1.0]])  # the better one
+        return [
+            (
+                TermShare("audio", "audio", 0.6, 0.5),
+                TermShare("event 1", "appearance", 0.2, 0.25),
+                TermShare("frames", "appearance", 0.1, 0.5),
+                TermShare("motion", "motion", 0.1, -0.3),
+            )
+        ]
 
 
 class KnowsSegments:
@@ -154,13 +156,12 @@ class KnowsSegments:
 
 def test_shares_are_told_by_expert_and_quotes_stay() -> None:
     opened = OpenSpace(ExplainsSpace(), cast(Any, None), cast(Any, None))
-    hits = windows({FILM: 0.5}, opened=opened)
-    sight = Sight(Ranking(FRAMES, [FILM, PICTURE], {}), {3: {FRAMES: 0.2, "windows": 0.8}})
+    shares = {3: {FRAMES: 0.2, "windows": 0.8}}
     page = [
         Ranked(FILM, 0.9, (Reason(FRAMES, 0.5), Reason("audio", 0.5, quote="ding"))),
         Ranked(PICTURE, 0.8, (Reason(FRAMES, 1.0),)),
     ]
-    film, picture = explained(page, sight, hits, "a bell", cast(Lookup, KnowsSegments()))
+    film, picture = explained(page, shares, opened, "a bell", cast(Lookup, KnowsSegments()))
     assert picture == page[1]
     assert {reason.source: reason.share for reason in film.why} == {
         "audio": pytest.approx(0.5 + 0.5 * 0.8 * 0.75),
@@ -169,3 +170,12 @@ def test_shares_are_told_by_expert_and_quotes_stay() -> None:
     }
     assert film.why[0].quote == "ding"
     assert sum(reason.share for reason in film.why) == pytest.approx(1)
+
+
+def test_a_video_is_no_less_likely_than_those_that_it_outranks() -> None:
+    judge = Knows({1: chance(0.9), 3: judged(0.3), 4: judged(0.7), 5: judged(0.2)})
+    carried = OutrankingJudge(judge, [FILM, OTHER_FILM, SOUND]).of([PICTURE, FILM, OTHER_FILM, SOUND])
+    assert {key: each.chance for key, each in carried.items()} == pytest.approx({
+        1: 0.9, 3: 0.7, 4: 0.7, 5: 0.2
+    })  # fmt: skip
+    assert OutrankingJudge(judge, []).of([FILM])[3].chance == 0.3

@@ -39,5 +39,5 @@ def test_a_missing_expert_leaves_the_others_their_say(space: MmtSpace) -> None:
     windows, vectors = space.embed_video({"appearance": FeatureTrack(times, features)}, 8.0)
     assert len(windows) == 1
     assert np.isfinite(vectors).all()
-    shares = space.explain("a dog runs on grass", vectors[0])
+    (shares,) = space.explain("a dog runs on grass", vectors)
     assert {share.expert for share in shares if share.agreement} == {"appearance"}
