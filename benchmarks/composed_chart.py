@@ -13,7 +13,7 @@ __all__ = ["draw_ablation", "draw_composed"]
 _METHODS: Final = {
     "mean_frames": ("frames, mean", "#b8c0c8"),
     "max_frames": ("frames, best", "#8a949e"),
-    "frames_speech_screen_by_rank": ("frames, speech, screen, fused by rank", "#c98b5a"),
+    "frames_speech_screen_weighed": ("frames, speech, screen, weighed", "#c98b5a"),
     "mmt_starter": ("mmt/starter", "#3b6ea5"),
 }
 _SHORT: Final = {"events in order with sound, speech, words or motion": "mixed"}
@@ -40,7 +40,7 @@ def draw_ablation(figures: dict[str, Any], path: Path) -> None:
     runs = figures["runs"]
     figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
     for row, found in enumerate(runs.values()):
-        values = [run["R@5"] for run in found]
+        values = [run["R@5"] for run in found.values()]
         axes.barh(row, float(np.mean(values)), color="#b8c0c8", height=0.6)
         axes.plot(values, [row] * len(values), "o", color="#3b6ea5", markersize=4)
     axes.set_yticks(range(len(runs)), list(runs))

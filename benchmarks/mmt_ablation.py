@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--sounds", type=Path, action="append", help="folders of named sounds")
     parser.add_argument("--clips", type=int, default=6_000)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seed", type=int, action="append", help="may be repeated (default: 0, 1 and 2)")
     parser.add_argument("--out", type=Path, default=RESULTS / "mmt_ablation.json")
     arguments = parser.parse_args()
     sounds = tuple(arguments.sounds or PACKAGES)
@@ -92,12 +93,11 @@ def main() -> None:
     dev, captions = _Rendered(seen), CaptionStates(StageCache(arguments.tracks), _say)
     captions.add([*train.all_captions(), *dev.all_captions()])
     recipe = MmtRecipe(loss=Loss.CROSS_ENTROPY, epochs=arguments.epochs, learning_rate=1e-3)
-    done: dict[str, list[Figures]] = _kept(arguments.out)
-    for seed in SEEDS:
+    for seed in arguments.seed or SEEDS:
         for arm in ARMS:
-            if len(done.setdefault(arm, [])) <= seed:
-                done[arm].append(_measured(arm, train, dev, captions, replace(recipe, seed=seed)))
-                _write(done, recipe, len(train), arguments.out)
+            if str(seed) not in _kept(arguments.out)[arm]:
+                found = _measured(arm, train, dev, captions, replace(recipe, seed=seed))
+                _write(arm, seed, found, recipe, len(train), arguments.out)
 
 
 def _training_clips(arguments: argparse.Namespace, sounds: Sequence[Path]) -> ClipSet:
@@ -136,26 +136,30 @@ def _config(arm: str, train: ClipSet) -> MmtConfig:
     return replace(made, missing=Missing.ZERO, **ARMS[arm])
 
 
-def _kept(path: Path) -> dict[str, list[Figures]]:
-    if not path.exists():
-        return {}
-    runs: dict[str, list[Figures]] = json.loads(path.read_text())["figures"]["runs"]
-    return runs
+def _kept(path: Path) -> dict[str, dict[str, Figures]]:
+    """By arm and seed, what is done."""
+    runs = json.loads(path.read_text())["figures"]["runs"] if path.exists() else {}
+    return {arm: dict(runs.get(arm, {})) for arm in ARMS}
 
 
-def _write(done: dict[str, list[Figures]], recipe: MmtRecipe, clips: int, path: Path) -> None:
-    summary = {
-        arm: {
-            "R@5": round(mean(run["R@5"] for run in runs), 1),
-            "deviation": round(stdev(run["R@5"] for run in runs), 1) if len(runs) > 1 else None,
-            "order_right_percent": round(mean(run["order_right_percent"] for run in runs), 1),
-        }
-        for arm, runs in done.items()
-        if runs
-    }
-    figures = {"clips": clips, "recipe": recipe.to_json(), "text_to_media": summary, "runs": done}
+def _write(arm: str, seed: int, found: Figures, recipe: MmtRecipe, clips: int, path: Path) -> None:
+    """Beside what is there by now: other seeds may be measured by another process."""
+    done = _kept(path)
+    done[arm][str(seed)] = found
+    summary = {name: _summed(list(runs.values())) for name, runs in done.items() if runs}
+    recipe_told = {name: value for name, value in recipe.to_json().items() if name != "seed"}
+    figures = {"clips": clips, "recipe": recipe_told, "text_to_media": summary, "runs": done}
     measured = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine()}
     path.write_text(json.dumps(measured | {"figures": figures}, indent=2) + "\n")
+
+
+def _summed(runs: Sequence[Figures]) -> Figures:
+    return {
+        "R@5": round(mean(run["R@5"] for run in runs), 1),
+        "R@5_deviation": round(stdev(run["R@5"] for run in runs), 1) if len(runs) > 1 else None,
+        "order_right_percent": round(mean(run["order_right_percent"] for run in runs), 1),
+        "seeds": len(runs),
+    }
 
 
 def _say(line: str) -> None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from retrieval.models.mmt_config import AlignedTerm, AlignedText, FrameTerm, MmtConfig, TokenText, mmt_small
+import numpy as np
+import torch
 
-__all__ = ["EVENTS", "trained_config"]
+from retrieval.models.mmt import Mmt
+from retrieval.models.mmt_config import AlignedTerm, AlignedText, FrameTerm, MmtConfig, TokenText, mmt_small
+from retrieval.training.mmt.clips import ClipSet
+
+__all__ = ["EVENTS", "start_from_statistics", "trained_config"]
 
 EVENTS: Final = 3
 """Aligned terms over frames: as many events as a text may tell in their order."""
 
 _FRAMES_START: Final = 2.0
+_SAMPLE: Final = 1000  # clips
+_LEAST_DEVIATION: Final = 1e-3
 _WORDS: Final = ("ocr", "speech")  # experts whose features are sentence vectors
 
 
@@ -38,5 +45,29 @@ def trained_config(
         layers=layers,
         heads=heads,
         feed_forward=2 * width,
-        text=TokenText(layers=1),
+        text=TokenText(),
     )
+
+
+def start_from_statistics(model: Mmt, clips: ClipSet, seed: int) -> None:
+    """Start the projections of features of unlike scales so that each column counts alike.
+
+    As if features were standardised first (mean 0, deviation 1 over some of ``clips``), but folded into the projection:
+    else a camera's pan of a few hundredths would stay unseen beside columns a hundred times as large. Features that are
+    vectors of a space, which aligned terms read, are left as they are.
+    """
+    rng = np.random.default_rng([seed, 6])
+    windows = [clips[int(row)].window for row in rng.permutation(len(clips))[:_SAMPLE]]
+    aligned = {term.expert for term in model.config.aligned}
+    for name in model.config.names:
+        rows = [window.tracks[name].features for window in windows if name in window.tracks]
+        rows = [row[np.isfinite(row).all(axis=1)] for row in rows]
+        if name in aligned or not sum(map(len, rows)):
+            continue
+        features = np.concatenate(rows).astype(np.float32)
+        mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), _LEAST_DEVIATION)
+        linear = model.video.projections.get_submodule(name).get_submodule("linear")
+        weight, bias = linear.get_parameter("weight"), linear.get_parameter("bias")
+        with torch.no_grad():
+            weight.div_(torch.from_numpy(deviation).to(weight))
+            bias.sub_(weight @ torch.from_numpy(mean).to(weight))

@@ -29,7 +29,7 @@ from retrieval.training.mmt.captions import CaptionStates
 from retrieval.training.mmt.clips import ClipSet
 from retrieval.training.mmt.loop import MmtEpoch, MmtTraining
 from retrieval.training.mmt.measure import embed_clips, fit_chance, measure
-from retrieval.training.mmt.model import trained_config
+from retrieval.training.mmt.model import start_from_statistics, trained_config
 from retrieval.training.mmt.pictures import StarterPictures
 from retrieval.training.mmt.recipe import MmtRecipe
 from retrieval.training.mmt.tracks import TrackReader
@@ -190,6 +190,7 @@ class MmtRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             model = Mmt(config, picture_text=pictures.text_head().to(engine.device))
+        start_from_statistics(model, data.train, self.recipe.seed)
         self.say(f"training on {len(data.train):,} clips, {engine.device.type}")
         training = MmtTraining(
             model=model,
