@@ -12,6 +12,7 @@ from typing import Any
 
 from indexer.tag import roots_of
 from retrieval.errors import UsageError
+from retrieval.media.kinds import kind_of
 from retrieval.search.results import path_json
 from retrieval.settings import library_path
 from retrieval.store.catalog import Catalog
@@ -26,6 +27,7 @@ from ui.wording import plural
 
 __all__ = [
     "FileTags",
+    "check_csv_target",
     "check_labels",
     "file_lines",
     "library_lines",
@@ -37,6 +39,7 @@ __all__ = [
 
 _SCORE_DIGITS = 4
 _NAMED_MOST = 20
+_TABLES = (".csv", ".txt")
 
 Library = str | os.PathLike[str] | None
 
@@ -121,6 +124,23 @@ def check_labels(add: Sequence[str], remove: Sequence[str]) -> None:
         raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
 
 
+def check_csv_target(target: str) -> None:
+    """See that a table may be written to ``target``: never over a picture, as `--csv *.jpg` would.
+
+    Raises:
+        UsageError: it is a folder, a picture, video or sound by its name, or another file that is no table.
+    """
+    path = Path(target).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{target} is a folder; give --csv the name of a file")
+    if target == "-":
+        raise UsageError("--csv writes a file, not standard output; give it a name such as tags.csv")
+    if (kind := kind_of(path)) is not None:
+        raise UsageError(f"{target} is a {kind} by its name; --csv takes the table's own name first, such as tags.csv")
+    if os.path.lexists(path) and path.suffix.lower() not in _TABLES:
+        raise UsageError(f"{target} is there and no table by its name; give --csv another, such as tags.csv")
+
+
 def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
     """Write ``path,label,score,source``, whole or not at all; how many rows."""
     rows = [
@@ -132,10 +152,7 @@ def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "label", "score", "source"))
     writer.writerows(rows)
-    path = Path(target).expanduser()
-    if path.is_dir():
-        raise UsageError(f"{target} is a folder; give --csv the name of a file")
-    with replacing(path.absolute()) as temporary:
+    with replacing(Path(target).expanduser().absolute()) as temporary:
         temporary.write_text(text.getvalue(), "utf-8", newline="")
         temporary.chmod(0o644)
     return len(rows)

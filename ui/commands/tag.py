@@ -103,6 +103,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--space chooses what compares the labels of --labels FILE; add it, or leave out --space")
     if (arguments.write or arguments.xmp_to or arguments.xmp_name) and not arguments.xmp:
         raise UsageError("--write, --xmp-name and --xmp-to are about sidecars; add --xmp")
+    if arguments.csv is not None:
+        from ui.tag_output import check_csv_target
+
+        check_csv_target(arguments.csv)
 
 
 def _tag(arguments: argparse.Namespace) -> TagReport:

@@ -129,6 +129,26 @@ def test_csv_has_a_row_a_tag(vidi: Callable[..., int], media: Path, tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("dog.jpg", "is a picture by its name"), ("dog.jpg.xmp", "is there and no table by its name")],
+)
+def test_a_table_is_never_written_over_a_picture_or_another_file(
+    vidi: Callable[..., int], media: Path, capsys: Captured, name: str, told: str
+) -> None:
+    (media / name).write_bytes(b"a person's own")
+    assert vidi("tag", "--classifier", "imagenet", "--csv", media / name, media / "zebra.jpg") == EXIT_USAGE
+    assert (media / name).read_bytes() == b"a person's own"
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_a_table_takes_the_place_of_the_last_one(vidi: Callable[..., int], tmp_path: Path) -> None:
+    for _ in range(2):
+        assert vidi("tag", "--classifier", "imagenet", "--csv", tmp_path / "tags.csv") == 0
+
+
 def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
     command = ("tag", "--classifier", "imagenet", "--xmp")
     assert vidi(*command) == 0
@@ -197,6 +217,7 @@ def test_a_keyword_that_was_deleted_elsewhere_is_written_again_once_a_person_add
         (("--xmp-to", "d"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--xmp-name", "replaced"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--csv", "MEDIA"), "is a folder; give --csv the name of a file"),
+        (("--csv", "-"), "--csv writes a file, not standard output"),
     ],
 )
 def test_wrong_usage(
