@@ -18,7 +18,7 @@ from retrieval.settings import library_path
 from retrieval.store.catalog import Catalog
 from retrieval.store.files import replacing
 from retrieval.store.labels import label_name
-from retrieval.store.tags import ShownTag, TaggedFile, Tags
+from retrieval.store.tags import KnownTags, ShownTag, TaggedFile, Tags
 from retrieval.tagging.hierarchy import path_of
 from retrieval.tagging.sidecars import SidecarNaming, SidecarReport, sidecar_paths, update_sidecars
 from retrieval.tagging.xmp import SidecarTags
@@ -50,6 +50,8 @@ class FileTags:
 
     path: bytes
     tags: tuple[ShownTag, ...]
+    refused: frozenset[str] = frozenset()
+    """Names that a person refused, case folded."""
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi tag --json` prints it."""
@@ -64,8 +66,9 @@ def tagged_files(library: Library, paths: Sequence[str]) -> list[FileTags]:
 
 
 def _tagged(catalog: Catalog, files: Sequence[TaggedFile]) -> list[FileTags]:
-    known = Tags(catalog).of([file.asset_id for file in files])
-    return [FileTags(file.path, tuple(known.get(file.asset_id, ()))) for file in files]
+    every = Tags(catalog).known([file.asset_id for file in files])
+    found = [(file.path, every.get(file.asset_id, KnownTags())) for file in files]
+    return [FileTags(path, known.shown, known.refused) for path, known in found]
 
 
 def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
@@ -164,10 +167,8 @@ def write_xmp(library: Library, paths: Sequence[str], naming: str, folder: str |
     with Catalog(library_path(library)) as catalog:
         places = _sidecars(catalog, paths, SidecarNaming(naming), to)
         sharing = [file for files in places.values() for file in files]
-        tagged = {file.path: file.tags for file in _tagged(catalog, sharing)}
-    wanted = {
-        place: _sidecar_tags([tag for own in files for tag in tagged[own.path]]) for place, files in places.items()
-    }
+        tagged = {file.path: file for file in _tagged(catalog, sharing)}
+    wanted = {place: _sidecar_tags([tagged[own.path] for own in files]) for place, files in places.items()}
     return list(_told(update_sidecars(wanted, write=write), write=write))
 
 
@@ -186,10 +187,15 @@ def _sidecars(
     return found
 
 
-def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
-    # Every tag stands in the tree, too: darktable and Immich read tags from there.
-    paths = {tag.label: "|".join(path_of(tag.label)) for tag in tags}
-    said = {name for tag in tags if tag.source == "people" for name in (tag.label, paths[tag.label])}
+def _sidecar_tags(files: Sequence[FileTags]) -> SidecarTags:
+    # Every tag stands in the tree, too: darktable and Immich read tags from there. What was refused, nowhere.
+    paths: dict[str, str] = {}
+    for file in files:
+        for tag in file.tags:
+            path = "|".join(part for part in path_of(tag.label) if part.casefold() not in file.refused)
+            paths[tag.label] = max(path, paths.get(tag.label, ""), key=len)  # files that share it may refuse others
+    by_people = {tag.label for file in files for tag in file.tags if tag.source == "people"}
+    said = {name for label in by_people for name in (label, paths[label])}
     return SidecarTags(tuple(paths), tuple(paths.values()), frozenset(said))
 
 

@@ -164,6 +164,15 @@ def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], med
     assert "animal|dog|Golden Retriever" in (media / "dog.xmp").read_text()
 
 
+def test_a_refused_tag_stands_above_no_other_in_a_sidecar(vidi: Callable[..., int], media: Path) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    assert vidi("tag", "--remove", "Dog", media / "dog.jpg") == 0
+    assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", media / "dog.jpg") == 0
+    written = (media / "dog.jpg.xmp").read_text()
+    assert "animal|Golden Retriever" in written
+    assert "dog" not in written
+
+
 def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, media: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", "--xmp-to", tmp_path / "out") == 0
     below = tmp_path / "out" / media.relative_to("/")
