@@ -129,9 +129,13 @@ class Tags:
             return list(connection.scalars(said.order_by(Tag.score.desc(), Tagger.name)))
 
     def counts(self, asset_ids: Sequence[int]) -> list[tuple[str, int]]:
-        """How many of the assets bear each tag, the most frequent first."""
-        counted = Counter(tag.label for tags in self.of(asset_ids).values() for tag in tags)
-        return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0].casefold()))
+        """How many of the assets bear each tag in any case, by its most frequent spelling; the most frequent first."""
+        counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for tags in self.of(asset_ids).values():
+            for tag in tags:
+                counted[tag.label.casefold()][tag.label] += 1
+        summed = [(_usual(spellings), spellings.total()) for spellings in counted.values()]
+        return sorted(summed, key=lambda pair: (-pair[1], pair[0].casefold()))
 
     # -- by hand; the caller holds the write lock ----------------------------------------------------------------
 
@@ -165,6 +169,11 @@ def _known(rows: Sequence[Any], is_seen: bool) -> KnownTags:
         if key not in refused and key not in best:
             best[key] = ShownTag(row.name, row.score, "people" if row.tagger in _BY_PEOPLE else row.tagger)
     return KnownTags(tuple(best.values()), refused, is_seen)
+
+
+def _usual(spellings: Counter[str]) -> str:
+    """The most frequent; of equals the first in order, whatever order they were counted in."""
+    return min(spellings, key=lambda name: (-spellings[name], name))
 
 
 def _rank(row: Any) -> tuple[bool, float, str]:

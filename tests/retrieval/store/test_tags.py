@@ -129,6 +129,15 @@ def test_counts_are_of_what_is_shown(library: Any, tags: Tags, say: Say) -> None
     assert tags.counts(assets) == [("dog", 2), ("cat", 1)]
 
 
+def test_a_tag_is_counted_once_however_it_is_spelt(library: Any, tags: Tags, say: Say) -> None:
+    assets = [library.asset(f"/{name}.jpg") for name in "abcd"]
+    say(assets[0], by="other", dog=0.9)
+    for asset in assets[1:3]:
+        say(asset, Dog=0.9)
+    say(assets[3], cat=0.9)
+    assert tags.counts(assets) == [("Dog", 3), ("cat", 1)]
+
+
 def test_files_that_are_present_and_read(library: Any, tags: Tags) -> None:
     asset = library.asset("/x/a.jpg", copies=["/y/a.jpg"])
     library.asset("/x/gone.jpg", present=False)
