@@ -127,7 +127,7 @@ def _check_names(classes: Sequence[str], data: Path) -> None:
                 f"{display_of(os.fsencode(data))}: the name of the class '{display_of(os.fsencode(name))}' can't be a "
                 "tag: it has letters that can't be shown, or none; rename it"
             )
-        if (other := known.setdefault(label, name)) != name:
+        if (other := known.setdefault(label.casefold(), name)) != name:
             raise DatasetError(f"{data}: the classes {other!r} and {name!r} would be one tag; rename one of them")
 
 

@@ -116,6 +116,7 @@ def test_of_each_class_one_is_held_out_and_one_is_not() -> None:
     ("first", "second", "told"),
     [
         (b"dog", b"dog ", "the classes 'dog' and 'dog ' would be one tag; rename one of them"),
+        (b"dog", b"Dog", "the classes 'Dog' and 'dog' would be one tag; rename one of them"),
         (b"dog", b"caf\xe9", r"the name of the class 'caf\\xe9' can't be a tag"),
         (b"dog", b" ", "the name of the class ' ' can't be a tag"),
     ],
