@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from retrieval.experts.appearance import AppearanceOutput
 from retrieval.models.classifier_files import read_classifier
+from retrieval.models.named import AnyConfig, config_of, with_drop_path
 from retrieval.training.classifier import features, head_run, teachers
 from ui.command_line import main
 from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
@@ -113,6 +114,19 @@ def test_a_model_is_trained_taught_and_trained_on(data: Path, capsys: Captured) 
     assert curve[0] == "epoch,learning_rate,train_loss,dev_loss,dev_accuracy,seconds"
     assert len(curve) == 2
     assert (data.parent / "taught" / "learning_curve.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(("more", "rate"), [([], 0.3), (["--drop-path", "0"], 0.0), (["--drop-path", "0.1"], 0.1)])
+def test_drop_path_is_the_models_own_unless_it_is_given(
+    data: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], rate: float
+) -> None:
+    def config(name: str, **sides: int) -> AnyConfig:
+        return with_drop_path(config_of(name, **sides), 0.3)
+
+    monkeypatch.setattr("retrieval.training.classifier.model_run.config_of", config)
+    assert train(data, "--model", "cvt_mini", "--epochs", "1", "--size", "16", *more) == 0
+    card = read_classifier(data.parent / "out").card
+    assert card["config"]["stages"][-1]["drop_path"] == card["recipe"]["drop_path"] == rate
 
 
 def test_corrupt_pictures_are_a_line_each_and_left_out(data: Path, capsys: Captured) -> None:
