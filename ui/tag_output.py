@@ -71,8 +71,10 @@ def _tagged(catalog: Catalog, files: Sequence[TaggedFile]) -> list[FileTags]:
     return [FileTags(path, known.shown, known.refused) for path, known in found]
 
 
-def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
+def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> list[str]:
     """Give the files under ``paths`` the tags ``add``, and refuse them the tags ``remove``.
+
+    Gives those of ``remove`` that no file bore: typos, perhaps.
 
     Raises:
         UsageError: a label is empty, or stands on both sides.
@@ -83,8 +85,10 @@ def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remo
         tags = Tags(catalog)
         assets = [file.asset_id for file in tags.files(roots_of(catalog, paths))]
         with catalog.lock():
+            unknown = tags.not_borne(remove, assets)
             tags.add(add, assets)
             tags.remove(remove, assets)
+    return unknown
 
 
 def library_lines(library: Library, top: int) -> list[str]:

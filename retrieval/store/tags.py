@@ -88,8 +88,13 @@ class Tags:
             for name in names:
                 if not label_name(name):
                     raise QueryError("the tag is empty; give a name such as dog")
-                if connection.scalar(select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name))).limit(1)) is None:
+                if not _is_borne(connection, name):
                     raise UnknownTagError(f"nothing has the tag {name!r}; {_hint(connection, name)}", name)
+
+    def not_borne(self, names: Iterable[str], asset_ids: Sequence[int]) -> list[str]:
+        """Those of ``names`` that nobody says of any of the assets."""
+        with self._engine.connect() as connection:
+            return [name for name in names if not _is_borne(connection, name, asset_ids)]
 
     def of(self, asset_ids: Sequence[int]) -> dict[int, list[ShownTag]]:
         """The tags of each asset, people's first, then the surest first. One that nobody has tagged is left out."""
@@ -180,10 +185,19 @@ def _rank(row: Any) -> tuple[bool, float, str]:
     return (row.tagger not in _BY_PEOPLE, -row.score, row.name)
 
 
+def _is_borne(connection: Connection, name: str, asset_ids: Sequence[int] | None = None) -> bool:
+    """Whether somebody says ``name`` of something, or of one of the assets; what people refuse is not said."""
+    said = select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name)), Tag.refused.is_(False)).limit(1)
+    statements = [said] if asset_ids is None else [said.where(Tag.asset_id.in_(ids)) for ids in _chunks(asset_ids)]
+    return any(connection.scalar(statement) is not None for statement in statements)
+
+
 def _hint(connection: Connection, name: str) -> str:
     known = {
         label.casefold(): label
-        for label in connection.scalars(select(Label.name).where(Label.id.in_(select(Tag.label_id))))
+        for label in connection.scalars(
+            select(Label.name).where(Label.id.in_(select(Tag.label_id).where(Tag.refused.is_(False))))
+        )
     }
     if not known:
         return "nothing has been tagged yet: run `vidi tag`"

@@ -57,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ui import tag_output  # help must not wait for it
 
     if arguments.add or arguments.remove:
-        tag_output.tag_by_hand(arguments.library, arguments.paths, arguments.add or [], arguments.remove or [])
+        add, remove = arguments.add or [], arguments.remove or []
+        for label in tag_output.tag_by_hand(arguments.library, arguments.paths, add, remove):
+            print(f"vidi: no file bore {label!r}; it is refused all the same", file=sys.stderr)
     else:
         report = _tag(arguments)
         if report.interrupted:

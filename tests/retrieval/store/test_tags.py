@@ -115,6 +115,16 @@ def test_a_tag_that_nothing_has(library: Any, tags: Tags, say: Say, name: str, t
         tags.check([name])
 
 
+def test_a_refused_typo_is_no_tag_and_no_hint(library: Any, tags: Tags, say: Say) -> None:
+    asset = library.asset("/a.jpg")
+    say(asset, dog=0.9)
+    assert tags.not_borne(["dgo", "Dog"], [asset]) == ["dgo"]
+    tags.remove(["dgo"], [asset])
+    for name in ("dgo", "dgog"):
+        with pytest.raises(QueryError, match=f"nothing has the tag '{name}'; did you mean dog\\?"):
+            tags.check([name])
+
+
 def test_nothing_tagged_yet(tags: Tags) -> None:
     with pytest.raises(QueryError, match="nothing has been tagged yet: run `vidi tag`"):
         tags.check(["dog"])

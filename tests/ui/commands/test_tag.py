@@ -117,6 +117,13 @@ def test_by_hand_and_hidden(vidi: Callable[..., int], media: Path, capsys: Captu
     assert printed["taggers"][0]["assets"] == 0
 
 
+def test_a_removed_tag_that_no_file_bore_is_told(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    capsys.readouterr()
+    assert vidi("tag", "--remove", "dgo", "--remove", "dog", media) == 0
+    assert capsys.readouterr().err == "vidi: no file bore 'dgo'; it is refused all the same\n"
+
+
 def test_csv_has_a_row_a_tag(vidi: Callable[..., int], media: Path, tmp_path: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--csv", tmp_path / "tags.csv") == 0
     with (tmp_path / "tags.csv").open(newline="") as file:
