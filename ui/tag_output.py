@@ -207,7 +207,8 @@ def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:
     made, changed = ("made", "changed") if write else ("would be made", "would be changed")
     yield f"{plural(len(report.created), 'sidecar')} {made}, {len(report.changed):,} {changed}."
     if report.unchanged:
-        yield f"{plural(len(report.unchanged), 'sidecar')} already hold what they should."
+        hold = "holds what it should" if len(report.unchanged) == 1 else "hold what they should"
+        yield f"{plural(len(report.unchanged), 'sidecar')} already {hold}."
     folders = sorted({path.parent for path in (*report.created, *report.changed)})
     for folder in folders[:_NAMED_MOST]:
         yield f"  in {readable(folder)}"

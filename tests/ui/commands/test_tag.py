@@ -187,6 +187,18 @@ def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, me
     assert not list(media.glob("*.xmp"))
 
 
+def test_one_sidecar_that_stays_is_told_as_one(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    command = ("tag", "--classifier", "imagenet", "--xmp", "--write")
+    for paths, told in (
+        ((media / "dog.jpg",), "1 sidecar already holds what it should."),
+        ((), "2 sidecars already hold what they should."),
+    ):
+        vidi(*command, *paths)
+        capsys.readouterr()
+        assert vidi(*command, *paths) == 0
+        assert told in capsys.readouterr().out.splitlines()
+
+
 def test_a_shared_sidecar_holds_the_tags_of_both_though_one_is_asked_for(tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
