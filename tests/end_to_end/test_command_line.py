@@ -120,8 +120,8 @@ def test_rebuild_gives_the_same_answers(vidi: Vidi, tree: Path, indexed: Path) -
     before = vidi("search", "shapes", "--json", "--anyway", library=indexed).stdout
     indexes = list((indexed / "vectors").glob("*.faiss"))
     assert len(indexes) == 2  # of frames and pictures, and of windows
-    for index in indexes:
-        index.write_bytes(index.read_bytes()[:200])
+    for broken_index in indexes:
+        broken_index.write_bytes(broken_index.read_bytes()[:200])
     broken = vidi("search", "shapes", "--json", "--anyway", library=indexed)
     assert broken.stdout == before
     assert "rebuilt" in broken.stderr
