@@ -33,6 +33,7 @@ __all__ = [
     "library_lines",
     "tag_by_hand",
     "tagged_files",
+    "withdraw",
     "write_csv",
     "write_xmp",
 ]
@@ -89,6 +90,17 @@ def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remo
             tags.add(add, assets)
             tags.remove(remove, assets)
     return unknown
+
+
+def withdraw(library: Library, source: str) -> str:
+    """Take away all tags of the machine ``source``; a line for a person.
+
+    Raises:
+        QueryError: no machine of that name has tagged anything.
+        LibraryError: the library can't be written.
+    """
+    with Catalog(library_path(library)) as catalog, catalog.lock():
+        return f"{plural(Tags(catalog).withdraw(source), 'tag')} of {source} withdrawn"
 
 
 def library_lines(library: Library, top: int) -> list[str]:

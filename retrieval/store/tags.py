@@ -18,7 +18,7 @@ from retrieval.errors import QueryError, UnknownTagError
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import under
 from retrieval.store.labels import KEYWORDS_TAGGER, PEOPLE_TAGGER, label_ids, label_name, tagger_id
-from retrieval.store.schema import Asset, File, Label, Tag, Tagger, TagResult
+from retrieval.store.schema import Asset, File, Label, SegmentTag, Tag, Tagger, TagResult
 
 __all__ = ["KnownTags", "ShownTag", "TaggedFile", "Tags", "has_tag"]
 
@@ -152,6 +152,22 @@ class Tags:
         """People say that the assets don't bear these tags: no one's tag of such a name is shown any more."""
         self._say(labels, asset_ids, refused=True)
 
+    def withdraw(self, source: str) -> int:
+        """Take away all that the machine ``source`` said, at every version, in one transaction; how many tags.
+
+        To that machine everything is unseen again. What people say stays.
+
+        Raises:
+            QueryError: no machine of that name has said anything; the message names the nearest.
+        """
+        with self._engine.begin() as connection:
+            ids = list(connection.scalars(select(Tagger.id).where(Tagger.name == source, *_machine_that_spoke())))
+            if not ids:
+                raise QueryError(f"no tagger is called {source!r}; {_tagger_hint(connection, source)}")
+            connection.execute(delete(SegmentTag).where(SegmentTag.tagger_id.in_(ids)))
+            connection.execute(delete(TagResult).where(TagResult.tagger_id.in_(ids)))
+            return connection.execute(delete(Tag).where(Tag.tagger_id.in_(ids))).rowcount
+
     def _say(self, labels: Sequence[str], asset_ids: Sequence[int], *, refused: bool) -> None:
         with self._engine.begin() as connection:
             people = tagger_id(connection, *PEOPLE_TAGGER)
@@ -205,6 +221,20 @@ def _hint(connection: Connection, name: str) -> str:
     if near:
         return f"did you mean {' or '.join(known[each] for each in near)}?"
     return "`vidi tag` shows the tags that there are"
+
+
+def _machine_that_spoke() -> tuple[ColumnElement[bool], ...]:
+    """Conditions on rows of ``tagger``."""
+    return Tagger.name.not_in(_BY_PEOPLE), or_(
+        Tagger.id.in_(select(Tag.tagger_id)), Tagger.id.in_(select(TagResult.tagger_id))
+    )
+
+
+def _tagger_hint(connection: Connection, source: str) -> str:
+    known = sorted(set(connection.scalars(select(Tagger.name).where(*_machine_that_spoke()))))
+    if near := get_close_matches(source, known, n=1, cutoff=0.5):
+        return f"did you mean {near[0]}?"
+    return f"there are {', '.join(known)}" if known else "nothing has been tagged yet: run `vidi tag`"
 
 
 def _chunks(values: Sequence[int]) -> Iterable[list[int]]:

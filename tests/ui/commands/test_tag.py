@@ -124,6 +124,20 @@ def test_a_removed_tag_that_no_file_bore_is_told(vidi: Callable[..., int], media
     assert capsys.readouterr().err == "vidi: no file bore 'dgo'; it is refused all the same\n"
 
 
+def test_the_tags_of_one_classifier_are_withdrawn(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    vidi("tag", "--add", "Anna", media / "dog.jpg")
+    capsys.readouterr()
+    assert vidi("tag", "--withdraw", "imagnet") == EXIT_FAILURE
+    assert capsys.readouterr().err == "vidi: no tagger is called 'imagnet'; did you mean imagenet?\n"
+    assert vidi("tag", "--withdraw", "imagenet") == 0
+    assert capsys.readouterr().err == "3 tags of imagenet withdrawn\n"
+    assert vidi("tag", "--add", "Anna", media / "dog.jpg") == 0
+    assert capsys.readouterr().out == f"{media}/dog.jpg: Anna\n"
+    assert vidi("tag", "--classifier", "imagenet") == 0  # to it, all is unseen again
+    assert "imagenet: 3 tags for 2 of 3" in capsys.readouterr().err
+
+
 def test_csv_has_a_row_a_tag(vidi: Callable[..., int], media: Path, tmp_path: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--csv", tmp_path / "tags.csv") == 0
     with (tmp_path / "tags.csv").open(newline="") as file:
@@ -245,6 +259,7 @@ def test_a_keyword_that_was_deleted_elsewhere_is_written_again_once_a_person_add
         (("--xmp-to", "d"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--xmp-name", "replaced"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--csv", "MEDIA"), "is a folder; give --csv the name of a file"),
+        (("--withdraw", "imagenet", "MEDIA"), "--withdraw takes away all tags of one classifier"),
         (("--csv", "-"), "--csv writes a file, not standard output"),
     ],
 )
@@ -260,6 +275,7 @@ def test_wrong_usage(
     [
         (("--classifier", "phot"), "there is no classifier 'phot'"),
         (("--labels", "/nowhere.txt"), "/nowhere.txt can't be read"),
+        (("--withdraw", "imagenet"), "no tagger is called 'imagenet'; nothing has been tagged yet"),
         (("/nowhere",), "nothing that is indexed lies at /nowhere"),
     ],
 )
