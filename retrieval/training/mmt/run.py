@@ -108,7 +108,15 @@ class VideoSource:
 
     def _items(self) -> tuple[list[CaptionedItem], list[CaptionedItem]]:
         items = read_captions(self.captions)
-        return (items, read_captions(self.dev)) if self.dev else split_by_video(items, self.held_out, self.seed)
+        if not self.dev:
+            return split_by_video(items, self.held_out, self.seed)
+        dev, learned = read_captions(self.dev), {item.path.resolve() for item in items}
+        if shared := next((item.path for item in dev if item.path.resolve() in learned), None):
+            raise DatasetError(
+                f"{shared} is in {self.captions} and in {self.dev}; what is learned from can't be measured on: "
+                f"take it out of one of them"
+            )
+        return items, dev
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
