@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from retrieval.errors import DatasetError
 from retrieval.evaluation import video_items
@@ -68,6 +69,26 @@ def test_a_part_of_a_file_is_as_a_file_of_its_own(table: Path, space: MmtSpace) 
     np.testing.assert_array_equal(whole, part)
     assert sound is not None
     assert found.frames.vectors[2] is None  # nothing to see
+
+
+def test_pictures_are_ranked_by_the_picture_space_beneath(table: Path, space: MmtSpace) -> None:
+    folder = table.parent
+    for name, colour in (("red.png", "red"), ("blue.png", "blue")):
+        Image.new("RGB", (64, 48), colour).save(folder / name)
+    items = [(folder / name, None) for name in ("red.png", "a.mp4", "blue.png")]
+    found = embed_video_items([*items, (folder / "red.png", Span(0, 1))], space, Settings(), table)
+    assert [vectors is None for vectors in found.windows.vectors] == [True, False, True, True]
+    assert [vectors is None for vectors in found.frames.vectors] == [False, False, False, True]
+    assert [item.reason for item in found.unreadable] == ["a picture has no start_seconds and end_seconds"]
+
+
+def test_an_expert_that_fails_at_a_file_is_told(table: Path, space: MmtSpace, monkeypatch: pytest.MonkeyPatch) -> None:
+    motion = Small("motion", Stream.PAIRS)
+    motion.error = ValueError("no such motion")
+    monkeypatch.setattr(video_items, "time_experts", lambda **_: Experts([motion]))
+    lines: list[str] = []
+    embed_video_items([(table.parent / "a.mp4", None)], space, Settings(), table, lines.append)
+    assert any("a.mp4: the motion expert failed at it" in line for line in lines)
 
 
 def test_a_table_of_nothing_usable_is_refused(table: Path, space: MmtSpace) -> None:

@@ -349,7 +349,7 @@ def test_a_model_upon_a_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_variant_for_ablation_is_no_space(tmp_path: Path) -> None:
-    folder = write(tmp_path / "mine", config(missing=Missing.RENORMALISED))
+    folder = write(tmp_path / "mine", config(missing=Missing.RENORMALISED, aligned=()))
 
     with pytest.raises(ModelError, match="can't be searched with"):
         get_space(f"mmt/{folder}")
