@@ -159,6 +159,9 @@ class Answers:
     def _answer(self, question: Question) -> Answer:
         if question.is_empty:
             return Answer("", welcome(self._kept()) if self._has_searchable() else self._nothing_indexed())
+        if question.likes.more:
+            # Few pictures are as near to one as what fits its description: the nearest are what is asked for here.
+            question = replace(question, anyway=True)
         try:
             # One more than is shown tells whether there are more.
             result = self._library.search(
