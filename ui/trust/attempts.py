@@ -43,7 +43,7 @@ class Attempts:
             return max(0.0, self._failed.get(key, (0, 0.0))[1] - self._clock())
 
     def reserve(self, key: str) -> float:
-        """Begin an attempt, which counts as a failure until it succeeds; or, not begun, how long ``key`` has to wait."""
+        """Begin an attempt, which counts as a failure until it succeeds: 0; or, not begun, how long ``key`` waits."""
         with self._lock:
             count, free_at = self._failed.get(key, (0, 0.0))
             now = self._clock()
