@@ -22,6 +22,8 @@ _ALONE = re.compile(r"([A-Za-z]+):")
 _NOTICED_MOST = 5
 _TERMS_MOST = 50
 """Each is embedded by itself, which takes milliseconds."""
+_FIELDS_MOST = 200
+"""SQLite takes an expression of some 1,000 conditions."""
 _TOLD_LETTERS = 1000
 
 
@@ -50,10 +52,11 @@ def read_query(text: str) -> Reading:
 
     Raises:
         QueryError: a quote or bracket is unbalanced, a known field has a value that it can't have, or there are more
-            than 50 negated or weighted terms; a caret is under the place.
+            than 50 negated or weighted terms, or than 200 fields; a caret is under the place.
     """
     check_text(text)
     tree = parse(text, FIELDS)
+    _check_fields(text, tree)
     reader = _Reader(text)
     wanted = reader.filter_of(tree) or EVERYTHING
     words = list(_words_of(tree))
@@ -86,6 +89,12 @@ def _check_terms(text: str, words: Iterable[tuple[Word, bool]]) -> None:
         if len(known) > _TERMS_MOST:
             message = f"more than {_TERMS_MOST} words are negated or weighted; leave some out"
             raise error_at(text, word.start, word.end, message)
+
+
+def _check_fields(text: str, tree: Node) -> None:
+    for number, field in enumerate(_fields_of(tree)):
+        if number == _FIELDS_MOST:
+            raise error_at(text, field.start, field.end, f"there are more than {_FIELDS_MOST} fields; leave some out")
 
 
 class _Reader:
@@ -141,6 +150,17 @@ def _words_of(node: Node, *, negated: bool = False) -> Iterator[tuple[Word, bool
         case Both(parts) | Either(parts):
             for part in parts:
                 yield from _words_of(part, negated=negated)
+
+
+def _fields_of(node: Node) -> Iterator[Field]:
+    match node:
+        case Field():
+            yield node
+        case Negated(part):
+            yield from _fields_of(part)
+        case Both(parts) | Either(parts):
+            for part in parts:
+                yield from _fields_of(part)
 
 
 def _text_of(words: list[Word]) -> str:

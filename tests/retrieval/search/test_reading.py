@@ -225,6 +225,13 @@ def test_terms_are_read_once_and_not_endlessly_many() -> None:
         read_query(" ".join(letters[:49] + ["sun^2", "-xy", "rest"]))
 
 
+def test_fields_are_not_endlessly_many() -> None:
+    names = [f"name:a{number}" for number in range(1200)]
+    assert isinstance(read_query(" or ".join(names[:200])).wanted, AnyOf)
+    with pytest.raises(QueryError, match=r"there are more than 200 fields; leave some out\n.*\n +\^{4}$"):
+        read_query(" or ".join(names))
+
+
 def test_a_long_query_is_told_shortened() -> None:
     read_as = read_query("word " * 10_000 + "-people").read_as
     assert read_as is not None
