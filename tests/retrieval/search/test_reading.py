@@ -222,7 +222,7 @@ def test_terms_are_read_once_and_not_endlessly_many() -> None:
     letters = [f"-{first}{second}" for first in "abcdefgh" for second in "abcdefgh"]
     assert len(read_query(" ".join(letters[:50])).against) == 50
     with pytest.raises(QueryError, match=r"more than 50 words are negated or weighted; leave some out\n.*\n +\^\^$"):
-        read_query(" ".join(letters[:49] + ["sun^2", "-xy", "rest"]))
+        read_query(" ".join([*letters[:49], "sun^2", "-xy", "rest"]))
 
 
 def test_fields_are_not_endlessly_many() -> None:
