@@ -125,6 +125,20 @@ def test_a_query_that_cant_be_read_shows_where_and_leaves_the_gallery(
     assert "<pre>red kind:&lt;movie&gt;\n         ^^^^^^^</pre>" in answer.complaint
 
 
+def test_a_bad_picture_is_told_by_its_name_alone(
+    collection: Collection, make_answers: MakeAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = make_answers(collection.library)
+
+    def refuse(*_: object, image: Path, **__: object) -> None:
+        raise QueryError(f"the picture {image} can't be searched with: the content is not a picture")
+
+    monkeypatch.setattr(Library, "search", refuse)
+    answer = answers.answer(Question(image=tmp_path / "cat.jpg"))
+    assert "The picture cat.jpg can&#x27;t be searched with" in answer.complaint
+    assert str(tmp_path) not in answer.complaint
+
+
 def test_how_it_was_read_is_told(collection: Collection, make_answers: MakeAnswers) -> None:
     assert make_answers(collection.library).answer(Question("red kind:picture")).read_as == "“red”; only kind:picture"
 
