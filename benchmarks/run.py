@@ -26,6 +26,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.mmt import measure_mmt
 from benchmarks.negative import measure_negative
 from benchmarks.open_clip import measure_open_clip
+from benchmarks.picture_models import measure_picture_models
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
 from benchmarks.tags import measure_tags
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "hostile": lambda folder: measure_hostile(folder / "hostile"),
     "big_index": measure_big_index,
     "mmt": lambda _: measure_mmt(),
+    "picture_models": lambda _: measure_picture_models(),
 }
 
 

@@ -106,7 +106,9 @@ class IndexReport:
         """Whether anything was found to differ, or was done."""
         counts = (self.new, self.changed, self.moved, self.copied, self.missing, self.returned)
         beside = (self.described, self.sidecars, self.sidecars_refused, self.sidecars_gone)
-        return any((*counts, *beside, self.indexed, self.embedded, self.heard, self.failed, self.notices))
+        return any(
+            (*counts, *beside, self.indexed, self.embedded, self.heard, self.windowed, self.failed, self.notices)
+        )
 
     @property
     def pictures_per_second(self) -> float:

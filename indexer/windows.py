@@ -5,8 +5,8 @@ No file is opened, so that another model of the same experts costs no decoding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from indexer.job import Job
 from indexer.report import IndexReport
@@ -15,60 +15,76 @@ from retrieval.search.tuning import tuning_queries
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
-from retrieval.store.catalog import SpaceRow
+from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.index_updates import update_index
+from retrieval.store.lookup import Lookup
+from retrieval.store.results import WINDOW_SPACES
 from retrieval.store.windows import WindowedAsset, Windows, holds_timed_media
 
-__all__ = ["WindowSpace", "embed_windows", "index_windows", "spaces_of"]
+__all__ = ["WindowSpaces", "embed_windows", "index_windows", "spaces_of"]
 
-WindowSpace = Callable[[], MmtSpace | None]
-"""Opens the space of windows when it is first needed; None where there is none."""
+WindowSpaces = Callable[[Catalog], Sequence[MmtSpace]]
+"""Opens the spaces of windows that a run fills, when they are first needed."""
 
 _STARTER = "mmt/starter"
 _ASSETS_PER_COMMIT = 32
 
 
-def spaces_of(chosen: Space) -> tuple[Space, WindowSpace]:
-    """The picture space and the space of windows that a run fills for the ``chosen`` one.
+def spaces_of(chosen: Space) -> tuple[Space, WindowSpaces]:
+    """The picture space and the spaces of windows that a run fills for the ``chosen`` one.
 
-    A space of windows stands upon a picture space, and both are filled. Over a picture space those windows are filled
-    that come with vidi and stand upon it.
+    A space of windows stands upon a picture space, and both are filled. Beside it, and over a picture space, those
+    windows are filled that come with vidi, and those of a person's own that the library holds already.
     """
+    pictures = chosen
     if isinstance(chosen, MmtSpace):
-        return chosen.pictures or get_space(DEFAULT_SPACE), lambda: chosen
-    return chosen, cache(lambda: _starter_over(chosen.name))
+        pictures = chosen.pictures or get_space(DEFAULT_SPACE)
+    first = [chosen.name] if isinstance(chosen, MmtSpace) else []
+
+    @cache
+    def opened(catalog: Catalog) -> Sequence[MmtSpace]:
+        held = [row.name for row in Lookup(catalog).spaces() if row.name.startswith(WINDOW_SPACES)]
+        found = [_over(name, pictures.name) for name in dict.fromkeys([*first, _STARTER, *held])]
+        own = [chosen] if isinstance(chosen, MmtSpace) and chosen.pictures is None else []
+        return [*own, *(space for space in found if space is not None)]
+
+    return pictures, opened
 
 
-def _starter_over(pictures: str) -> MmtSpace | None:
+def _over(name: str, pictures: str) -> MmtSpace | None:
     try:
-        space = get_space(_STARTER)
+        space = get_space(name)
     except ModelError:  # videos are still found by their frames, and `vidi models` tells what is not here
         return None
-    stands = isinstance(space, MmtSpace) and space.pictures is not None and space.pictures.name == pictures
-    return space if isinstance(space, MmtSpace) and stands else None
+    if isinstance(space, MmtSpace) and space.pictures is not None and space.pictures.name == pictures:
+        return space
+    return None
 
 
-def embed_windows(job: Job, window_space: WindowSpace, report: IndexReport) -> None:
-    """Finish every video and sound that has tracks which the space knows and no windows of them yet."""
-    if not holds_timed_media(job.catalog) or (space := window_space()) is None:
+def embed_windows(job: Job, window_spaces: WindowSpaces, report: IndexReport) -> None:
+    """Finish every video and sound that has tracks which a space knows and no windows of them there yet."""
+    if not holds_timed_media(job.catalog):
         return
-    windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation)
-    last = 0
-    while found := windows.missing(last, _ASSETS_PER_COMMIT):
-        last = found[-1]
-        windows.write([_windowed(job, space, windows, asset_id) for asset_id in found])
-        report.windowed += len(found)
+    done: set[int] = set()
+    for space in window_spaces(job.catalog):
+        windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation)
+        last = 0
+        while found := windows.missing(last, _ASSETS_PER_COMMIT):
+            last = found[-1]
+            windows.write([_windowed(job, space, windows, asset_id) for asset_id in found])
+            done.update(found)
+    report.windowed += len(done)
 
 
-def index_windows(job: Job, window_space: WindowSpace, *, if_worthwhile: bool) -> None:
-    """Bring the vector index of the windows up to the catalog."""
-    if holds_timed_media(job.catalog) and (space := window_space()) is not None:
+def index_windows(job: Job, window_spaces: WindowSpaces, *, if_worthwhile: bool) -> None:
+    """Bring the vector indexes of the windows up to the catalog."""
+    for space in window_spaces(job.catalog) if holds_timed_media(job.catalog) else ():
         update_index(
             job.catalog,
             _row(job, space),
             job.notice,
             if_worthwhile=if_worthwhile,
-            queries=lambda: tuning_queries(space),
+            queries=partial(tuning_queries, space),
         )
 
 

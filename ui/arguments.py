@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 
-__all__ = ["fraction", "whole_number", "words_kept", "words_of"]
+__all__ = ["fraction", "multiple", "positive", "whole_number", "words_kept", "words_of"]
 
 _GUARD = " "
 """Before a word with a dash: argparse then takes it for no option."""
@@ -34,6 +35,32 @@ def fraction(text: str) -> float:
         number = -1.0
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to less than 1, got {text!r}")
+    return number
+
+
+def multiple(of: int, least: int) -> Callable[[str], int]:
+    """A type for argparse: multiples of ``of`` from ``least`` up."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or number % of:
+            raise argparse.ArgumentTypeError(f"expected a multiple of {of} from {least} on, got {text!r}")
+        return number
+
+    return parse
+
+
+def positive(text: str) -> float:
+    """A type for argparse: finite numbers more than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number more than 0, got {text!r}")
     return number
 
 

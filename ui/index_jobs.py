@@ -7,6 +7,7 @@ ends the server. What fails is read from the catalog, as `vidi status --failed` 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -40,7 +41,9 @@ _SHOWN = 100
 _SECONDS_BETWEEN = 0.5
 """Between two events of progress, and two looks for failures."""
 _END_SECONDS = 20.0
-"""For a job to commit what it has, when the server ends."""
+"""For a job to commit what it has, once it is told to end; then it is ended."""
+_DATA = (dict, type(None))
+_log = logging.getLogger(__name__)
 
 
 class JobState(StrEnum):
@@ -86,6 +89,7 @@ class IndexJob:
         self._report: dict[str, Any] | None = None
         self._error: str | None = None
         self._told = 0.0
+        self._is_over = threading.Event()
 
     @property
     def is_told(self) -> bool:
@@ -107,6 +111,14 @@ class IndexJob:
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):
             self.process.stdin.close()
+        threading.Thread(target=self._see_to_the_end, name=f"end-of-job-{self.id}", daemon=True).start()
+
+    def _see_to_the_end(self) -> None:
+        """End a process that doesn't end by itself: softly, then in earnest."""
+        for end in (self.process.terminate, self.process.kill):
+            if self._is_over.wait(_END_SECONDS):
+                return
+            end()
 
     def events_after(self, number: int) -> list[Event]:
         """What came after the event ``number``, in order; of very many, the newest."""
@@ -156,14 +168,17 @@ class IndexJob:
     def end(self, exit_code: int) -> None:
         """Its process is gone."""
         with self._lock:
-            was_stopped = self.state is JobState.STOPPING or bool(self._report and self._report["interrupted"])
-            if self._error is None and exit_code != 0:
+            is_stopping = self.state is JobState.STOPPING
+            was_stopped = is_stopping or bool(self._report and self._report.get("interrupted"))
+            was_ended = is_stopping and exit_code < 0  # by a signal of ours: what was finished is kept
+            if self._error is None and exit_code != 0 and not was_ended:
                 self._error = "the index run ended before it was done; what was finished is kept, run it again"
             if self._error is not None:
                 self.state = JobState.FAILED
             else:
                 self.state = JobState.STOPPED if was_stopped else JobState.FINISHED
             self._ended_at = datetime.now(UTC)
+        self._is_over.set()
         if self._progress is not None:
             self._add("progress", self._progress)
         self._add("done", self.snapshot())
@@ -249,19 +264,31 @@ class IndexJobs:
             )
 
     def _follow(self, job: IndexJob) -> None:
+        """Until its process is gone; whatever goes wrong on the way, the job ends then."""
         process = job.process
-        assert process.stdout is not None
         failures = _NewFailures(self._catalog, job)
-        with process:
-            for line in process.stdout:
-                try:
-                    told = json.loads(line)
-                except ValueError:
-                    continue  # a library that prints
-                job.hear(told["event"], told["data"])
-                failures.look(now=told["event"] == "report")
-            code = process.wait()
-        job.end(code)
+        try:
+            with process:
+                for line in process.stdout or ():
+                    _take_in(job, failures, line)
+        except Exception as error:  # noqa: BLE001 as below
+            _log.error("index job %d is no longer listened to: %s: %s", job.id, type(error).__name__, error)
+        finally:
+            job.end(process.wait())
+
+
+def _take_in(job: IndexJob, failures: _NewFailures, line: str) -> None:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return  # a library that prints
+    if not (isinstance(told, dict) and isinstance(told.get("event"), str) and isinstance(told.get("data", 0), _DATA)):
+        return
+    try:
+        job.hear(told["event"], told["data"])
+        failures.look(now=told["event"] == "report")
+    except Exception as error:  # noqa: BLE001 one line that fails, or a catalog that is busy, costs no job its end
+        _log.error("news of index job %d can't be used: %s: %s", job.id, type(error).__name__, error)
 
 
 class _NewFailures:
@@ -294,6 +321,7 @@ def _started(command: Sequence[str], request: dict[str, Any]) -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        errors="replace",
         env=os.environ | {"PYTHONPATH": os.pathsep.join([here, *filter(None, sys.path)])},
         start_new_session=True,  # Ctrl-C in the server's terminal reaches it by way of the server
     )

@@ -12,12 +12,13 @@ from typing import Any
 
 from indexer.tag import roots_of
 from retrieval.errors import UsageError
+from retrieval.media.kinds import kind_of
 from retrieval.search.results import path_json
 from retrieval.settings import library_path
 from retrieval.store.catalog import Catalog
 from retrieval.store.files import replacing
 from retrieval.store.labels import label_name
-from retrieval.store.tags import ShownTag, TaggedFile, Tags
+from retrieval.store.tags import KnownTags, ShownTag, TaggedFile, Tags
 from retrieval.tagging.hierarchy import path_of
 from retrieval.tagging.sidecars import SidecarNaming, SidecarReport, sidecar_paths, update_sidecars
 from retrieval.tagging.xmp import SidecarTags
@@ -26,17 +27,20 @@ from ui.wording import plural
 
 __all__ = [
     "FileTags",
+    "check_csv_target",
     "check_labels",
     "file_lines",
     "library_lines",
     "tag_by_hand",
     "tagged_files",
+    "withdraw",
     "write_csv",
     "write_xmp",
 ]
 
 _SCORE_DIGITS = 4
 _NAMED_MOST = 20
+_TABLES = (".csv", ".txt")
 
 Library = str | os.PathLike[str] | None
 
@@ -47,6 +51,8 @@ class FileTags:
 
     path: bytes
     tags: tuple[ShownTag, ...]
+    refused: frozenset[str] = frozenset()
+    """Names that a person refused, case folded."""
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi tag --json` prints it."""
@@ -61,12 +67,15 @@ def tagged_files(library: Library, paths: Sequence[str]) -> list[FileTags]:
 
 
 def _tagged(catalog: Catalog, files: Sequence[TaggedFile]) -> list[FileTags]:
-    known = Tags(catalog).of([file.asset_id for file in files])
-    return [FileTags(file.path, tuple(known.get(file.asset_id, ()))) for file in files]
+    every = Tags(catalog).known([file.asset_id for file in files])
+    found = [(file.path, every.get(file.asset_id, KnownTags())) for file in files]
+    return [FileTags(path, known.shown, known.refused) for path, known in found]
 
 
-def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
+def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> list[str]:
     """Give the files under ``paths`` the tags ``add``, and refuse them the tags ``remove``.
+
+    Gives those of ``remove`` that no file bore: typos, perhaps.
 
     Raises:
         UsageError: a label is empty, or stands on both sides.
@@ -77,8 +86,21 @@ def tag_by_hand(library: Library, paths: Sequence[str], add: Sequence[str], remo
         tags = Tags(catalog)
         assets = [file.asset_id for file in tags.files(roots_of(catalog, paths))]
         with catalog.lock():
+            unknown = tags.not_borne(remove, assets)
             tags.add(add, assets)
             tags.remove(remove, assets)
+    return unknown
+
+
+def withdraw(library: Library, source: str) -> str:
+    """Take away all tags of the machine ``source``; a line for a person.
+
+    Raises:
+        QueryError: no machine of that name has tagged anything.
+        LibraryError: the library can't be written.
+    """
+    with Catalog(library_path(library)) as catalog, catalog.lock():
+        return f"{plural(Tags(catalog).withdraw(source), 'tag')} of {source} withdrawn"
 
 
 def library_lines(library: Library, top: int) -> list[str]:
@@ -121,6 +143,23 @@ def check_labels(add: Sequence[str], remove: Sequence[str]) -> None:
         raise UsageError(f"{min(both)!r} is both to be added and to be removed; choose one")
 
 
+def check_csv_target(target: str) -> None:
+    """See that a table may be written to ``target``: never over a picture, as `--csv *.jpg` would.
+
+    Raises:
+        UsageError: it is a folder, a picture, video or sound by its name, or another file that is no table.
+    """
+    path = Path(target).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{target} is a folder; give --csv the name of a file")
+    if target == "-":
+        raise UsageError("--csv writes a file, not standard output; give it a name such as tags.csv")
+    if (kind := kind_of(path)) is not None:
+        raise UsageError(f"{target} is a {kind} by its name; --csv takes the table's own name first, such as tags.csv")
+    if os.path.lexists(path) and path.suffix.lower() not in _TABLES:
+        raise UsageError(f"{target} is there and no table by its name; give --csv another, such as tags.csv")
+
+
 def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
     """Write ``path,label,score,source``, whole or not at all; how many rows."""
     rows = [
@@ -132,10 +171,7 @@ def write_csv(library: Library, paths: Sequence[str], target: str) -> int:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "label", "score", "source"))
     writer.writerows(rows)
-    path = Path(target).expanduser()
-    if path.is_dir():
-        raise UsageError(f"{target} is a folder; give --csv the name of a file")
-    with replacing(path.absolute()) as temporary:
+    with replacing(Path(target).expanduser().absolute()) as temporary:
         temporary.write_text(text.getvalue(), "utf-8", newline="")
         temporary.chmod(0o644)
     return len(rows)
@@ -147,10 +183,8 @@ def write_xmp(library: Library, paths: Sequence[str], naming: str, folder: str |
     with Catalog(library_path(library)) as catalog:
         places = _sidecars(catalog, paths, SidecarNaming(naming), to)
         sharing = [file for files in places.values() for file in files]
-        tagged = {file.path: file.tags for file in _tagged(catalog, sharing)}
-    wanted = {
-        place: _sidecar_tags([tag for own in files for tag in tagged[own.path]]) for place, files in places.items()
-    }
+        tagged = {file.path: file for file in _tagged(catalog, sharing)}
+    wanted = {place: _sidecar_tags([tagged[own.path] for own in files]) for place, files in places.items()}
     return list(_told(update_sidecars(wanted, write=write), write=write))
 
 
@@ -169,10 +203,15 @@ def _sidecars(
     return found
 
 
-def _sidecar_tags(tags: Sequence[ShownTag]) -> SidecarTags:
-    # Every tag stands in the tree, too: darktable and Immich read tags from there.
-    paths = {tag.label: "|".join(path_of(tag.label)) for tag in tags}
-    said = {name for tag in tags if tag.source == "people" for name in (tag.label, paths[tag.label])}
+def _sidecar_tags(files: Sequence[FileTags]) -> SidecarTags:
+    # Every tag stands in the tree, too: darktable and Immich read tags from there. What was refused, nowhere.
+    paths: dict[str, str] = {}
+    for file in files:
+        for tag in file.tags:
+            path = "|".join(part for part in path_of(tag.label) if part.casefold() not in file.refused)
+            paths[tag.label] = max(path, paths.get(tag.label, ""), key=len)  # files that share it may refuse others
+    by_people = {tag.label for file in files for tag in file.tags if tag.source == "people"}
+    said = {name for label in by_people for name in (label, paths[label])}
     return SidecarTags(tuple(paths), tuple(paths.values()), frozenset(said))
 
 
@@ -180,7 +219,8 @@ def _told(report: SidecarReport, *, write: bool) -> Iterator[str]:
     made, changed = ("made", "changed") if write else ("would be made", "would be changed")
     yield f"{plural(len(report.created), 'sidecar')} {made}, {len(report.changed):,} {changed}."
     if report.unchanged:
-        yield f"{plural(len(report.unchanged), 'sidecar')} already hold what they should."
+        hold = "holds what it should" if len(report.unchanged) == 1 else "hold what they should"
+        yield f"{plural(len(report.unchanged), 'sidecar')} already {hold}."
     folders = sorted({path.parent for path in (*report.created, *report.changed)})
     for folder in folders[:_NAMED_MOST]:
         yield f"  in {readable(folder)}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import DatasetError
 from retrieval.evaluation.embedded_items import embed_items
 from retrieval.evaluation.labels import read_labels
 from retrieval.evaluation.metrics import rank_rows
@@ -26,6 +27,8 @@ from retrieval.tagging.pixels import PixelLogits
 from retrieval.types import Float32Array, PictureForm
 
 __all__ = ["ClassNamesOf", "evaluate_classifier"]
+
+_SHOWN: Final = 3
 
 ClassNamesOf = Sequence[Sequence[str]]
 """For each class, in the order of the logits, all its names."""
@@ -79,7 +82,7 @@ def evaluate_classifier(table: Path, classifier: str, *, settings: Settings | No
     wrong. ``classifier`` is ``imagenet``, or what :func:`~retrieval.tagging.classifiers.find_classifier` finds.
 
     Raises:
-        DatasetError: the table can't be read, or not one item can be used.
+        DatasetError: the table can't be read, not one item can be used, or no label is the name of a class.
         ModelError: there is no such classifier, or it reads features of another version.
         WeightsError: the weights are absent or damaged.
     """
@@ -90,6 +93,9 @@ def evaluate_classifier(table: Path, classifier: str, *, settings: Settings | No
         for name in own:
             places.setdefault(_plain(name), set()).add(place)
     wanted = [sorted({place for label in item.labels for place in places.get(_plain(label), ())}) for item in items]
+    if not any(wanted):
+        shown = ", ".join(repr(names[place][0]) for place in range(min(_SHOWN, len(names))))
+        raise DatasetError(f"{table}: no label is the name of a class of {classifier}; expected names such as {shown}")
     unmatched = sorted({label for item in items for label in item.labels if _plain(label) not in places})
     embedded = embed_items([(item.path, None) for item in items], cast(Space, view), settings or Settings(), table)
     scores = embedded.scores(np.eye(len(names), dtype=np.float32)).T  # [items, classes]

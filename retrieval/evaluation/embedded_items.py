@@ -14,7 +14,7 @@ from retrieval.settings import Settings
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array, Span
 
-__all__ = ["EmbeddedItems", "UnreadableItem", "embed_items"]
+__all__ = ["EmbeddedItems", "UnreadableItem", "embed_items", "vectors_of_item"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def embed_items(
     unreadable = []
     for path, span in items:
         outcome = outcomes[path]
-        found = _within(outcome, span) if isinstance(outcome, MediaVectors) else _reason(path, outcome)
+        found = vectors_of_item(outcome, path, span)
         vectors.append(None if isinstance(found, str) else found)
         if isinstance(found, str):
             unreadable.append(UnreadableItem(path, span, found))
@@ -82,7 +82,10 @@ def embed_items(
     return EmbeddedItems(vectors, tuple(unreadable))
 
 
-def _reason(path: Path, outcome: UnreadableMedia) -> str:
+def vectors_of_item(outcome: MediaVectors | UnreadableMedia, path: Path, span: Span | None) -> Float32Array | str:
+    """The vectors ``[frames, d]`` of one item of the file, or why there are none."""
+    if isinstance(outcome, MediaVectors):
+        return _within(outcome, span)
     return outcome.reason if path.exists() else "there is no such file"
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retrieval.evaluation.captions import read_captions
 from retrieval.evaluation.embedded_items import UnreadableItem, embed_items
 from retrieval.evaluation.metrics import Float64Array, RankSummary, rank_rows, summarize
-from retrieval.evaluation.video_items import VideoItems, embed_video_items, fused_by_rank
+from retrieval.evaluation.video_items import VideoItems, embed_video_items, fused_scores
 from retrieval.search.query import By
 from retrieval.settings import Settings
 from retrieval.spaces.mmt import MmtSpace
@@ -61,7 +61,7 @@ def evaluate_retrieval(
     """Rank every item for each caption, and every caption for each item.
 
     An item is a whole file, or ``[start_seconds, end_seconds)`` of one; its score is that of its best frame, as
-    search ranks; of a space of windows, windows and frames are joined by rank. One that can't be used is listed, and
+    search ranks; of a space of windows, the scores of window and frame are added. One that can't be used is listed, and
     counts as ranked last in both directions. ``notice`` is told, in a line each, of experts that are left out.
 
     Raises:
@@ -74,40 +74,30 @@ def evaluate_retrieval(
     places = [(item.path, item.span) for item in items]
     settings = settings or Settings()
     if isinstance(space, MmtSpace):
-        scores, back, unreadable = _scores_of_windows(
-            embed_video_items(places, space, settings, table, notice), texts, space, by
-        )
+        videos = embed_video_items(places, space, settings, table, notice)
+        scores, unreadable = _scores_of_windows(videos, texts, space, by), videos.unreadable
     else:
         embedded = embed_items(places, space, settings, table)
-        scores, back, unreadable = embedded.scores(_embed_texts(space, texts)), None, embedded.unreadable
-    to_media, to_text = rank_both_ways(scores, owners, back)
+        scores, unreadable = embedded.scores(_embed_texts(space, texts)), embedded.unreadable
+    to_media, to_text = rank_both_ways(scores, owners)
     return RetrievalFigures(space.name, by, len(items), len(texts), summarize(to_media), summarize(to_text), unreadable)
 
 
-def _scores_of_windows(
-    embedded: VideoItems, texts: list[str], space: MmtSpace, by: By
-) -> tuple[Float32Array, Float32Array | None, tuple[UnreadableItem, ...]]:
-    """Scores of all items for all texts ``[c, i]``, for the way back ``[i, c]`` (None: the same), and what is unusable.
-
-    Fused, windows join the frames of the picture space by rank, which is another one on the way back.
-    """
+def _scores_of_windows(embedded: VideoItems, texts: list[str], space: MmtSpace, by: By) -> Float32Array:
+    """Scores of all items for all texts, ``[c, i]``: of windows, of the frames of the picture space, or of both."""
     if by is By.SPACE or space.pictures is None:
-        return embedded.windows.scores(_embed_texts(space, texts)), None, embedded.unreadable
+        return embedded.windows.scores(_embed_texts(space, texts))
     frames = embedded.frames.scores(_embed_texts(space.pictures, texts))
     if by is By.FRAMES:
-        return frames, None, embedded.unreadable
-    windows = embedded.windows.scores(_embed_texts(space, texts))
-    return fused_by_rank(frames, windows), fused_by_rank(frames.T, windows.T), embedded.unreadable
+        return frames
+    return fused_scores(frames, embedded.windows.scores(_embed_texts(space, texts)))
 
 
-def rank_both_ways(
-    scores: Float32Array, owners: NDArray[np.intp], back: Float32Array | None = None
-) -> tuple[Float64Array, Float64Array]:
+def rank_both_ways(scores: Float32Array, owners: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:
     """Ranks of the item for each caption ``[c]``, and of the best of its captions for each item ``[i]``.
 
     ``scores`` is ``[c, i]``; ``owners`` ``[c]`` names each caption's item, and every item has one. The column of an
-    item that can't be used holds minus infinity: it is last for all. ``back`` ``[i, c]`` are the scores of captions for
-    items, where they are not the same.
+    item that can't be used holds minus infinity: it is last for all.
     """
     captions, items = scores.shape
     right: list[list[int]] = [[] for _ in range(items)]
@@ -115,7 +105,7 @@ def rank_both_ways(
         right[owner].append(caption)
     unusable = (scores == -np.inf).all(axis=0)
     to_media = rank_rows(_blocks(scores), [[owner] for owner in owners.tolist()])
-    to_text = rank_rows(_blocks(scores.T if back is None else back), right)
+    to_text = rank_rows(_blocks(scores.T), right)
     # Among themselves such items are tied, and a tie would lift them above the last place.
     return np.where(unusable[owners], items, to_media), np.where(unusable, captions, to_text)
 

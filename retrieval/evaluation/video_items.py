@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.errors import DatasetError
-from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem
+from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem, vectors_of_item
 from retrieval.experts.extraction import Extracted, NotExtracted, extract_tracks
 from retrieval.experts.frames_over_time import FramesOverTime
 from retrieval.experts.over_time import TimeExpert
 from retrieval.experts.registry import time_experts
 from retrieval.media.kinds import kind_of
 from retrieval.models.mmt_inputs import cut_window
-from retrieval.search.fusion import RANK_CONSTANT
-from retrieval.search.sight import WINDOWS_WEIGHT
+from retrieval.search.media_vectors import MediaVectors, UnreadableMedia, embed_media
+from retrieval.search.sight import FRAMES_WEIGHT
 from retrieval.settings import Settings
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
-__all__ = ["VideoItems", "embed_video_items", "fused_by_rank"]
+__all__ = ["VideoItems", "embed_video_items", "fused_scores"]
 
 Item = tuple[Path, Span | None]
 _Tracks = Mapping[str, FeatureTrack]
@@ -33,7 +33,10 @@ _Tracks = Mapping[str, FeatureTrack]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoItems:
-    """For each item the vectors of its windows in the space, and of its frames in the picture space beneath."""
+    """For each item the vectors of its windows in the space, and of its frames in the picture space beneath.
+
+    A picture has no windows.
+    """
 
     windows: EmbeddedItems
     frames: EmbeddedItems
@@ -59,15 +62,23 @@ def embed_video_items(
         DatasetError: not one item of ``table`` can be used.
         ModelError: the space stands upon no picture space.
     """
-    files = {path: kind_of(path) or MediaKind.PICTURE for path, _ in items}
+    kinds = {path: kind_of(path) or MediaKind.PICTURE for path, _ in items}
+    films = {path: kind for path, kind in kinds.items() if kind is not MediaKind.PICTURE}
     form = None if space.pictures is None else expert_of(space.pictures).form
     settings = replace(settings, sampling=replace(settings.sampling, form=form))
+    pictures = _embedded([path for path in kinds if path not in films], space, settings)
     found: dict[Path, Extracted | NotExtracted] = {}
-    for outcome in extract_tracks(files.items(), _experts(space, notice), settings=settings, notice=notice):
-        found[Path(os.fsdecode(outcome.path))] = outcome
+    for outcome in extract_tracks(films.items(), _experts(space, notice), settings=settings, notice=notice):
+        path = Path(os.fsdecode(outcome.path))
+        found[path] = outcome
+        for note in outcome.testimony.failed.values() if isinstance(outcome, Extracted) else ():
+            notice(f"{path}: {note}")
     windows, frames, unreadable = [], [], []
     for path, span in items:
-        vectors = _vectors(found[path], path, span, space)
+        if path in found:
+            vectors = _vectors(found[path], path, span, space)
+        else:
+            vectors = _picture_vectors(pictures.get(path), path, span)
         if isinstance(vectors, str):
             unreadable.append(UnreadableItem(path, span, vectors))
             vectors = None, None
@@ -79,6 +90,22 @@ def embed_video_items(
             f"paths are relative to the table's folder"
         )
     return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)))
+
+
+def _embedded(paths: Sequence[Path], space: MmtSpace, settings: Settings) -> dict[Path, MediaVectors | UnreadableMedia]:
+    """Pictures in the picture space beneath; none where there is no such space."""
+    if space.pictures is None or not paths:
+        return {}
+    return {paths[outcome.key]: outcome for outcome in embed_media(paths, space.pictures, settings)}
+
+
+def _picture_vectors(
+    found: MediaVectors | UnreadableMedia | None, path: Path, span: Span | None
+) -> tuple[None, Float32Array] | str:
+    if found is None:
+        return "it is a picture, and the space has no picture space beneath it to look at pictures with"
+    frames = vectors_of_item(found, path, span)
+    return frames if isinstance(frames, str) else (None, frames)
 
 
 def _experts(space: MmtSpace, notice: Callable[[str], None]) -> list[TimeExpert]:
@@ -125,18 +152,16 @@ def _frame_vectors(tracks: _Tracks, pictures: Space) -> Float32Array | None:
     return pictures.embed_segments(expert.recall(np.asarray(track.features, np.float32)).rows)
 
 
-def fused_by_rank(frames: Float32Array, windows: Float32Array) -> Float32Array:
-    """One score from both, ``[t, items]`` each, as search joins them: by weighted reciprocal rank in each row.
+def fused_scores(frames: Float32Array, windows: Float32Array) -> Float32Array:
+    """One score from both, ``[t, items]`` each, as search adds them; minus infinity where an item has neither.
 
-    What neither can be used for has minus infinity.
+    An item that one of both knows nothing of counts there as the least of the row.
     """
-    fused = 1 / (RANK_CONSTANT + _ranks(frames)) + WINDOWS_WEIGHT / (RANK_CONSTANT + _ranks(windows))
+    fused = _or_least(windows) + FRAMES_WEIGHT * _or_least(frames)
     return np.where(np.isneginf(frames) & np.isneginf(windows), -np.inf, fused).astype(np.float32)
 
 
-def _ranks(scores: Float32Array) -> Float32Array:
-    """1 for the best of each row; what has minus infinity is beyond all."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(scores)
-    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1, dtype=np.float32)[None], axis=1)
-    return np.where(np.isneginf(scores), np.inf, ranks).astype(np.float32)
+def _or_least(scores: Float32Array) -> Float32Array:
+    """``scores`` with the least of each row in the place of minus infinity."""
+    known = np.where(np.isneginf(scores), np.inf, scores).min(axis=1, keepdims=True, initial=np.inf)
+    return np.where(np.isneginf(scores), np.where(np.isinf(known), 0, known), scores)

@@ -45,6 +45,8 @@ class Testimony:
     texts: Mapping[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
     failed: Mapping[TrackKey, str] = field(default_factory=dict)
     """One line for each expert that failed at this file."""
+    left_out: frozenset[TrackKey] = frozenset()
+    """Experts that were not asked to the end, since their model can't be had: another day they may say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class _Gathered:
     tracks: dict[TrackKey, FeatureTrack] = field(default_factory=dict)
     texts: dict[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
     failed: dict[TrackKey, str] = field(default_factory=dict)
+    left_out: set[TrackKey] = field(default_factory=set)
+
+    def testimony(self) -> Testimony:
+        return Testimony(self.tracks, self.texts, self.failed, frozenset(self.left_out))
 
 
 class ExpertThreads:
@@ -158,15 +164,17 @@ class ExpertThreads:
                 gathered.tracks[expert.name, expert.version] = told.track
                 if expert.name in _READERS_OF_WORDS:
                     gathered.texts[expert.name, expert.version] = told.texts
-            if failure is not None:
+            elif failure is not None:
                 gathered.failed[expert.name, expert.version] = failure
+            else:
+                gathered.left_out.add((expert.name, expert.version))
             gathered.owed -= 1
             self._close_if_complete(key, gathered)
 
     def _close_if_complete(self, key: int, gathered: _Gathered) -> None:
         if gathered.owed == 0:
             del self._gathered[key]
-            self._complete.append((key, Testimony(gathered.tracks, gathered.texts, gathered.failed)))
+            self._complete.append((key, gathered.testimony()))
             self._changed.notify_all()
 
 

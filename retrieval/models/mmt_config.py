@@ -209,6 +209,8 @@ class MmtConfig:
             raise ValueError(f"{bad[0]}: expected a type from 1 to {self.type_rows - 1} and a dim over 0")
         for term in self.aligned:
             self._check_aligned(term)
+        if self.aligned and self.missing is Missing.RENORMALISED:
+            raise ValueError("weights that are made anew for each pair know no aligned terms: expected one of both")
         _check_heads(self.width, self.heads)
         if self.max_position < 3 or self.position_seconds <= 0 or self.most_features < 1:
             raise ValueError("expected 3 positions or more, of some length, and room for a feature")

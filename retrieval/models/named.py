@@ -31,6 +31,7 @@ __all__ = [
     "build_model",
     "config_of",
     "config_to_json",
+    "drop_path_of",
     "load_own_weights",
     "model_from_json",
     "with_drop_path",
@@ -114,6 +115,11 @@ def with_drop_path(config: AnyConfig, rate: float) -> AnyConfig:
         *before, last = config.stages
         return replace(config, stages=(*before, replace(last, drop_path=rate)))
     return replace(config, drop_path=rate)
+
+
+def drop_path_of(config: AnyConfig) -> float:
+    """The rate at which the configuration leaves layers out; in CvT that of the last stage."""
+    return config.stages[-1].drop_path if isinstance(config, CvTConfig) else config.drop_path
 
 
 def architecture_of(config: AnyConfig) -> str:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from retrieval.errors import QueryError
 from retrieval.search.query import Example, Query
+from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array
 
@@ -56,8 +58,12 @@ def meaning_of(
     """What ``query`` means in ``space``. ``vectors_of`` gives those of examples, of a video as they fit a query.
 
     Raises:
-        QueryError: a picture or an example can't be used.
+        QueryError: a picture or an example can't be used, or not in this space.
     """
+    if isinstance(space, MmtSpace) and (query.images or query.like or query.unlike):
+        # Its vectors are not of length 1, and its chances are those of sentences: any example would fit everything.
+        instead = "name another --space" if space.pictures is None else "leave out --by space"
+        raise QueryError(f"{space.name} compares sentences with video; {instead} to find by a picture")
     asked = _asked(query, space, embed_pictures)
     like, unlike = vectors_of(query.like, asked), tuple(vectors_of(query.unlike, asked))
     if like:

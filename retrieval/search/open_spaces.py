@@ -63,7 +63,9 @@ class OpenSpaces:
             return OpenSpace(space, row, self._index(space, row))
 
     def windows_over(self, pictures: str) -> OpenSpace | None:
-        """The newest space of windows that stands upon the picture space called ``pictures``; None where none is here.
+        """The space of windows upon the picture space called ``pictures`` that holds the most; of equals the newest.
+
+        None where none is here.
 
         One whose model is gone or has changed since is passed over: frames still answer.
         """
@@ -71,7 +73,8 @@ class OpenSpaces:
             self._see_changes()
             if pictures not in self._windows:
                 rows = (row for row in self._lookup.spaces() if row.name.startswith(WINDOW_SPACES))
-                self._windows[pictures] = next(filter(None, (self._over(row, pictures) for row in rows)), None)
+                over = [found for row in rows if (found := self._over(row, pictures)) is not None]
+                self._windows[pictures] = max(over, key=lambda found: self._lookup.finished(found[1]), default=None)
             found = self._windows[pictures]
             return None if found is None else OpenSpace(*found, self._index(*found))
 

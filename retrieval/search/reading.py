@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -20,6 +20,11 @@ _NEAR_MISS = 0.75
 _FIELD_LIKE = re.compile(r"([A-Za-z]{2,}):(?!//)\S+", re.DOTALL)
 _ALONE = re.compile(r"([A-Za-z]+):")
 _NOTICED_MOST = 5
+_TERMS_MOST = 50
+"""Each is embedded by itself, which takes milliseconds."""
+_FIELDS_MOST = 200
+"""SQLite takes an expression of some 1,000 conditions."""
+_TOLD_LETTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +51,50 @@ def read_query(text: str) -> Reading:
     """The reading of ``text``.
 
     Raises:
-        QueryError: a quote or bracket is unbalanced, or a known field has a value that it can't have; a caret is under
-            the place.
+        QueryError: a quote or bracket is unbalanced, a known field has a value that it can't have, or there are more
+            than 50 negated or weighted terms, or than 200 fields; a caret is under the place.
     """
     check_text(text)
     tree = parse(text, FIELDS)
+    _check_fields(text, tree)
     reader = _Reader(text)
     wanted = reader.filter_of(tree) or EVERYTHING
     words = list(_words_of(tree))
+    _check_terms(text, words)
     plain = [word for word, negated in words if not negated]
-    against = tuple(Term(word.text.strip(), word.weight) for word, negated in words if negated and word.text.strip())
+    against = _terms(word for word, negated in words if negated)
     is_special = has_fields(tree) or bool(against) or any(word.weight != 1 or word.is_phrase for word in plain)
     reading = Reading(
         text=_text_of(plain) if is_special else text,
         phrases=tuple(word.text for word in plain if word.is_phrase and word.text.strip()),
-        stressed=tuple(Term(word.text, word.weight) for word in plain if word.weight != 1 and word.text.strip()),
+        stressed=_terms(word for word in plain if word.weight != 1),
         against=against,
         wanted=wanted,
         tags=tuple(reader.tags),
         notices=tuple(dict.fromkeys([*reader.notices, *_notices(plain)])),
     )
     return _told(reading, _shown(tree)) if is_special else reading
+
+
+def _terms(words: Iterable[Word]) -> tuple[Term, ...]:
+    """Each once, however often it is said."""
+    return tuple(dict.fromkeys(Term(word.text.strip(), word.weight) for word in words if word.text.strip()))
+
+
+def _check_terms(text: str, words: Iterable[tuple[Word, bool]]) -> None:
+    known: set[tuple[str, float, bool]] = set()
+    for word, negated in words:
+        if (negated or word.weight != 1) and word.text.strip():
+            known.add((word.text.strip(), word.weight, negated))
+        if len(known) > _TERMS_MOST:
+            message = f"more than {_TERMS_MOST} words are negated or weighted; leave some out"
+            raise error_at(text, word.start, word.end, message)
+
+
+def _check_fields(text: str, tree: Node) -> None:
+    for number, field in enumerate(_fields_of(tree)):
+        if number == _FIELDS_MOST:
+            raise error_at(text, field.start, field.end, f"there are more than {_FIELDS_MOST} fields; leave some out")
 
 
 class _Reader:
@@ -124,6 +152,17 @@ def _words_of(node: Node, *, negated: bool = False) -> Iterator[tuple[Word, bool
                 yield from _words_of(part, negated=negated)
 
 
+def _fields_of(node: Node) -> Iterator[Field]:
+    match node:
+        case Field():
+            yield node
+        case Negated(part):
+            yield from _fields_of(part)
+        case Both(parts) | Either(parts):
+            for part in parts:
+                yield from _fields_of(part)
+
+
 def _text_of(words: list[Word]) -> str:
     """The words as one text; what touched, such as a bracket and its word, still does."""
     pieces: list[str] = []
@@ -163,7 +202,9 @@ def _told(reading: Reading, fields: str) -> Reading:
     parts += [f"“{term.text}” × {term.weight:g}" for term in reading.stressed]
     parts += [f"less of “{term.text}”{_times(term)}" for term in reading.against]
     parts += [f"only {fields}"] if fields else []
-    return replace(reading, read_as="; ".join(parts) or None)
+    line = "; ".join(parts)
+    cut = line if len(line) <= _TOLD_LETTERS else line[: _TOLD_LETTERS - 1] + "…"
+    return replace(reading, read_as=cut or None)
 
 
 def _times(term: Term) -> str:

@@ -22,7 +22,7 @@ from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult
-from retrieval.search.sight import SightJudge, WindowHits, explained, sight_of
+from retrieval.search.sight import OutrankingJudge, Sight, SightJudge, WindowHits, all_by_windows, explained, sight_of
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -91,19 +91,20 @@ class Searcher:
         count = max(query.offset + query.top + LOOKED_PAST, most)
         found, by_frames = self._found(opened, query, count)
         found = self._shown(found, query)
-        windows = None if over is None else self._windows(over, query, count)
+        windows = None if over is None else WindowHits(over, *self._found(over, query, count))
         judge = SightJudge(by_frames, windows)
-        deciding = [*found.assets[:JUDGED], *(windows.assets[:JUDGED] if windows else ())]
-        sight = sight_of(self._words.lifted(query, found), windows, judge)
+        deciding = [*found.assets[:JUDGED], *(windows.found.assets[:JUDGED] if windows else ())]
+        sight = sight_of(found, windows, judge, partial(self._words.lifted, query))
+        outranking = OutrankingJudge(judge, sight.videos)
 
         fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
-        page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
-        there = list(explained(list(_there(page)), sight, windows, query.text, self._lookup))
+        page = self._page(opened, query, sight.ranking, deciding, words, outranking) if fits or query.anyway else []
+        there = self._explained(list(_there(page)), opened, sight, over, query)
         return SearchResult(
             query=query.text,
             space=opened.space.name if query.space is None or over is None else over.space.name,
             fits=fits,
-            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), judge, judge.fits_from)),
+            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), outranking, judge.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
             as_of=str(query.as_of),
         )
@@ -118,6 +119,14 @@ class Searcher:
         if isinstance(opened.space, MmtSpace) and query.by is not By.SPACE and opened.space.pictures is not None:
             return self._spaces.open(opened.space.pictures.name), opened if joins else None
         return opened, self._spaces.windows_over(opened.space.name) if joins else None
+
+    def _explained(
+        self, page: list[Ranked], opened: OpenSpace, sight: Sight, over: OpenSpace | None, query: Query
+    ) -> list[Ranked]:
+        """The page with the shares of experts, where windows have ranked it, alone or beside frames."""
+        if isinstance(opened.space, MmtSpace) and query.text.strip():
+            return list(explained(page, all_by_windows(page), opened, query.text, self._lookup))
+        return list(explained(page, sight.shares, over, query.text, self._lookup))
 
     def _found(self, opened: OpenSpace, query: Query, count: int) -> tuple[Candidates, Judge]:
         """The ``count`` best of a space, and who judges them."""
@@ -143,10 +152,6 @@ class Searcher:
         """The state that the open indexes have, and every content of them."""
         vector_id = max(each.index.stamp.highest_vector_id for each in (opened, over) if each is not None)
         return Snapshot(vector_id, self._lookup.newest_asset(), len(opened.index))
-
-    def _windows(self, over: OpenSpace, query: Query, count: int) -> WindowHits:
-        found, judge = self._found(over, query, count)
-        return WindowHits(over, found.assets, judge)
 
     def _allowed(self, opened: OpenSpace, query: Query) -> Selection | None:
         """The vectors that may be found; None where all of the index may."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from retrieval.search.fusion import Ranking
 from retrieval.search.live import live_in_order
 from retrieval.search.query import Query
-from retrieval.search.query_words import content_words, sought_words
+from retrieval.search.query_words import content_words, sought_words, spoken_words
 from retrieval.search.ranking import MOMENTS_MOST
 from retrieval.store.catalog import Catalog
 from retrieval.store.lookup import LiveAsset, Lookup
@@ -51,15 +51,18 @@ class _Timed:
 
     def quotes(self, query: Query, asset_ids: Sequence[int]) -> dict[int, list[Quote]]:
         """Of each asset the best places of the query's words."""
-        return self._texts.timed_quotes(self._of, sought_words(query), asset_ids, MOMENTS_MOST)
+        return self._texts.timed_quotes(self._of, self._sought(query), asset_ids, MOMENTS_MOST)
 
     def asked_quotes(self, phrase: str, asset_ids: Sequence[int]) -> dict[int, list[Quote]]:
         """Of each asset the best places of ``phrase``, which a field asked for."""
         return self._texts.phrase_quotes(self._of, phrase, asset_ids, MOMENTS_MOST)
 
+    def _sought(self, query: Query) -> list[str]:
+        return sought_words(query)
+
     def _holding_all(self, query: Query, most: int) -> list[LiveAsset]:
         barred = {key for term in query.against for key in self._texts.timed(self._of, content_words(term.text))}
-        ids = [key for key in self._texts.timed(self._of, sought_words(query)) if key not in barred]
+        ids = [key for key in self._texts.timed(self._of, self._sought(query)) if key not in barred]
         return live_in_order(self._lookup, ids, query, most)
 
     def _ranking(self, assets: Sequence[LiveAsset], weight: float) -> list[Ranking]:
@@ -98,7 +101,7 @@ class Speech(_Timed):
         """The best ``most`` in which all of the query's words are said at once, then those that are about it."""
         said = self._holding_all(query, most)
         about = self._about(query, most, FITS_FROM_COSINE, {asset.id for asset in said})
-        weight = 1.0 if len(sought_words(query)) > 1 else PASSING_WEIGHT
+        weight = 1.0 if len(self._sought(query)) > 1 else PASSING_WEIGHT
         return [*self._ranking(said, weight), *about]
 
     def nearest(self, query: Query, most: int) -> list[Ranking]:
@@ -107,11 +110,14 @@ class Speech(_Timed):
 
     def quotes(self, query: Query, asset_ids: Sequence[int]) -> dict[int, list[Quote]]:
         """Of each asset the best places of the query's words; where they are not said, what is nearest in meaning."""
-        words = self._texts.timed(self._of, sought_words(query))
+        words = self._texts.timed(self._of, self._sought(query))
         held = set(words) & set(asset_ids)
         found = super().quotes(query, sorted(held))
         left = [asset_id for asset_id in asset_ids if asset_id not in held]
         return found | (self._nearest_quotes(query, left) if left else {})
+
+    def _sought(self, query: Query) -> list[str]:
+        return spoken_words(query)
 
     def _about(self, query: Query, most: int, least: float, known: set[int]) -> list[Ranking]:
         best: dict[int, float] = {}

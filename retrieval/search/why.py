@@ -214,6 +214,8 @@ def _best_frame(
 ) -> tuple[Frame, float]:
     best: tuple[Frame, float] | None = None
     for frame in frames:  # one at a time: a long video has more than memory holds
+        if at_seconds is not None and frame.span is None:
+            raise QueryError(f"{path} is a picture, which has no times; leave out the time ({at_seconds:g} s)")
         if not _stands_for(frame, at_seconds):
             continue
         score = float(question.scores(frame.pixels[None])[0])

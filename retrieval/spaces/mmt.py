@@ -96,12 +96,20 @@ def read_model(path: Path) -> MmtFolder:
     return read_mmt_folder(path)
 
 
+def _shares(
+    terms: Sequence[tuple[tuple[str, str], Float32Array, np.floating]], window: Float32Array
+) -> Iterator[TermShare]:
+    at = 0
+    for (term, expert), part, weight in terms:
+        yield TermShare(term, expert, float(weight), float(part[0] @ window[at : at + part.shape[1]]))
+        at += part.shape[1]
+
+
 class MmtSpace:
     """The space over one trained folder; several threads may use it at once."""
 
     normalized: Final = False
     languages: Final = ("en",)
-    judged_by_library: Final = True
     segmentation: Final = WINDOWS
     """Method and version of the cut into windows."""
 
@@ -150,6 +158,11 @@ class MmtSpace:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     @property
+    def judged_by_library(self) -> bool:
+        """Whether the card tells no chances, measured where it was trained."""
+        return "chance" not in self._folder.card
+
+    @property
     def pictures(self) -> Space | None:
         """The picture space of its frame term."""
         return self._pictures
@@ -178,15 +191,11 @@ class MmtSpace:
         """Whether ``text`` is longer than the model reads."""
         return self._loaded_encoder().count(text) > self._config.text.most_tokens
 
-    def explain(self, text: str, window: Float32Array) -> tuple[TermShare, ...]:
-        """What each term adds to the score of ``window`` [d] for ``text``, the largest first."""
+    def explain(self, text: str, windows: Float32Array) -> list[tuple[TermShare, ...]]:
+        """What each term adds to the scores of ``windows`` [n, d] for ``text``, for each window the largest first."""
         parts = self._text_parts([text])
-        found, at = [], 0
-        for (term, expert), part, weight in zip(self._terms(), parts.parts, parts.weights[0], strict=True):
-            agreement = float(part[0] @ window[at : at + part.shape[1]])
-            found.append(TermShare(term, expert, float(weight), agreement))
-            at += part.shape[1]
-        return tuple(sorted(found, key=lambda term: -term.share))
+        terms = list(zip(self._terms(), parts.parts, parts.weights[0], strict=True))
+        return [tuple(sorted(_shares(terms, window), key=lambda term: -term.share)) for window in windows]
 
     def _terms(self) -> Iterator[tuple[str, str]]:
         yield from ((name, name) for name in self._config.names)

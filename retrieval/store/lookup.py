@@ -60,6 +60,11 @@ class Lookup:
         with self._engine.connect() as connection:
             return [SpaceRow(*row) for row in connection.execute(statement)]
 
+    def finished(self, space: SpaceRow) -> int:
+        """How many assets are finished in ``space``."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).where(Result.space_id == space.id)) or 0
+
     def vector_ids(self, space: SpaceRow, wanted: FileFilter) -> Int64Array:
         """``[n]`` ids of the vectors whose asset has a present file that meets ``wanted``."""
         statement = (

@@ -18,7 +18,7 @@ from retrieval.errors import QueryError, UnknownTagError
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import under
 from retrieval.store.labels import KEYWORDS_TAGGER, PEOPLE_TAGGER, label_ids, label_name, tagger_id
-from retrieval.store.schema import Asset, File, Label, Tag, Tagger, TagResult
+from retrieval.store.schema import Asset, File, Label, SegmentTag, Tag, Tagger, TagResult
 
 __all__ = ["KnownTags", "ShownTag", "TaggedFile", "Tags", "has_tag"]
 
@@ -88,8 +88,13 @@ class Tags:
             for name in names:
                 if not label_name(name):
                     raise QueryError("the tag is empty; give a name such as dog")
-                if connection.scalar(select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name))).limit(1)) is None:
+                if not _is_borne(connection, name):
                     raise UnknownTagError(f"nothing has the tag {name!r}; {_hint(connection, name)}", name)
+
+    def not_borne(self, names: Iterable[str], asset_ids: Sequence[int]) -> list[str]:
+        """Those of ``names`` that nobody says of any of the assets."""
+        with self._engine.connect() as connection:
+            return [name for name in names if not _is_borne(connection, name, asset_ids)]
 
     def of(self, asset_ids: Sequence[int]) -> dict[int, list[ShownTag]]:
         """The tags of each asset, people's first, then the surest first. One that nobody has tagged is left out."""
@@ -129,9 +134,13 @@ class Tags:
             return list(connection.scalars(said.order_by(Tag.score.desc(), Tagger.name)))
 
     def counts(self, asset_ids: Sequence[int]) -> list[tuple[str, int]]:
-        """How many of the assets bear each tag, the most frequent first."""
-        counted = Counter(tag.label for tags in self.of(asset_ids).values() for tag in tags)
-        return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0].casefold()))
+        """How many of the assets bear each tag in any case, by its most frequent spelling; the most frequent first."""
+        counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for tags in self.of(asset_ids).values():
+            for tag in tags:
+                counted[tag.label.casefold()][tag.label] += 1
+        summed = [(_usual(spellings), spellings.total()) for spellings in counted.values()]
+        return sorted(summed, key=lambda pair: (-pair[1], pair[0].casefold()))
 
     # -- by hand; the caller holds the write lock ----------------------------------------------------------------
 
@@ -142,6 +151,22 @@ class Tags:
     def remove(self, labels: Sequence[str], asset_ids: Sequence[int]) -> None:
         """People say that the assets don't bear these tags: no one's tag of such a name is shown any more."""
         self._say(labels, asset_ids, refused=True)
+
+    def withdraw(self, source: str) -> int:
+        """Take away all that the machine ``source`` said, at every version, in one transaction; how many tags.
+
+        To that machine everything is unseen again. What people say stays.
+
+        Raises:
+            QueryError: no machine of that name has said anything; the message names the nearest.
+        """
+        with self._engine.begin() as connection:
+            ids = list(connection.scalars(select(Tagger.id).where(Tagger.name == source, *_machine_that_spoke())))
+            if not ids:
+                raise QueryError(f"no tagger is called {source!r}; {_tagger_hint(connection, source)}")
+            connection.execute(delete(SegmentTag).where(SegmentTag.tagger_id.in_(ids)))
+            connection.execute(delete(TagResult).where(TagResult.tagger_id.in_(ids)))
+            return connection.execute(delete(Tag).where(Tag.tagger_id.in_(ids))).rowcount
 
     def _say(self, labels: Sequence[str], asset_ids: Sequence[int], *, refused: bool) -> None:
         with self._engine.begin() as connection:
@@ -167,14 +192,28 @@ def _known(rows: Sequence[Any], is_seen: bool) -> KnownTags:
     return KnownTags(tuple(best.values()), refused, is_seen)
 
 
+def _usual(spellings: Counter[str]) -> str:
+    """The most frequent; of equals the first in order, whatever order they were counted in."""
+    return min(spellings, key=lambda name: (-spellings[name], name))
+
+
 def _rank(row: Any) -> tuple[bool, float, str]:
     return (row.tagger not in _BY_PEOPLE, -row.score, row.name)
+
+
+def _is_borne(connection: Connection, name: str, asset_ids: Sequence[int] | None = None) -> bool:
+    """Whether somebody says ``name`` of something, or of one of the assets; what people refuse is not said."""
+    said = select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name)), Tag.refused.is_(False)).limit(1)
+    statements = [said] if asset_ids is None else [said.where(Tag.asset_id.in_(ids)) for ids in _chunks(asset_ids)]
+    return any(connection.scalar(statement) is not None for statement in statements)
 
 
 def _hint(connection: Connection, name: str) -> str:
     known = {
         label.casefold(): label
-        for label in connection.scalars(select(Label.name).where(Label.id.in_(select(Tag.label_id))))
+        for label in connection.scalars(
+            select(Label.name).where(Label.id.in_(select(Tag.label_id).where(Tag.refused.is_(False))))
+        )
     }
     if not known:
         return "nothing has been tagged yet: run `vidi tag`"
@@ -182,6 +221,20 @@ def _hint(connection: Connection, name: str) -> str:
     if near:
         return f"did you mean {' or '.join(known[each] for each in near)}?"
     return "`vidi tag` shows the tags that there are"
+
+
+def _machine_that_spoke() -> tuple[ColumnElement[bool], ...]:
+    """Conditions on rows of ``tagger``."""
+    return Tagger.name.not_in(_BY_PEOPLE), or_(
+        Tagger.id.in_(select(Tag.tagger_id)), Tagger.id.in_(select(TagResult.tagger_id))
+    )
+
+
+def _tagger_hint(connection: Connection, source: str) -> str:
+    known = sorted(set(connection.scalars(select(Tagger.name).where(*_machine_that_spoke()))))
+    if near := get_close_matches(source, known, n=1, cutoff=0.5):
+        return f"did you mean {near[0]}?"
+    return f"there are {', '.join(known)}" if known else "nothing has been tagged yet: run `vidi tag`"
 
 
 def _chunks(values: Sequence[int]) -> Iterable[list[int]]:

@@ -66,7 +66,8 @@ def tagged_sidecar(content: bytes | None, tags: SidecarTags) -> bytes | None:
     """
     document = XmpDocument(_EMPTY.encode() if content is None else content)
     said = _keys(tags.by_people)
-    wanted = _brought(document, tags.subjects, said, _SUBJECT) | _brought(document, tags.hierarchy, said, _HIERARCHY)
+    hierarchy = _unplaced(document, tags.hierarchy)
+    wanted = _brought(document, tags.subjects, said, _SUBJECT) | _brought(document, hierarchy, said, _HIERARCHY)
     changed = [(name, texts) for name, texts in wanted.items() if texts != document.texts(name)]
     if not changed:
         return None
@@ -76,6 +77,14 @@ def tagged_sidecar(content: bytes | None, tags: SidecarTags) -> bytes | None:
     if not _holds(written, wanted):  # what can't be read again must never take the place of what can
         raise DatasetError("it is written so that it can't be changed safely; save it anew by another program")
     return written
+
+
+def _unplaced(document: XmpDocument, hierarchy: Sequence[str]) -> list[str]:
+    """``hierarchy`` without what somebody's own tree holds already: a keyword has one place, and theirs counts."""
+    ours = set(document.texts(_HIERARCHY.ours))
+    theirs = (text for text in document.texts(_HIERARCHY.listed) if text not in ours)
+    placed = _keys(part for text in theirs for part in text.split("|"))
+    return [text for text in hierarchy if text.rpartition("|")[2].casefold() not in placed]
 
 
 def _holds(content: bytes, wanted: Mapping[ListName, list[str]]) -> bool:

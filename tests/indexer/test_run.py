@@ -379,7 +379,7 @@ def test_a_picture_that_moves_is_a_video_with_its_moments(run_index: Index, medi
         spans = (
             select(Segment.start_seconds, Segment.end_seconds)
             .join(Segmentation, Segment.segmentation_id == Segmentation.id)
-            .where(Segmentation.asset_id == asset_id)
+            .where(Segmentation.asset_id == asset_id, Segmentation.method == "frames")
             .order_by(Segment.position)
         )
         assert connection.execute(spans).all() == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from sqlalchemy import func, select
 
 from indexer import index, run
 from indexer.forget import Selection, forget, plan_forgetting
 from retrieval import Library
+from retrieval.errors import QueryError
 from retrieval.experts.appearance import Appearance
 from retrieval.experts.registry import Experts
 from retrieval.media.pieces import Stream
@@ -145,6 +148,23 @@ def test_a_search_joins_windows_and_tells_the_experts(
         assert {hit.path.name for hit in alone.hits} == {"film.mp4", "other.mp4", "tone.wav"}
         filtered = opened.search("coloured noise", kind="sound", anyway=True)
         assert [hit.path.name for hit in filtered.hits] == ["tone.wav"]
+
+
+@pytest.mark.parametrize("examples", [{"image": "film.png"}, {"like": ["film.png"]}, {"unlike": ["film.png"]}])
+def test_windows_alone_are_not_searched_by_pictures(
+    media: Path, library: Path, experts: dict[str, Small], model: Path, tmp_path: Path, examples: dict[str, Any]
+) -> None:
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "film.png")
+    index([media], library)
+    given = {
+        name: tmp_path / value if isinstance(value, str) else [tmp_path / each for each in value]
+        for name, value in examples.items()
+    }
+    told = "mmt/starter compares sentences with video; leave out --by space to find by a picture"
+    with Library(library) as opened:
+        with pytest.raises(QueryError, match=told):
+            opened.search("noise", space="mmt/starter", by="space", **given)
+        assert opened.search("noise", space="mmt/starter", anyway=True, **given).hits
 
 
 def test_pages_of_both_follow_one_another(media: Path, library: Path, experts: dict[str, Small], model: Path) -> None:

@@ -31,7 +31,10 @@ from ui.tag_output import check_labels
 
 __all__ = ["AssetAnswers", "asset_routes"]
 
-_NUMBER_MOST = 2**63 - 1
+_NOBODY_WAITS = 499
+"""For whom nobody reads; nginx has it so."""
+NUMBER_MOST = 2**63 - 1
+"""The catalog holds no greater number."""
 _LONGEST_SECONDS = 30 * 24 * 3600
 _SEGMENTS_MOST = 10_000
 _LABELS_MOST = 100
@@ -45,7 +48,7 @@ class ThumbnailSize(IntEnum):
 
 
 Value = TypeVar("Value")
-AssetId = Annotated[int, Path(ge=1, le=_NUMBER_MOST, description="The number of the asset, as a search gives it")]
+AssetId = Annotated[int, Path(ge=1, le=NUMBER_MOST, description="The number of the asset, as a search gives it")]
 Labels = Annotated[list[str], Body(max_length=_LABELS_MOST)]
 
 
@@ -156,7 +159,7 @@ def asset_routes(services: Services) -> APIRouter:
         return JSONResponse(answers.segments(asset_id, top, offset))
 
     @router.get("/segments/{segment_id}", response_model=Segment, summary="A segment")
-    def segment(segment_id: Annotated[int, Path(ge=1, le=_NUMBER_MOST)]) -> JSONResponse:
+    def segment(segment_id: Annotated[int, Path(ge=1, le=NUMBER_MOST)]) -> JSONResponse:
         return JSONResponse(answers.segment(segment_id))
 
     @router.head("/assets/{asset_id}/file", include_in_schema=False)
@@ -203,7 +206,10 @@ def asset_routes(services: Services) -> APIRouter:
         def make(video: OpenFile) -> OpenFile:
             return services.previews.open(video, start, seconds)
 
-        clip = await to_thread.run_sync(_closing, opened, asset_id, make, limiter=services.preview_makers)
+        async with services.preview_makers:
+            if await request.is_disconnected():
+                return Response(status_code=_NOBODY_WAITS)  # nobody waits any more: the next one has its turn
+            clip = await to_thread.run_sync(_closing, opened, asset_id, make)
         return _in_ranges(clip, request)
 
     @router.get("/assets/{asset_id}/texts", response_model=list[Text], summary="What machines heard and read in it")

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from retrieval.errors import VidiError
 from retrieval.search.results import SearchResult
-from ui.api.assets import AssetAnswers
+from ui.api.assets import NUMBER_MOST, AssetAnswers
 from ui.api.mcp_package import check_mcp
 from ui.api.search import answer_json
 from ui.api.services import Services
@@ -81,14 +81,17 @@ def _tools(services: Services) -> list[Callable[..., Any]]:
         return answer_json(await ask(query, kind=kind, top=top, anyway=anyway))
 
     async def describe_asset(
-        asset_id: Annotated[int, Field(ge=1, description="`asset_id` of a hit")],
+        asset_id: Annotated[int, Field(ge=1, le=NUMBER_MOST, description="`asset_id` of a hit")],
     ) -> dict[str, Any]:
         """All that the library knows of one picture or video: its files, facts, tags and captions."""
         return await to_thread.run_sync(assets.asset, asset_id)
 
     async def find_moments(
         query: Annotated[str, Field(description="What happens, in plain words")],
-        asset_id: Annotated[int | None, Field(description="Only in this video: `asset_id` of a hit")] = None,
+        asset_id: Annotated[
+            Annotated[int, Field(ge=1, le=NUMBER_MOST)] | None,
+            Field(description="Only in this video: `asset_id` of a hit"),
+        ] = None,
         top: Top = 10,
     ) -> list[dict[str, Any]]:
         """Find the seconds of videos at which something is seen, best first."""

@@ -135,7 +135,9 @@ def _lines(report: dict[str, Any]) -> list[str]:
         lines.append(
             "Sidecars: " + ", ".join(f"{count(key):,} {word}" for key, word in told.items() if count(key)) + "."
         )
-    if count("sounds"):
+    if count("windowed"):
+        lines.append(f"Windows made from what was kept: {plural(count('windowed'), 'file')}.")
+    elif count("sounds"):
         lines.append("Sounds are found by what is said in them, where the speech expert could hear it.")
     if count("failed"):
         lines.append(f"Failed: {plural(count('failed'), 'file')}; see why with `vidi status --failed`.")

@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="QUERY",
         help="what to find, in your own words, with fields such as kind:video tag:dog -people (docs/search.md)",
     )
-    parser.add_argument("--image", metavar="FILE", help="find what looks like this picture (with words: both)")
+    parser.add_argument(
+        "--image",
+        action="append",
+        metavar="FILE",
+        help="find what looks like this picture (with words: both; repeated: all of them)",
+    )
     parser.add_argument(
         "--kind", choices=("picture", "video", "sound"), help="only pictures, only moments of video, or only sounds"
     )

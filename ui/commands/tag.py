@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hand = parser.add_argument_group("by hand")
     hand.add_argument("--add", action="append", metavar="LABEL", help="say that the files bear this tag")
     hand.add_argument("--remove", action="append", metavar="LABEL", help="say that they don't, whatever a machine says")
+    hand.add_argument("--withdraw", metavar="SOURCE", help="take away every tag of this classifier, and tag nothing")
     out = parser.add_argument_group("out again")
     form = out.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the tags of every file as JSON")
@@ -56,8 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     from ui import tag_output  # help must not wait for it
 
+    if arguments.withdraw is not None:
+        print(tag_output.withdraw(arguments.library, arguments.withdraw), file=sys.stderr)
+        return 0
     if arguments.add or arguments.remove:
-        tag_output.tag_by_hand(arguments.library, arguments.paths, arguments.add or [], arguments.remove or [])
+        add, remove = arguments.add or [], arguments.remove or []
+        for label in tag_output.tag_by_hand(arguments.library, arguments.paths, add, remove):
+            print(f"vidi: no file bore {label!r}; it is refused all the same", file=sys.stderr)
     else:
         report = _tag(arguments)
         if report.interrupted:
@@ -91,6 +97,9 @@ def _check(arguments: argparse.Namespace) -> None:
     from retrieval.errors import UsageError
 
     by_hand = arguments.add or arguments.remove
+    tags_too = by_hand or arguments.paths or arguments.classifier or arguments.labels or arguments.space
+    if arguments.withdraw is not None and (tags_too or arguments.json or arguments.csv or arguments.xmp):
+        raise UsageError("--withdraw takes away all tags of one classifier and does nothing else; give it alone")
     if by_hand and not arguments.paths:
         raise UsageError("--add and --remove need the files to tag: vidi tag --add LABEL PATH...")
     if by_hand and (arguments.classifier or arguments.labels or arguments.space):
@@ -103,6 +112,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--space chooses what compares the labels of --labels FILE; add it, or leave out --space")
     if (arguments.write or arguments.xmp_to or arguments.xmp_name) and not arguments.xmp:
         raise UsageError("--write, --xmp-name and --xmp-to are about sidecars; add --xmp")
+    if arguments.csv is not None:
+        from ui.tag_output import check_csv_target
+
+        check_csv_target(arguments.csv)
 
 
 def _tag(arguments: argparse.Namespace) -> TagReport:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ui.arguments import fraction, whole_number
+from ui.arguments import fraction, multiple, positive, whole_number
 
 if TYPE_CHECKING:
     from retrieval.training.mmt.run import ClipSource
@@ -51,7 +51,9 @@ def _add_recipe(group: Any) -> None:
     )  # fmt: skip
     group.add_argument("--epochs", type=whole_number(1), default=20, metavar="N", help="default: 20")
     group.add_argument("--batch", type=whole_number(2), default=64, metavar="N", help="clips of a step (default: 64)")
-    group.add_argument("--learning-rate", type=float, default=5e-4, metavar="R", help="at its highest (default: 5e-4)")
+    group.add_argument(
+        "--learning-rate", type=positive, default=5e-4, metavar="R", help="at its highest (default: 5e-4)"
+    )
     group.add_argument(
         "--each-expert", type=fraction, default=0.2, metavar="W",
         help="weight of the loss of each expert alone, beside that of all (default: 0.2)",
@@ -60,7 +62,7 @@ def _add_recipe(group: Any) -> None:
         "--leave-out", type=fraction, default=0.0, metavar="P",
         help="chance that an expert is left out of a clip in a step (default: 0)",
     )  # fmt: skip
-    group.add_argument("--width", type=whole_number(8), default=256, metavar="N", help="of the model (default: 256)")
+    group.add_argument("--width", type=multiple(4, 8), default=256, metavar="N", help="of the model (default: 256)")
     group.add_argument("--layers", type=whole_number(1), default=2, metavar="N", help="of the model (default: 2)")
     group.add_argument("--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
     group.add_argument("--device", metavar="D", help="such as cpu or cuda:1 (default: a GPU where there is one)")

@@ -117,7 +117,7 @@ class Answers:
         try:
             return self._answer(question)
         except QueryError as error:
-            told, *place = str(error).split("\n")
+            told, *place = _without_folder(str(error), question.image).split("\n")
             return Answer("", None, complaint=caret(told if place else _sentence(told), [line[2:] for line in place]))
         except VidiError as error:
             return Answer("", notice("That can't be answered.", _sentence(str(error))))
@@ -159,6 +159,9 @@ class Answers:
     def _answer(self, question: Question) -> Answer:
         if question.is_empty:
             return Answer("", welcome(self._kept()) if self._has_searchable() else self._nothing_indexed())
+        if question.likes.more:
+            # Few pictures are as near to one as what fits its description: the nearest are what is asked for here.
+            question = replace(question, anyway=True)
         try:
             # One more than is shown tells whether there are more.
             result = self._library.search(
@@ -221,6 +224,11 @@ def _nothing_fits(result: SearchResult, question: Question) -> Answer:
     if is_filter_alone or question.anyway:
         return Answer("", notice("No results.", text), read_as=read_as)
     return Answer("", notice("Nothing fits well.", text), read_as=read_as, offers_nearest=True)
+
+
+def _without_folder(line: str, picture: Path | None) -> str:
+    """Where the server keeps a picture that was dropped into the page is nobody's business."""
+    return line if picture is None else line.replace(str(picture), picture.name)
 
 
 def _sentence(line: str) -> str:

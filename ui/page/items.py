@@ -27,6 +27,7 @@ TextsOf = Callable[[int], Sequence[TimedText]]
 """What machines heard and read in an asset, in the order of time."""
 
 _STILLS_MOST = 12
+_FRAMES = "frames"
 _PART_NAMES = {"raw": "raw", "motion": "live clip"}
 
 
@@ -134,8 +135,9 @@ def _parts_of(connection: Connection, asset_id: int) -> tuple[tuple[str, str], .
 
 
 def _stills_of(connection: Connection, asset_id: int) -> tuple[float, ...]:
-    """Of the newest way to cut it."""
-    newest = select(Segmentation.id).where(Segmentation.asset_id == asset_id).order_by(Segmentation.id.desc()).limit(1)
+    """Of its frames as they were cut last; its windows, which a video has besides, are each half a minute long."""
+    cut = (Segmentation.asset_id == asset_id, Segmentation.method == _FRAMES)
+    newest = select(Segmentation.id).where(*cut).order_by(Segmentation.id.desc()).limit(1)
     statement = select(Segment.start_seconds).where(Segment.segmentation_id.in_(newest)).order_by(Segment.position)
     times = [seconds for seconds in connection.scalars(statement) if seconds is not None]
     count = min(_STILLS_MOST, len(times))

@@ -4,6 +4,7 @@ import { button, clock, make, thumbnail } from "./dom.js";
 
 const PREVIEW_SECONDS = 30;
 const SAME_TIME_SECONDS = 0.05;
+const END_SECONDS = 0.5; // by so much clips and videos may end before their time
 
 const GONE = "This file is not where it was when it was indexed. Index its folder again.";
 const NO_PLAY = "This browser can't play this kind of video. This is its frame at the moment.";
@@ -32,10 +33,11 @@ const kindServed = async (item) => {
   return told?.headers.get("content-type") ?? "";
 };
 
-// Gives {seek(seconds), onTime(listener)}; times are those of the whole video, whatever is shown of it.
+// Gives {seek(seconds), onTime(listener), lasts(seconds)}; times are those of the whole video, whatever is shown of it.
 export const showVideo = (stage, item, start) => {
   const video = make("video", { controls: true, playsInline: true, preload: "auto" });
   const listeners = [];
+  let length = 0; // seconds of the whole video, once they are known
   let offset = 0; // where in the video the clip begins that is played
   let seek = (seconds) => {
     video.currentTime = seconds;
@@ -78,6 +80,11 @@ export const showVideo = (stage, item, start) => {
       video.play().catch(() => {});
     };
     video.onerror = still;
+    video.onended = () => {
+      const next = offset + PREVIEW_SECONDS;
+      const isWhole = video.duration > PREVIEW_SECONDS - END_SECONDS; // a shorter one ends where the video does
+      if (isWhole && next + END_SECONDS < length) clip(next);
+    };
     seek = (wanted) => {
       if (wanted < offset || wanted >= offset + video.duration) return clip(wanted);
       video.currentTime = wanted - offset;
@@ -101,7 +108,12 @@ export const showVideo = (stage, item, start) => {
   };
   video.src = `/media/${item.asset}#t=${start}`;
   stage.append(video);
-  return { seek: (seconds) => seek(seconds), onTime: (listener) => listeners.push(listener), video };
+  return {
+    seek: (seconds) => seek(seconds),
+    onTime: (listener) => listeners.push(listener),
+    lasts: (seconds) => (length = seconds),
+    video,
+  };
 };
 
 // -- what lies along the time --------------------------------------------------------------------------------------

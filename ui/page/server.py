@@ -20,15 +20,16 @@ from ui.trust.settings import Trust
 if TYPE_CHECKING:
     from retrieval.library import Library
 
-__all__ = ["DEFAULT_PORT", "address_of", "bind", "check_exposed", "serve"]
+__all__ = ["DEFAULT_PORT", "UVICORN_SETTINGS", "address_of", "bind", "check_exposed", "serve"]
 
 DEFAULT_PORT = 7860
 _PORTS_TRIED = 100
-_UVICORN: dict[str, Any] = {
+UVICORN_SETTINGS: dict[str, Any] = {
     "log_level": "critical",  # the guard tells what fails, in a line; a tab cut off at the end is no failure
     "access_log": False,
     "timeout_graceful_shutdown": 1,  # seconds: an open tab holds a connection that would never end by itself
     "ws": "none",
+    "proxy_headers": False,  # whoever asks could write X-Forwarded-For, and be another address at each attempt
 }
 _log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def serve(
         app = build_application(stack, bound.getsockname()[:2], catalog, library, trust, temporary=temporary)
         threading.Thread(target=_warm_up, args=(library,), name="warm-up", daemon=True).start()
         ready(address_of(bound))
-        uvicorn.Server(uvicorn.Config(app, **_UVICORN)).run(sockets=[bound])
+        uvicorn.Server(uvicorn.Config(app, **UVICORN_SETTINGS)).run(sockets=[bound])
 
 
 def _keep_gradio_quiet(uploads: Path) -> None:

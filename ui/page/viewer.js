@@ -188,6 +188,7 @@ const tellMore = async (dialog, card, item, player, along, rest) => {
   }
   if (dialog.card !== card) return; // another is shown by now
   if (player) {
+    player.lasts(known.duration_seconds ?? 0);
     const draw = (moments) => {
       const drawn = known.duration_seconds ? strip(item, known.stills, known.duration_seconds, moments, player) : "";
       along.querySelector(".vidi-strip")?.remove();

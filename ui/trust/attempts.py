@@ -1,4 +1,7 @@
-"""Limits attempts to sign in: after some that fail one waits, and each further failure doubles the wait."""
+"""Limits attempts to sign in: after some that fail one waits, and each further failure doubles the wait.
+
+An attempt is booked as a failure before it is checked: many at once can't all begin before the first has failed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ class Attempts:
         seconds_most: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``free`` failures cost nothing; the next one costs ``first_seconds``, up to ``seconds_most``."""
+        """So many attempts may fail in a row as ``free``; the last of them costs ``first_seconds``, and each further
+        one twice as much, up to ``seconds_most``.
+        """
         self._free = free
         self._first_seconds = first_seconds
         self._seconds_most = seconds_most
@@ -37,15 +42,21 @@ class Attempts:
         with self._lock:
             return max(0.0, self._failed.get(key, (0, 0.0))[1] - self._clock())
 
-    def fail(self, key: str) -> None:
-        """It failed."""
+    def reserve(self, key: str) -> float:
+        """Begin an attempt, which counts as a failure until it succeeds: 0; or, not begun, how long ``key`` waits."""
         with self._lock:
-            count = self._failed.pop(key, (0, 0.0))[0] + 1
-            doublings = min(count - self._free - 1, 30)
+            count, free_at = self._failed.get(key, (0, 0.0))
+            now = self._clock()
+            if now < free_at:
+                return free_at - now
+            count += 1
+            doublings = min(count - self._free, 30)
             wait = min(self._seconds_most, self._first_seconds * 2**doublings) if doublings >= 0 else 0.0
-            self._failed[key] = (count, self._clock() + wait)
+            self._failed.pop(key, None)
+            self._failed[key] = (count, now + wait)
             while len(self._failed) > _KEYS_MOST:
                 self._failed.popitem(last=False)
+            return 0.0
 
     def succeed(self, key: str) -> None:
         """It went well: what failed before is forgotten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import FormData
@@ -58,15 +59,15 @@ class LoginRoutes:
     async def _sign_in(self, request: Request) -> Response:
         async with request.form(max_files=0, max_fields=4) as form:
             user, keys = _text(form, "user"), self._keys(request, _text(form, "user"))
-            if (wait := max(limit.seconds_left(key) for limit, key in keys)) > 0:
+            if (wait := _reserve(keys)) > 0:
                 seconds = math.ceil(wait)
                 headers = {"Retry-After": str(seconds)}
                 return self._page(f"Too many attempts. Try again in {seconds} seconds.", 429, headers)
             is_right = await to_thread.run_sync(self._is_right, user, form, limiter=self._checks)
-        for limit, key in keys:
-            (limit.succeed if is_right else limit.fail)(key)
         if not is_right:
             return self._page("That is not right.", 401)
+        for limit, key in keys:
+            limit.succeed(key)
         response = RedirectResponse("/", 303)
         response.headers["Set-Cookie"] = session_cookie(self._access.sessions.begin())
         return response
@@ -90,6 +91,15 @@ class LoginRoutes:
         fields = _TOKEN if self._access.passwords is None else _USER + _PASSWORD
         content = _PAGE.format(action=LOGIN_PATH, fields=fields, line=line)
         return HTMLResponse(content, status, {"Cache-Control": "no-store"} | (headers or {}))
+
+
+def _reserve(keys: Sequence[tuple[Attempts, str]]) -> float:
+    """Begin an attempt; or how many seconds one has to wait, in which case none of ``keys`` is booked for it.
+
+    The event loop's thread alone comes here, and waits for nothing: what is looked at still holds when it is booked.
+    """
+    wait = max(limit.seconds_left(key) for limit, key in keys)
+    return wait if wait > 0 else max(limit.reserve(key) for limit, key in keys)
 
 
 def _text(form: FormData, name: str) -> str:

@@ -10,6 +10,8 @@ from retrieval.paths import display_of
 
 __all__ = ["AllowedRoots"]
 
+_NAMED_MOST = 5
+
 Folder = str | bytes | os.PathLike[str]
 
 
@@ -23,10 +25,12 @@ class AllowedRoots:
         """
         self._folders = [os.path.realpath(os.fsencode(folder)) for folder in folders]
         self._indexed = {root: os.path.realpath(root) for root in indexed}
+        self._named = _highest(filter(os.path.isdir, {*self._folders, *self._indexed}))
 
     def __str__(self) -> str:
-        named = sorted({*self._folders, *self._indexed})
-        return ", ".join(map(display_of, named)) or "none"
+        """The folders alone, without those that lie below another; of many the first."""
+        shown, more = self._named[:_NAMED_MOST], len(self._named) - _NAMED_MOST
+        return ", ".join(map(display_of, shown)) + (f" and {more} more" if more > 0 else "") or "none"
 
     def check(self, path: str) -> str:
         """The path to index: ``path`` as the catalog names it, or with all its links followed.
@@ -51,6 +55,15 @@ class AllowedRoots:
             f"{display_of(raw)} may not be indexed from here; expected a folder at or below: {self}; "
             "allow others with `vidi ui --allow-root DIR`, or index it with `vidi index`"
         )
+
+
+def _highest(folders: Iterable[bytes]) -> list[bytes]:
+    """Those that lie below no other."""
+    highest: list[bytes] = []
+    for folder in sorted(folders, key=lambda folder: folder.split(b"/")):  # what is below a folder comes right after it
+        if not (highest and _is_within(folder, highest[-1])):
+            highest.append(folder)
+    return highest
 
 
 def _is_within(path: bytes, folder: bytes) -> bool:

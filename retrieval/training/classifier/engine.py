@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from retrieval.errors import MissingExtraError
+from retrieval.errors import MissingExtraError, UsageError
 from retrieval.training.classifier.recipe import Precision
 
 __all__ = ["AccelerateEngine", "Engine", "LocalEngine", "choose_engine"]
@@ -62,14 +62,30 @@ def _resolved(precision: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
+def _usable(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError, ValueError) as error:  # torch has no error of its own for these
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"the device {name!r} can't be used here ({why}); expected one such as cpu or cuda:0"
+        ) from error
+    return device
+
+
 class LocalEngine:
-    """One process."""
+    """One process.
+
+    Raises:
+        UsageError: there is no such ``device`` on this machine.
+    """
 
     rank: int = 0
     world: int = 1
 
     def __init__(self, precision: Precision = Precision.AUTO, device: str | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _usable(device) if device else torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._type = _resolved(precision, self.device)
         # float16 alone has gradients too small for its range; bfloat16 has float32's.
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._type is torch.float16)

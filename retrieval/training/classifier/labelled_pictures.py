@@ -60,8 +60,8 @@ def read_labelled(data: Path) -> LabelledPictures:
     """The pictures under ``data``: a folder with a folder for each class, or a CSV ``path,label``.
 
     Raises:
-        DatasetError: it can't be read; it holds fewer than two classes; a file has two labels; a class has one picture,
-            or a name that can't be a tag.
+        DatasetError: it can't be read; it holds fewer than two classes; a file has two labels; a class has one picture
+            or an empty folder, or a name that can't be a tag.
     """
     pairs = _unique(_folders(data) if data.is_dir() else _rows(data), data)
     classes = tuple(sorted(set(pairs.values())))
@@ -127,7 +127,7 @@ def _check_names(classes: Sequence[str], data: Path) -> None:
                 f"{display_of(os.fsencode(data))}: the name of the class '{display_of(os.fsencode(name))}' can't be a "
                 "tag: it has letters that can't be shown, or none; rename it"
             )
-        if (other := known.setdefault(label, name)) != name:
+        if (other := known.setdefault(label.casefold(), name)) != name:
             raise DatasetError(f"{data}: the classes {other!r} and {name!r} would be one tag; rename one of them")
 
 
@@ -150,20 +150,36 @@ def _rows(table: Path) -> Iterator[tuple[Path, str]]:
 def _folders(data: Path) -> Iterator[tuple[Path, str]]:
     try:
         folders = sorted(entry for entry in data.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-        for folder in folders:
-            for path in sorted(_files_under(folder)):
-                yield path, folder.name
+        found = {folder.name: sorted(_files_under(folder)) for folder in folders}
     except OSError as error:
         raise DatasetError(f"{data} can't be read ({error.strerror}); expected a folder for each class") from error
+    empty = [name for name, paths in found.items() if not paths]
+    if empty and len(empty) < len(found):  # a class would be missing, and nobody would know
+        more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
+        raise DatasetError(
+            f"{display_of(os.fsencode(data))}: no picture that can be read lies in "
+            f"{', '.join(repr(display_of(os.fsencode(name))) for name in empty[:_SHOWN])}{more}; "
+            "add some, or take the folder away"
+        )
+    for name, paths in found.items():
+        yield from ((path, name) for path in paths)
 
 
 def _files_under(folder: Path) -> Iterator[Path]:
-    """Pictures under a folder, by their names; files of other kinds and hidden ones are passed over."""
-    for parent, folders, names in os.walk(folder):
+    """Pictures under a folder, by their names; files of other kinds and hidden ones are passed over.
+
+    Raises:
+        OSError: a folder can't be read.
+    """
+    for parent, folders, names in os.walk(folder, onerror=_fail):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if not name.startswith(".") and kind_of(Path(name)) is MediaKind.PICTURE:
                 yield Path(parent, name)
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def describe_pictures(pictures: LabelledPictures) -> str:

@@ -64,7 +64,7 @@ def model_run(
         weights=weights,
         teacher=teacher,
         distillation=DistillationConfig(kind=Distillation(distillation or "hard")),
-        drop_path=drop_path or 0.0,
+        drop_path=drop_path,
         name=name,
         data_note=data_note,
         licence=licence,

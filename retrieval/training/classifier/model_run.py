@@ -31,6 +31,7 @@ from retrieval.models.named import (
     build_model,
     config_of,
     config_to_json,
+    drop_path_of,
     with_drop_path,
 )
 from retrieval.models.published import PUBLISHED, fetch_published, load_any_names
@@ -79,7 +80,8 @@ class ModelRun:
     """A name of :mod:`retrieval.models.published`, a file, or the folder of a trained classifier."""
     teacher: str | None = None
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
-    drop_path: float = 0.0
+    drop_path: float | None = None
+    """None: the model's own."""
     name: str = ""
     data_note: str = ""
     licence: str = ""
@@ -161,7 +163,7 @@ class ModelRun:
             config = config_of(self.model, classes=classes, picture_size=trained_at)
             picture_input = published.picture_input if published else PictureInput(config.picture_size)
             picture_input = replace(picture_input, size=size or picture_input.size)
-        if self.drop_path:
+        if self.drop_path is not None:
             config = with_drop_path(config, self.drop_path)
         torch.manual_seed(self.recipe.seed)
         model = build_model(config)
@@ -298,7 +300,7 @@ class ModelRun:
             licence=self.licence or "not told",
             command=f"vidi train classifier {self.data.name} --out DIR --model {self.model}{more} "
             f"--epochs {self.recipe.epochs} --batch {self.recipe.batch} --seed {self.recipe.seed}",
-            recipe=asdict(self.recipe) | taught | started | {"model": self.model, "drop_path": self.drop_path},
+            recipe=asdict(self.recipe) | taught | started | {"model": self.model, "drop_path": drop_path_of(config)},
             figures=figures,
         )
 

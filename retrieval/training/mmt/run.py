@@ -108,7 +108,15 @@ class VideoSource:
 
     def _items(self) -> tuple[list[CaptionedItem], list[CaptionedItem]]:
         items = read_captions(self.captions)
-        return (items, read_captions(self.dev)) if self.dev else split_by_video(items, self.held_out, self.seed)
+        if not self.dev:
+            return split_by_video(items, self.held_out, self.seed)
+        dev, learned = read_captions(self.dev), {item.path.resolve() for item in items}
+        if shared := next((item.path for item in dev if item.path.resolve() in learned), None):
+            raise DatasetError(
+                f"{shared} is in {self.captions} and in {self.dev}; what is learned from can't be measured on: "
+                f"take it out of one of them"
+            )
+        return items, dev
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +143,7 @@ class MmtRun:
 
         Raises:
             DatasetError: the table can't be used.
-            UsageError: ``out`` holds something else, or can't be written.
+            UsageError: ``out`` holds something else, or can't be written; there is no such device.
             TransientMediaError: media workers can't be started on this machine now.
             WeightsError: a model's weights are absent or damaged.
         """
@@ -144,6 +152,7 @@ class MmtRun:
         versions = {expert.name: expert.version for expert in experts}
         run = {"data": dict(self.source.described()), "recipe": self.recipe.to_json(), "model": config.to_json(),
                "pictures": pictures.version, "experts": versions}  # fmt: skip
+        engine = LocalEngine(self.precision, self.device)
         folder = OutFolder(self.out, run, task="mmt")
         if (card := folder.finished()) is not None:
             self.say(f"{self.out} is trained already; give another --out to train anew")
@@ -154,7 +163,7 @@ class MmtRun:
         self._tell_left_out(data.left_out)
         captions = CaptionStates(kept, self.say)
         captions.add([*data.train.all_captions(), *(data.dev.all_captions() if data.dev else ())])
-        model, curve = self._trained(config, data, captions, pictures, folder)
+        model, curve = self._trained(config, data, captions, pictures, folder, engine)
         figures, chance = ({}, None) if data.dev is None else self._figures(model, data.dev, captions, pictures)
         facts = self._card(model, data, figures, chance)
         self._write(folder, model, versions, pictures.version, curve, facts)
@@ -184,9 +193,14 @@ class MmtRun:
             self.say(f"left out: {len(left_out) - _TOLD_LEFT_OUT:,} more")
 
     def _trained(
-        self, config: MmtConfig, data: Prepared, captions: CaptionStates, pictures: StarterPictures, folder: OutFolder
+        self,
+        config: MmtConfig,
+        data: Prepared,
+        captions: CaptionStates,
+        pictures: StarterPictures,
+        folder: OutFolder,
+        engine: LocalEngine,
     ) -> tuple[Mmt, list[MmtEpoch]]:
-        engine = LocalEngine(self.precision, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             model = Mmt(config, picture_text=pictures.text_head().to(engine.device))

@@ -35,6 +35,8 @@ class MediaTracks:
     durations: Mapping[Path, float]
     """Seconds."""
     left_out: Mapping[Path, str]
+    incomplete: frozenset[Path] = frozenset()
+    """Files of which an expert was not asked, since its model can't be had."""
 
 
 class TrackReader:
@@ -58,6 +60,7 @@ class TrackReader:
         tracks: dict[Path, Mapping[str, FeatureTrack]] = {}
         durations: dict[Path, float] = {}
         left_out: dict[Path, str] = {}
+        incomplete: set[Path] = set()
         wanted = list(dict.fromkeys(paths))
         begun, made = time.monotonic(), 0
         for start in range(0, len(wanted), _FILES_A_CHUNK):
@@ -65,8 +68,8 @@ class TrackReader:
             inputs = [expert.version for expert in self._experts] + [_state_of(path) for path in some]
             kept = self._cache.load("tracks", inputs)
             if kept is None:
-                found, is_final = self._extract(some)
-                if is_final:
+                found = self._extract(some)
+                if not found.incomplete:  # what a model that fails to load left unsaid is no answer to keep
                     self._cache.store("tracks", inputs, _packed(some, found))
                 made += len(some)
                 rate = made / (time.monotonic() - begun)
@@ -78,34 +81,39 @@ class TrackReader:
             tracks |= found.tracks
             durations |= found.durations
             left_out |= found.left_out
-        return MediaTracks(tracks, durations, left_out)
+            incomplete |= found.incomplete
+        return MediaTracks(tracks, durations, left_out, frozenset(incomplete))
 
-    def _extract(self, paths: Sequence[Path]) -> tuple[MediaTracks, bool]:
-        """Tracks, and whether they are final: what failed twice by the fault of the moment may not fail another day."""
+    def _extract(self, paths: Sequence[Path]) -> MediaTracks:
+        """Tracks; what fails twice is taken to fail for good, lest one file has its whole chunk decoded at each run."""
         left_out = {path: why for path in paths if (why := _unfit(path))}
         found = MediaTracks({}, {}, left_out)
         wanted = [path for path in paths if path not in left_out]
         for _ in range(_TRIES):
             wanted, found = self._tried(wanted, found)
-        return found, not wanted
+        return found
 
     def _tried(self, paths: Sequence[Path], before: MediaTracks) -> tuple[list[Path], MediaTracks]:
         """What is worth another try, and ``before`` with what was found now."""
         tracks, durations, left_out = dict(before.tracks), dict(before.durations), dict(before.left_out)
+        incomplete = set(before.incomplete)
         again: list[Path] = []
         for outcome in self._outcomes([(path, _kind(path)) for path in paths]):
             path = Path(os.fsdecode(outcome.path))
             left_out.pop(path, None)
+            incomplete.discard(path)
             if isinstance(outcome, Extracted):
                 tracks[path] = {name: track for (name, _), track in outcome.testimony.tracks.items()}
                 durations[path] = outcome.facts.duration_seconds or 0.0
                 for note in outcome.testimony.failed.values():
                     self._say(f"{path}: {note}")
-                    again.append(path)
+                if outcome.testimony.left_out:
+                    incomplete.add(path)
+                again += [path] if outcome.testimony.failed else []
             else:
                 left_out[path] = outcome.reason
                 again += [] if outcome.is_permanent else [path]
-        return again, MediaTracks(tracks, durations, left_out)
+        return again, MediaTracks(tracks, durations, left_out, frozenset(incomplete))
 
     def _outcomes(self, files: Sequence[tuple[Path, MediaKind]]) -> Iterator[Any]:
         if files:

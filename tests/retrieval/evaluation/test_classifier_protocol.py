@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval.errors import ModelError
+from retrieval.errors import DatasetError, ModelError
 from retrieval.evaluation import embedded_items
 from retrieval.evaluation.classifier_protocol import evaluate_classifier
 from retrieval.experts.appearance import LOGITS_ROWS
@@ -64,6 +64,15 @@ def test_what_cannot_be_right_counts_as_wrong(tmp_path: Path) -> None:
     assert figures.top1 == pytest.approx(100 / 3)
     assert figures.unmatched == ("my aunt",)
     assert len(figures.unreadable) == 1
+
+
+@pytest.mark.usefixtures("_media")
+def test_labels_of_which_none_is_a_class_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"no label is the name of a class of imagenet; expected names such as '\w+"
+    ) as caught:
+        evaluate_classifier(table(tmp_path, "1.jpg,my aunt"), "imagenet")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("_media")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from retrieval.errors import DatasetError
 from retrieval.evaluation import video_items
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
-from retrieval.evaluation.video_items import embed_video_items, fused_by_rank
+from retrieval.evaluation.video_items import embed_video_items, fused_scores
 from retrieval.experts.registry import Experts
 from retrieval.media.pieces import Stream
 from retrieval.search.query import By
@@ -70,20 +71,47 @@ def test_a_part_of_a_file_is_as_a_file_of_its_own(table: Path, space: MmtSpace) 
     assert found.frames.vectors[2] is None  # nothing to see
 
 
+def test_pictures_are_ranked_by_the_picture_space_beneath(table: Path, space: MmtSpace) -> None:
+    folder = table.parent
+    for name, colour in (("red.png", "red"), ("blue.png", "blue")):
+        Image.new("RGB", (64, 48), colour).save(folder / name)
+    items = [(folder / name, None) for name in ("red.png", "a.mp4", "blue.png")]
+    found = embed_video_items([*items, (folder / "red.png", Span(0, 1))], space, Settings(), table)
+    assert [vectors is None for vectors in found.windows.vectors] == [True, False, True, True]
+    assert [vectors is None for vectors in found.frames.vectors] == [False, False, False, True]
+    assert [item.reason for item in found.unreadable] == ["a picture has no start_seconds and end_seconds"]
+
+
+def test_an_expert_that_fails_at_a_file_is_told(table: Path, space: MmtSpace, monkeypatch: pytest.MonkeyPatch) -> None:
+    motion = Small("motion", Stream.PAIRS)
+    motion.error = ValueError("no such motion")
+    monkeypatch.setattr(video_items, "time_experts", lambda **_: Experts([motion]))
+    lines: list[str] = []
+    embed_video_items([(table.parent / "a.mp4", None)], space, Settings(), table, lines.append)
+    assert any("a.mp4: the motion expert failed at it" in line for line in lines)
+
+
 def test_a_table_of_nothing_usable_is_refused(table: Path, space: MmtSpace) -> None:
     with pytest.raises(DatasetError, match=r"none of the 1 items .* can be used"):
         embed_video_items([(table.parent / "bad.mp4", None)], space, Settings(), table)
 
 
-def test_ranks_are_joined_and_windows_count_twice() -> None:
+def test_scores_are_added_and_what_is_unknown_counts_as_the_least() -> None:
     frames = np.array([[0.9, 0.5, -np.inf, -np.inf]], np.float32)
     windows = np.array([[0.1, 0.3, 0.2, -np.inf]], np.float32)
-    fused = fused_by_rank(frames, windows)
-    np.testing.assert_allclose(fused[0, :3], [1 / 61 + 2 / 63, 1 / 62 + 2 / 61, 2 / 62], rtol=1e-6)
+    fused = fused_scores(frames, windows)
+    np.testing.assert_allclose(fused[0, :3], [1.0, 0.8, 0.2 + 0.5], rtol=1e-6)
     assert fused[0, 3] == -np.inf
 
 
 @given(st.integers(1, 30), st.integers(0, 10_000))
 def test_where_both_agree_the_order_stays(count: int, seed: int) -> None:
     scores = np.random.default_rng(seed).permutation(count).astype(np.float32)[None]
-    np.testing.assert_array_equal(np.argsort(-fused_by_rank(scores, scores)), np.argsort(-scores))
+    np.testing.assert_array_equal(np.argsort(-fused_scores(scores, scores)), np.argsort(-scores))
+
+
+def test_of_nothing_but_unknown_items_nothing_is_made() -> None:
+    none = np.full((2, 3), -np.inf, np.float32)
+    assert np.isneginf(fused_scores(none, none)).all()
+    one = np.array([[0.2, 0.1, -np.inf]], np.float32)
+    np.testing.assert_allclose(fused_scores(np.full((1, 3), -np.inf, np.float32), one), one)

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from retrieval.models.mmt import Mmt, texts_to_torch, videos_to_torch
-from retrieval.models.mmt_config import AlignedTerm, AlignedText, FrameTerm, MmtConfig, TokenText, mmt_small
+from retrieval.models.mmt_config import AlignedTerm, AlignedText, FrameTerm, Missing, MmtConfig, TokenText, mmt_small
 from retrieval.models.mmt_inputs import Window, prepare_texts, prepare_windows
 from tests.retrieval.models.mmt_cases import noise, track
 
@@ -105,3 +105,8 @@ def test_the_configuration_survives_json_and_refuses_what_does_not_fit() -> None
         config(aligned=(AlignedTerm(name="x", expert="appearance", text=AlignedText.SENTENCES),))
     with pytest.raises(ValueError, match="expected the picture space's text head"):
         Mmt(of)
+
+
+def test_weights_that_are_made_anew_for_each_pair_know_no_aligned_terms() -> None:
+    with pytest.raises(ValueError, match="know no aligned terms"):
+        config(missing=Missing.RENORMALISED)

@@ -11,7 +11,7 @@ import pytest
 from retrieval.errors import QueryError
 from retrieval.search.captions import Captions
 from retrieval.search.query import By, Query
-from retrieval.search.query_words import content_words
+from retrieval.search.query_words import content_words, spoken_words
 from retrieval.search.searcher import Searcher
 from retrieval.store.descriptions import fill_text_index, write_descriptions
 from retrieval.store.file_filter import file_filter
@@ -140,6 +140,26 @@ def test_text_is_asked_of_words() -> None:
 def test_function_words_need_not_be_held(text: str, words: list[str]) -> None:
     assert content_words(text) == words
     assert len(content_words(" ".join(map(str, range(99))))) == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("someone says to call the plumber", ["call", "plumber"]),
+        ("Somebody said that winter is over", ["winter"]),
+        ("a man saying happy birthday", ["happy", "birthday"]),
+        ("the woman is saying: happy birthday", ["happy", "birthday"]),
+        ("a voice who says hello there", ["hello", "there"]),
+        ("saying good night", ["good", "night"]),
+        ("happy birthday", ["happy", "birthday"]),
+        ("a dog says nothing", ["dog", "says", "nothing"]),
+        ("someone saysay", ["someone", "saysay"]),
+        ("someone says", ["someone", "says"]),
+        ("someone says ...", ["someone", "says"]),
+    ],
+)
+def test_what_spoken_words_are_wrapped_in_is_not_sought(text: str, words: list[str]) -> None:
+    assert spoken_words(Query(text)) == words
 
 
 def test_an_index_that_is_damaged_costs_the_words_alone(filled: Any, make_searcher: MakeSearcher) -> None:

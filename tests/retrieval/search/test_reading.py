@@ -216,6 +216,28 @@ def test_a_text_that_is_too_long_or_none_is_refused_first() -> None:
         read_query('caf\udce9 "')
 
 
+def test_terms_are_read_once_and_not_endlessly_many() -> None:
+    assert read_query("beach " + "-w " * 15_000).against == (Term("w"),)
+    assert read_query("sun^2 " * 100).stressed == (Term("sun", 2),)
+    letters = [f"-{first}{second}" for first in "abcdefgh" for second in "abcdefgh"]
+    assert len(read_query(" ".join(letters[:50])).against) == 50
+    with pytest.raises(QueryError, match=r"more than 50 words are negated or weighted; leave some out\n.*\n +\^\^$"):
+        read_query(" ".join([*letters[:49], "sun^2", "-xy", "rest"]))
+
+
+def test_fields_are_not_endlessly_many() -> None:
+    names = [f"name:a{number}" for number in range(1200)]
+    assert isinstance(read_query(" or ".join(names[:200])).wanted, AnyOf)
+    with pytest.raises(QueryError, match=r"there are more than 200 fields; leave some out\n.*\n +\^{4}$"):
+        read_query(" or ".join(names))
+
+
+def test_a_long_query_is_told_shortened() -> None:
+    read_as = read_query("word " * 10_000 + "-people").read_as
+    assert read_as is not None
+    assert (len(read_as), read_as[-1]) == (1000, "…")
+
+
 def test_every_field_has_an_example_that_it_takes() -> None:
     assert set(INSTEAD.values()) <= set(FIELDS)
     assert not set(INSTEAD) & set(FIELDS)

@@ -1,4 +1,4 @@
-"""Frames and windows as one: videos join by rank, pictures and videos by chance, and shares are told by expert."""
+"""Frames and windows as one: videos by the sum of scores, pictures and videos by chance, shares by expert."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from retrieval.search.candidates import Candidates
 from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.results import Reason
-from retrieval.search.sight import Sight, SightJudge, WindowHits, explained, sight_of
+from retrieval.search.sight import OutrankingJudge, Sight, SightJudge, WindowHits, explained, sight_of
 from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace, TermShare
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
@@ -45,12 +46,16 @@ def chance(value: float) -> Judged:
     return Judged(value, None, np.array([value], np.float32))
 
 
-def windows(assets: Sequence[LiveAsset], judge: Knows | None = None, opened: Any = None) -> WindowHits:
-    return WindowHits(cast(OpenSpace, opened), assets, cast(Any, judge or Knows({})))
+def windows(assets: dict[LiveAsset, float], judge: Knows | None = None, opened: Any = None) -> WindowHits:
+    return WindowHits(cast(OpenSpace, opened), found(assets), cast(Any, judge or Knows({})))
 
 
-def frames_of(*assets: LiveAsset) -> Ranking:
-    return Ranking(FRAMES, assets, {})
+def found(assets: dict[LiveAsset, float]) -> Candidates:
+    return Candidates(list(assets), np.array(list(assets.values()), np.float32), len(assets))
+
+
+def unmoved(those: Candidates) -> Ranking:
+    return Ranking(FRAMES, those.assets, {}, owed={"caption": {asset.id: 0.5 for asset in those.assets[:1]}})
 
 
 def ids(sight: Sight) -> list[int]:
@@ -58,27 +63,39 @@ def ids(sight: Sight) -> list[int]:
 
 
 def test_without_windows_the_frames_keep_their_order() -> None:
-    frames = [PICTURE, FILM, OTHER_PICTURE]
-    assert (
-        ids(sight_of(frames_of(*frames), None, Knows({})))
-        == ids(sight_of(frames_of(*frames), windows([]), Knows({})))
-        == [1, 3, 2]
-    )
+    frames = found({PICTURE: 0.3, FILM: 0.2, OTHER_PICTURE: 0.1})
+    for none in (None, windows({})):
+        assert ids(sight_of(frames, none, Knows({}), unmoved)) == [1, 3, 2]
 
 
-def test_videos_join_by_rank_and_windows_count_twice() -> None:
-    sight = sight_of(frames_of(FILM, OTHER_FILM), windows([OTHER_FILM, SOUND, FILM]), Knows({}))
-    assert ids(sight) == [4, 3, 5]  # 1/62 + 2/61, 1/61 + 2/63, 2/62
+def test_videos_stand_by_the_sum_and_what_one_knows_alone_counts_as_the_least_of_the_other() -> None:
+    frames, hits = found({FILM: 0.5, OTHER_FILM: 0.4}), windows({OTHER_FILM: 0.4, SOUND: 0.35, FILM: 0.1})
+    sight = sight_of(frames, hits, Knows({}), unmoved)
+    assert ids(sight) == [4, 5, 3]  # 0.8, 0.35 + 0.4, 0.6
     assert sight.shares[5] == {"windows": 1.0}
-    assert sight.shares[3][FRAMES] == pytest.approx((1 / 61) / (1 / 61 + 2 / 63))
+    assert sight.shares[3] == {FRAMES: pytest.approx(5 / 6), "windows": pytest.approx(1 / 6)}
+    assert sight.ranking.owed == {"caption": {4: 0.5}}
+
+
+def test_what_speaks_against_a_video_has_no_share() -> None:
+    sight = sight_of(found({FILM: -0.1}), windows({FILM: 0.2}), Knows({}), unmoved)
+    assert sight.shares[3] == {"windows": 1.0}
+
+
+def test_windows_alone_are_found_where_nothing_has_a_frame() -> None:
+    sight = sight_of(found({}), windows({SOUND: 0.2}), Knows({}), unmoved)
+    assert ids(sight) == [5]
 
 
 def test_pictures_and_videos_stand_by_chance_each_in_its_own_order() -> None:
     judge = Knows({1: chance(0.6), 2: chance(0.9), 3: chance(0.7), 4: chance(0.95), 5: chance(0.1)})
-    sight = sight_of(frames_of(PICTURE, FILM, OTHER_PICTURE, OTHER_FILM), windows([FILM, SOUND]), judge)
-    # Of videos 3 comes first, then 5, then 4; of pictures 1, then 2. Until 4 has come, a likelier video is ahead.
-    assert ids(sight) == [3, 5, 4, 1, 2]
-    without = sight_of(frames_of(PICTURE, FILM, OTHER_PICTURE), windows([FILM, SOUND]), judge)
+    frames = found({PICTURE: 0.5, FILM: 0.4, OTHER_PICTURE: 0.3, OTHER_FILM: 0.2})
+    sight = sight_of(frames, windows({FILM: 0.5, SOUND: 0.45}), judge, unmoved)
+    # Of videos 3 comes first; 4 and 5 are tied, and stand by name. Until 4 has come, a likelier video is ahead.
+    assert ids(sight) == [3, 4, 1, 2, 5]
+    without = sight_of(
+        found({PICTURE: 0.5, FILM: 0.4, OTHER_PICTURE: 0.3}), windows({FILM: 0.5, SOUND: 0.4}), judge, unmoved
+    )
     assert ids(without) == [1, 2, 3, 5]
 
 
@@ -90,24 +107,24 @@ def test_a_judge_without_windows_is_the_judge_of_frames() -> None:
 
 def test_the_surer_of_both_judges() -> None:
     frames = Knows({1: chance(0.4), 3: judged(0.2, 0.8), 4: judged(0.9, 0.1)})
-    hits = windows([], Knows({1: judged(0.9), 3: judged(0.3), 4: judged(0.5), 5: judged(0.7, seconds=30)}))
-    found = SightJudge(cast(Any, frames), hits).of([PICTURE, FILM, OTHER_FILM, SOUND])
-    assert {key: each.chance for key, each in found.items()} == {1: 0.4, 3: 0.8, 4: 0.9, 5: pytest.approx(0.7)}
-    (moment,) = found[5].moments  # nothing but its windows tells where it is
+    hits = windows({}, Knows({1: judged(0.9), 3: judged(0.3), 4: judged(0.5), 5: judged(0.7, seconds=30)}))
+    judged_as = SightJudge(cast(Any, frames), hits).of([PICTURE, FILM, OTHER_FILM, SOUND])
+    assert {key: each.chance for key, each in judged_as.items()} == {1: 0.4, 3: 0.8, 4: 0.9, 5: pytest.approx(0.7)}
+    (moment,) = judged_as[5].moments  # nothing but its windows tells where it is
     assert (moment.start_seconds, moment.end_seconds) == (0, 30)
 
 
 def test_the_best_frames_inside_the_best_window_tell_the_moment() -> None:
     frames = Knows({3: judged(0.5, 0.1, 0.1, 0.3, 0.1)})
     by_window = Judged(0.9, np.array([[0, 2], [2, 5]], np.float32), np.array([0.2, 0.9], np.float32))
-    judge = SightJudge(cast(Any, frames), windows([], Knows({3: by_window})))
+    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
     (best, *_) = judge.of([FILM])[3].moments
     assert (best.start_seconds, best.end_seconds, best.score) == (3, 4, pytest.approx(0.9))
 
 
 def test_a_window_fits_from_where_a_frame_does() -> None:
     """Their thresholds differ: a window just at its own is just at the frames'."""
-    judge = SightJudge(cast(Any, Knows({}, 0.4)), windows([], Knows({5: judged(0.8)}, fits_from=0.8)))
+    judge = SightJudge(cast(Any, Knows({}, 0.4)), windows({}, Knows({5: judged(0.8)}, fits_from=0.8)))
     assert judge.of([SOUND])[5].chance == pytest.approx(0.4)
 
 
@@ -120,14 +137,16 @@ class ExplainsSpace(MmtSpace):
     def embed_text(self, texts: Sequence[str]) -> Float32Array:
         return np.array([[1, 0]], np.float32)
 
-    def explain(self, text: str, window: Float32Array) -> tuple[TermShare, ...]:
-        assert (text, window.tolist()) == ("a bell", [0.5, 1.0])  # the better one
-        return (
-            TermShare("audio", "audio", 0.6, 0.5),
-            TermShare("event 1", "appearance", 0.2, 0.25),
-            TermShare("frames", "appearance", 0.1, 0.5),
-            TermShare("motion", "motion", 0.1, -0.3),
-        )
+    def explain(self, text: str, windows: Float32Array) -> list[tuple[TermShare, ...]]:
+        assert (text, windows.tolist()) == ("a bell", [[0.5, 1.0]])  # the better one
+        return [
+            (
+                TermShare("audio", "audio", 0.6, 0.5),
+                TermShare("event 1", "appearance", 0.2, 0.25),
+                TermShare("frames", "appearance", 0.1, 0.5),
+                TermShare("motion", "motion", 0.1, -0.3),
+            )
+        ]
 
 
 class KnowsSegments:
@@ -137,13 +156,12 @@ class KnowsSegments:
 
 def test_shares_are_told_by_expert_and_quotes_stay() -> None:
     opened = OpenSpace(ExplainsSpace(), cast(Any, None), cast(Any, None))
-    hits = windows([FILM], opened=opened)
-    sight = Sight(frames_of(FILM, PICTURE), {3: {FRAMES: 0.2, "windows": 0.8}})
+    shares = {3: {FRAMES: 0.2, "windows": 0.8}}
     page = [
         Ranked(FILM, 0.9, (Reason(FRAMES, 0.5), Reason("audio", 0.5, quote="ding"))),
         Ranked(PICTURE, 0.8, (Reason(FRAMES, 1.0),)),
     ]
-    film, picture = explained(page, sight, hits, "a bell", cast(Lookup, KnowsSegments()))
+    film, picture = explained(page, shares, opened, "a bell", cast(Lookup, KnowsSegments()))
     assert picture == page[1]
     assert {reason.source: reason.share for reason in film.why} == {
         "audio": pytest.approx(0.5 + 0.5 * 0.8 * 0.75),
@@ -152,3 +170,12 @@ def test_shares_are_told_by_expert_and_quotes_stay() -> None:
     }
     assert film.why[0].quote == "ding"
     assert sum(reason.share for reason in film.why) == pytest.approx(1)
+
+
+def test_a_video_is_no_less_likely_than_those_that_it_outranks() -> None:
+    judge = Knows({1: chance(0.9), 3: judged(0.3), 4: judged(0.7), 5: judged(0.2)})
+    carried = OutrankingJudge(judge, [FILM, OTHER_FILM, SOUND]).of([PICTURE, FILM, OTHER_FILM, SOUND])
+    assert {key: each.chance for key, each in carried.items()} == pytest.approx({
+        1: 0.9, 3: 0.7, 4: 0.7, 5: 0.2
+    })  # fmt: skip
+    assert OutrankingJudge(judge, []).of([FILM])[3].chance == 0.3

@@ -94,6 +94,13 @@ def test_of_a_video_it_is_the_frame_that_fits_best_or_the_one_at_a_time(space: S
         explain(video, "bicycles", space, at_seconds=9999.0)
 
 
+def test_a_picture_has_no_times(space: StarterSpace, tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    Image.new("RGB", (40, 30)).save(path)
+    with pytest.raises(QueryError, match=r"cat\.png is a picture, which has no times; leave out the time \(3 s\)"):
+        explain(path, "a thing", space, at_seconds=3.0)
+
+
 def test_what_cannot_be_explained_is_a_plain_line(space: StarterSpace, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")

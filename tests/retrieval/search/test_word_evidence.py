@@ -104,6 +104,15 @@ def test_what_is_said_is_found_quoted_and_opens_there(filled: Any, make_searcher
     assert [(moment.start_seconds, moment.end_seconds) for moment in hit.moments] == [(7.5, 9)]
 
 
+def test_a_query_may_wrap_what_is_said(filled: Any, make_searcher: MakeSearcher) -> None:
+    tell(filled, "none", SPEECH, (7.5, 9, "please call the plumber"))
+    found = make_searcher(embed_sentences=nothing_is_near).search(
+        Query("someone says to call the plumber", by=By.SPEECH)
+    )
+    assert names(found) == ["none"]
+    assert found.hits[0].start_seconds == 7.5
+
+
 def test_words_must_be_said_at_once(filled: Any, make_searcher: MakeSearcher) -> None:
     tell(filled, "none", SPEECH, (1, 2, "happy"), (3, 4, "birthday"))
     assert "none" not in names(make_searcher().search(Query("happy birthday")))

@@ -141,7 +141,7 @@ def test_the_frame_term_is_the_mean_of_the_starters_frames(space: MmtSpace) -> N
 
     mean = starter_vectors(tracks["appearance"].features).mean(axis=0)
     np.testing.assert_allclose(vector[-STARTER.dim :], mean / np.linalg.norm(mean), atol=2e-3)
-    (frames,) = (term for term in space.explain("a dog", vector) if term.term == "frames")
+    (frames,) = (term for term in space.explain("a dog", vector[None])[0] if term.term == "frames")
     assert frames.agreement == pytest.approx(float(STARTER.embed_text(["a dog"])[0] @ vector[-STARTER.dim :]), abs=1e-5)
 
 
@@ -167,7 +167,8 @@ def test_features_that_are_no_numbers_are_left_out(space: MmtSpace) -> None:
         tracks | {"appearance": FeatureTrack(tracks["appearance"].times, features)}, [Span(0, 9)]
     )
 
-    np.testing.assert_allclose(spoilt, clean, atol=1e-5)
+    # Frames' vectors are kept in float16, of which a batch of another size may give the neighbour.
+    np.testing.assert_allclose(spoilt, clean, atol=1e-4)
 
 
 def test_a_video_is_cut_on_its_shots(space: MmtSpace) -> None:
@@ -216,7 +217,7 @@ def test_shares_sum_to_the_score_and_name_their_experts(space: MmtSpace) -> None
     (vector,) = space.embed_windows(kept(10), [Span(0, 10)])
     text = "a dog runs, then a man sings"
 
-    terms = space.explain(text, vector)
+    (terms,) = space.explain(text, vector[None])
 
     assert sum(term.share for term in terms) == pytest.approx(float(space.embed_text([text])[0] @ vector), abs=1e-5)
     assert sum(term.weight for term in terms) == pytest.approx(1, abs=1e-5)
@@ -348,7 +349,7 @@ def test_a_model_upon_a_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_variant_for_ablation_is_no_space(tmp_path: Path) -> None:
-    folder = write(tmp_path / "mine", config(missing=Missing.RENORMALISED))
+    folder = write(tmp_path / "mine", config(missing=Missing.RENORMALISED, aligned=()))
 
     with pytest.raises(ModelError, match="can't be searched with"):
         get_space(f"mmt/{folder}")

@@ -115,6 +115,16 @@ def test_a_tag_that_nothing_has(library: Any, tags: Tags, say: Say, name: str, t
         tags.check([name])
 
 
+def test_a_refused_typo_is_no_tag_and_no_hint(library: Any, tags: Tags, say: Say) -> None:
+    asset = library.asset("/a.jpg")
+    say(asset, dog=0.9)
+    assert tags.not_borne(["dgo", "Dog"], [asset]) == ["dgo"]
+    tags.remove(["dgo"], [asset])
+    for name in ("dgo", "dgog"):
+        with pytest.raises(QueryError, match=f"nothing has the tag '{name}'; did you mean dog\\?"):
+            tags.check([name])
+
+
 def test_nothing_tagged_yet(tags: Tags) -> None:
     with pytest.raises(QueryError, match="nothing has been tagged yet: run `vidi tag`"):
         tags.check(["dog"])
@@ -127,6 +137,15 @@ def test_counts_are_of_what_is_shown(library: Any, tags: Tags, say: Say) -> None
     say(assets[0], by="other", dog=0.8, cat=0.9)
     tags.remove(["dog"], assets[2:])
     assert tags.counts(assets) == [("dog", 2), ("cat", 1)]
+
+
+def test_a_tag_is_counted_once_however_it_is_spelt(library: Any, tags: Tags, say: Say) -> None:
+    assets = [library.asset(f"/{name}.jpg") for name in "abcd"]
+    say(assets[0], by="other", dog=0.9)
+    for asset in assets[1:3]:
+        say(asset, Dog=0.9)
+    say(assets[3], cat=0.9)
+    assert tags.counts(assets) == [("Dog", 3), ("cat", 1)]
 
 
 def test_files_that_are_present_and_read(library: Any, tags: Tags) -> None:

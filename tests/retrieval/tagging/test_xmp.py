@@ -51,6 +51,13 @@ def test_a_new_sidecar_holds_the_tags_and_what_lies_above_them() -> None:
     assert made.decode().startswith('<?xpacket begin="\ufeff"')
 
 
+def test_a_tree_of_ones_own_gets_no_second_place_for_its_keywords() -> None:
+    theirs = changed(None, hierarchy=("pets|Rex",)).replace(b"vidi:hierarchy", b"vidi:other")
+    made = changed(theirs, "Rex", "pets", "beach", hierarchy=("Rex", "pets", "nature|beach"))
+    assert subjects(made, "lr:hierarchicalSubject") == ["pets|Rex", "nature|beach"]
+    assert subjects(made, "dc:subject") == ["Rex", "pets", "beach"]
+
+
 def test_whatever_else_is_in_it_stays() -> None:
     made = changed(DARKTABLE.encode(), "beach").decode()
     for part in re.findall(r'\S+="[^"]*"|<!--.*?-->|<rdf:li.*?</rdf:li>', DARKTABLE.split("?>")[1]):

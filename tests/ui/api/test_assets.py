@@ -6,7 +6,9 @@ import io
 import os
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+import anyio
 import av
 import pytest
 from PIL import Image
@@ -16,6 +18,7 @@ from retrieval.client.answers import Asset, Segment, Tag
 from retrieval.store.catalog import Catalog
 from tests.ui.api.conftest import Ask, detail_of
 from tests.ui.page.conftest import Collection
+from ui.api.app import build_api
 from ui.api.services import Services
 
 
@@ -131,6 +134,27 @@ def test_a_preview_is_made_once(ask: Ask, services: Services, collection: Collec
     (kept,) = tmp_path.glob("previews/??/*.mp4")
     kept.write_bytes(b"kept")
     assert ask(route).content == b"kept"
+
+
+def test_a_preview_that_nobody_waits_for_is_not_made(
+    services: Services, collection: Collection, tmp_path: Path
+) -> None:
+    path = f"/assets/{collection.assets['three.webm']}/preview"
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"seconds=1",
+        "headers": [], "http_version": "1.1", "scheme": "http", "root_path": "",
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(build_api(services), scope, receive, send)
+    assert sent[0]["status"] == 499
+    assert not list(tmp_path.glob("previews/??/*.mp4"))
 
 
 def test_a_disk_that_is_full_costs_no_preview(ask: Ask, collection: Collection, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from pydantic import TypeAdapter
+from sqlalchemy.exc import OperationalError
 
 from retrieval.client.answers import Job, JobEvent
 from retrieval.errors import AccessError, LibraryBusyError, QueryError
@@ -119,6 +121,55 @@ def test_an_error_is_told_in_its_own_words(services: Services, collection: Colle
 def test_lines_that_mean_nothing_are_passed_over(services: Services, collection: Collection) -> None:
     script = """print("hello"); print('{"event": "report", "data": {"interrupted": false}}')"""
     assert run_script(services, collection, script).state is JobState.FINISHED
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print(5)",
+        "print([])",
+        """print('{"event": "notice"}')""",
+        """print('{"event": "notice", "data": 5}')""",
+        """print('{"event": "notice", "data": {}}')""",
+        """print('{"event": [], "data": null}')""",
+        """print('{"event": "report", "data": {}}')""",
+        "import sys; sys.stdout.buffer.write(bytes([255, 10]))",
+    ],
+)
+def test_news_in_no_form_that_is_known_dont_keep_a_job_from_its_end(
+    services: Services, collection: Collection, script: str
+) -> None:
+    assert run_script(services, collection, script).state is JobState.FINISHED
+
+
+def test_a_catalog_that_cant_be_read_doesnt_keep_a_job_from_its_end(
+    services: Services, collection: Collection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr("ui.index_jobs.failures_since", fail)
+    script = """print('{"event": "report", "data": {"interrupted": false}}')"""
+    assert run_script(services, collection, script).state is JobState.FINISHED
+    assert "news of index job 1 can't be used: OperationalError" in caplog.text
+
+
+def test_a_process_that_doesnt_stop_is_ended(
+    services: Services, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.index_jobs._END_SECONDS", 0.2)
+    script = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('{"event": "notice", "data": {"line": "ready"}}', flush=True)
+time.sleep(600)
+"""
+    jobs = IndexJobs(services.catalog, AllowedRoots([collection.media]), command=(sys.executable, "-c", script))
+    job = jobs.start([str(collection.media)])
+    wait(lambda: job.snapshot()["notices"] == ["ready"])
+    job.stop()
+    wait(lambda: job.state.is_over)
+    assert (job.state, job.process.poll()) == (JobState.STOPPED, -signal.SIGKILL)
 
 
 def test_very_many_events_are_bounded(services: Services, collection: Collection) -> None:

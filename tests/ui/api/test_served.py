@@ -193,6 +193,8 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
         ("find_moments", {"query": "green", "asset_id": number}),
         ("find_moments", {"query": "(green"}),
         ("describe_asset", {"asset_id": 999}),
+        ("describe_asset", {"asset_id": 2**63}),
+        ("find_moments", {"query": "green", "asset_id": 2**63}),
     ]
 
     async def assist() -> tuple[dict[str, bool], list[tuple[bool, str]]]:
@@ -203,7 +205,7 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
             results = [await client.call_tool(name, arguments) for name, arguments in calls]
             return reading, [(bool(each.is_error), "".join(part.text for part in each.content)) for each in results]
 
-    reading, (searched, described, moments, bracket, absent) = anyio.run(assist)
+    reading, (searched, described, moments, bracket, absent, *too_great) = anyio.run(assist)
     assert reading == {"search_media": True, "describe_asset": True, "find_moments": True}
     assert json.loads(searched[1])["hits"][0]["start_seconds"] == 8.0
     assert json.loads(described[1])["kind"] == "video"
@@ -211,3 +213,6 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
     assert [each[0] for each in (searched, described, moments, bracket, absent)] == [False, False, False, True, True]
     assert "this bracket is never closed" in bracket[1]
     assert "there is no asset 999" in absent[1]
+    assert [(is_error, f"less than or equal to {2**63 - 1}" in said) for is_error, said in too_great] == [
+        (True, True)
+    ] * 2

@@ -51,6 +51,11 @@ def test_words_said_and_pictures_folded_are_shown(vidi: Any, asked: Any) -> None
     ]
 
 
+def test_all_pictures_reach_the_search(vidi: Any, asked: Any) -> None:
+    vidi("--image", "a.jpg", "--image", "b.jpg")
+    assert asked[0]["image"] == ["a.jpg", "b.jpg"]
+
+
 def test_examples_and_states_reach_the_search(vidi: Any, asked: Any) -> None:
     vidi("beach", "--like", "a.jpg", "--like", "b.jpg", "--unlike", "c.jpg", "--unfolded", "--as-of", "1.2.3", "--json")
     (call,) = asked

@@ -117,6 +117,27 @@ def test_by_hand_and_hidden(vidi: Callable[..., int], media: Path, capsys: Captu
     assert printed["taggers"][0]["assets"] == 0
 
 
+def test_a_removed_tag_that_no_file_bore_is_told(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    capsys.readouterr()
+    assert vidi("tag", "--remove", "dgo", "--remove", "dog", media) == 0
+    assert capsys.readouterr().err == "vidi: no file bore 'dgo'; it is refused all the same\n"
+
+
+def test_the_tags_of_one_classifier_are_withdrawn(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    vidi("tag", "--add", "Anna", media / "dog.jpg")
+    capsys.readouterr()
+    assert vidi("tag", "--withdraw", "imagnet") == EXIT_FAILURE
+    assert capsys.readouterr().err == "vidi: no tagger is called 'imagnet'; did you mean imagenet?\n"
+    assert vidi("tag", "--withdraw", "imagenet") == 0
+    assert capsys.readouterr().err == "3 tags of imagenet withdrawn\n"
+    assert vidi("tag", "--add", "Anna", media / "dog.jpg") == 0
+    assert capsys.readouterr().out == f"{media}/dog.jpg: Anna\n"
+    assert vidi("tag", "--classifier", "imagenet") == 0  # to it, all is unseen again
+    assert "imagenet: 3 tags for 2 of 3" in capsys.readouterr().err
+
+
 def test_csv_has_a_row_a_tag(vidi: Callable[..., int], media: Path, tmp_path: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--csv", tmp_path / "tags.csv") == 0
     with (tmp_path / "tags.csv").open(newline="") as file:
@@ -127,6 +148,26 @@ def test_csv_has_a_row_a_tag(vidi: Callable[..., int], media: Path, tmp_path: Pa
         [f"{media}/dog.jpg", "Golden Retriever"],
         [f"{media}/zebra.jpg", "zebra"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("dog.jpg", "is a picture by its name"), ("dog.jpg.xmp", "is there and no table by its name")],
+)
+def test_a_table_is_never_written_over_a_picture_or_another_file(
+    vidi: Callable[..., int], media: Path, capsys: Captured, name: str, told: str
+) -> None:
+    (media / name).write_bytes(b"a person's own")
+    assert vidi("tag", "--classifier", "imagenet", "--csv", media / name, media / "zebra.jpg") == EXIT_USAGE
+    assert (media / name).read_bytes() == b"a person's own"
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_a_table_takes_the_place_of_the_last_one(vidi: Callable[..., int], tmp_path: Path) -> None:
+    for _ in range(2):
+        assert vidi("tag", "--classifier", "imagenet", "--csv", tmp_path / "tags.csv") == 0
 
 
 def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
@@ -144,11 +185,32 @@ def test_sidecars_are_told_before_they_are_written(vidi: Callable[..., int], med
     assert "animal|dog|Golden Retriever" in (media / "dog.xmp").read_text()
 
 
+def test_a_refused_tag_stands_above_no_other_in_a_sidecar(vidi: Callable[..., int], media: Path) -> None:
+    vidi("tag", "--classifier", "imagenet")
+    assert vidi("tag", "--remove", "Dog", media / "dog.jpg") == 0
+    assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", media / "dog.jpg") == 0
+    written = (media / "dog.jpg.xmp").read_text()
+    assert "animal|Golden Retriever" in written
+    assert "dog" not in written
+
+
 def test_sidecars_may_lie_elsewhere(vidi: Callable[..., int], tmp_path: Path, media: Path) -> None:
     assert vidi("tag", "--classifier", "imagenet", "--xmp", "--write", "--xmp-to", tmp_path / "out") == 0
     below = tmp_path / "out" / media.relative_to("/")
     assert sorted(path.name for path in below.iterdir()) == ["dog.jpg.xmp", "zebra.jpg.xmp"]
     assert not list(media.glob("*.xmp"))
+
+
+def test_one_sidecar_that_stays_is_told_as_one(vidi: Callable[..., int], media: Path, capsys: Captured) -> None:
+    command = ("tag", "--classifier", "imagenet", "--xmp", "--write")
+    for paths, told in (
+        ((media / "dog.jpg",), "1 sidecar already holds what it should."),
+        ((), "2 sidecars already hold what they should."),
+    ):
+        vidi(*command, *paths)
+        capsys.readouterr()
+        assert vidi(*command, *paths) == 0
+        assert told in capsys.readouterr().out.splitlines()
 
 
 def test_a_shared_sidecar_holds_the_tags_of_both_though_one_is_asked_for(tmp_path: Path) -> None:
@@ -197,6 +259,8 @@ def test_a_keyword_that_was_deleted_elsewhere_is_written_again_once_a_person_add
         (("--xmp-to", "d"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--xmp-name", "replaced"), "--write, --xmp-name and --xmp-to are about sidecars; add --xmp"),
         (("--csv", "MEDIA"), "is a folder; give --csv the name of a file"),
+        (("--withdraw", "imagenet", "MEDIA"), "--withdraw takes away all tags of one classifier"),
+        (("--csv", "-"), "--csv writes a file, not standard output"),
     ],
 )
 def test_wrong_usage(
@@ -211,6 +275,7 @@ def test_wrong_usage(
     [
         (("--classifier", "phot"), "there is no classifier 'phot'"),
         (("--labels", "/nowhere.txt"), "/nowhere.txt can't be read"),
+        (("--withdraw", "imagenet"), "no tagger is called 'imagenet'; nothing has been tagged yet"),
         (("/nowhere",), "nothing that is indexed lies at /nowhere"),
     ],
 )

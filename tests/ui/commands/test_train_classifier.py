@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from retrieval.experts.appearance import AppearanceOutput
 from retrieval.models.classifier_files import read_classifier
+from retrieval.models.named import AnyConfig, config_of, with_drop_path
 from retrieval.training.classifier import features, head_run, teachers
 from ui.command_line import main
 from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
@@ -115,6 +116,19 @@ def test_a_model_is_trained_taught_and_trained_on(data: Path, capsys: Captured) 
     assert (data.parent / "taught" / "learning_curve.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.parametrize(("more", "rate"), [([], 0.3), (["--drop-path", "0"], 0.0), (["--drop-path", "0.1"], 0.1)])
+def test_drop_path_is_the_models_own_unless_it_is_given(
+    data: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], rate: float
+) -> None:
+    def config(name: str, **sides: int) -> AnyConfig:
+        return with_drop_path(config_of(name, **sides), 0.3)
+
+    monkeypatch.setattr("retrieval.training.classifier.model_run.config_of", config)
+    assert train(data, "--model", "cvt_mini", "--epochs", "1", "--size", "16", *more) == 0
+    card = read_classifier(data.parent / "out").card
+    assert card["config"]["stages"][-1]["drop_path"] == card["recipe"]["drop_path"] == rate
+
+
 def test_corrupt_pictures_are_a_line_each_and_left_out(data: Path, capsys: Captured) -> None:
     (data / "red" / "bad.jpg").write_bytes(b"no picture")
     (data / "blue" / "cut.png").write_bytes((data / "blue" / "0.png").read_bytes()[:200])
@@ -188,7 +202,9 @@ def test_a_pickle_that_runs_code_never_runs(data: Path, capsys: Captured) -> Non
         (["--model", "resnet"], EXIT_USAGE, "no model is called 'resnet'; expected one of vit_mini, vit_ti16"),
         (["--epochs", "3"], EXIT_USAGE, "--epochs is for models that learn from pixels; choose one by --model"),
         ([*MINI, "--distillation", "soft"], EXIT_USAGE, "--distillation says what to learn from a teacher"),
-        ([*MINI, "--mixup", "-1"], EXIT_USAGE, "mixup is -1.0, expected 0 or more"),
+        ([*MINI, "--mixup", "-1"], EXIT_USAGE, "mixup is -1.0, expected a number of 0 or more"),
+        ([*MINI, "--mixup", "inf"], EXIT_USAGE, "mixup is inf, expected a number of 0 or more"),
+        ([*MINI, "--learning-rate", "inf"], EXIT_USAGE, "learning_rate is inf, expected a number above 0"),
         ([*MINI, "--size", "30"], EXIT_USAGE, "deit_mini can't take that --size: pictures of 30 in patches of 4"),
         ([*MINI, "--weights", "nothing"], EXIT_FAILURE, "'nothing' is neither a file here nor the name of published"),
         ([*MINI, "--weights", "cvt_13_in1k"], EXIT_USAGE, "cvt_13_in1k are those of --model cvt_13, not of deit_mini"),

@@ -57,6 +57,33 @@ def test_arguments_that_do_not_fit_are_refused(tmp_path: Path, capsys: Captured,
     assert message in only_line(capsys)
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--width", "10"], "expected a multiple of 4 from 8 on, got '10'"),
+        (["--width", "4"], "expected a multiple of 4 from 8 on, got '4'"),
+        (["--learning-rate", "nan"], "expected a number more than 0, got 'nan'"),
+        (["--learning-rate", "-1"], "expected a number more than 0, got '-1'"),
+        (["--learning-rate", "inf"], "expected a number more than 0, got 'inf'"),
+    ],
+)
+def test_numbers_that_train_nothing_are_refused(capsys: Captured, more: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=str(EXIT_USAGE)):
+        main(["train", "mmt", "--captions", "x.csv", "--out", "out", *more])
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["foo", "meta", "cuda:99"])
+def test_a_device_that_is_not_here_is_told_before_media_are_read(tmp_path: Path, capsys: Captured, device: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no film")
+    table = tmp_path / "captions.csv"
+    table.write_text("path,caption\na.mp4,x\n")
+    command = ["train", "mmt", "--captions", str(table), "--out", str(tmp_path / "out"), "--device", device]
+    assert main(command) == EXIT_USAGE
+    assert f"the device '{device}' can't be used here" in only_line(capsys)
+    assert not (tmp_path / "out").exists()
+
+
 def test_photographs_that_are_too_few_are_refused(tmp_path: Path, capsys: Captured) -> None:
     table = tmp_path / "captions.csv"
     table.write_text("path,caption\na.png,x\n")

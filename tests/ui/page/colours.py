@@ -68,15 +68,15 @@ def write_picture(path: Path, colour: str, size: tuple[int, int] = (640, 480)) -
     return path
 
 
-def write_video(path: Path, codec: str = "libvpx") -> Path:
-    """Red, then green, then blue; each for ``VIDEO_SECONDS_A_COLOUR``."""
+def write_video(path: Path, codec: str = "libvpx", seconds_a_colour: int = VIDEO_SECONDS_A_COLOUR) -> Path:
+    """Red, then green, then blue."""
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=_RATE, options={"deadline": "realtime", "cpu-used": "8"})
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
         stream.gop_size = _RATE
         for colour in COLOURS.values():
             pixels = np.full((120, 160, 3), colour, np.uint8)
-            for _ in range(VIDEO_SECONDS_A_COLOUR * _RATE):
+            for _ in range(seconds_a_colour * _RATE):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
         container.mux(stream.encode())
     return path

@@ -112,3 +112,13 @@ def moving_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
         library.add_video(write_animation(tmp_path / "media" / "three.gif"))
     with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
         yield address
+
+
+@pytest.fixture
+def long_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
+    """The address of a page with a video that no browser plays, longer than a preview clip."""
+    with pictures_in(tmp_path, empty_library) as (library, _):
+        video = write_video(tmp_path / "media" / "long.avi", "mpeg4", seconds_a_colour=12)
+        library.add_video(video, seconds_a_segment=12)
+    with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
+        yield address

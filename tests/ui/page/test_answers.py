@@ -125,14 +125,34 @@ def test_a_query_that_cant_be_read_shows_where_and_leaves_the_gallery(
     assert "<pre>red kind:&lt;movie&gt;\n         ^^^^^^^</pre>" in answer.complaint
 
 
+def test_a_bad_picture_is_told_by_its_name_alone(
+    collection: Collection, make_answers: MakeAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = make_answers(collection.library)
+
+    def refuse(*_: object, image: Path, **__: object) -> None:
+        raise QueryError(f"the picture {image} can't be searched with: the content is not a picture")
+
+    monkeypatch.setattr(Library, "search", refuse)
+    answer = answers.answer(Question(image=tmp_path / "cat.jpg"))
+    assert "The picture cat.jpg can&#x27;t be searched with" in answer.complaint
+    assert str(tmp_path) not in answer.complaint
+
+
 def test_how_it_was_read_is_told(collection: Collection, make_answers: MakeAnswers) -> None:
     assert make_answers(collection.library).answer(Question("red kind:picture")).read_as == "“red”; only kind:picture"
 
 
-def test_more_like_an_asset(collection: Collection, make_answers: MakeAnswers) -> None:
-    answer = make_answers(collection.library).answer(Question(likes=Likes(more=(collection.assets["leaf.tif"],))))
-    assert collection.assets["leaf.tif"] in assets(answer)
-    assert collection.assets["rose.png"] not in assets(answer)
+def test_more_like_an_asset_shows_the_nearest_besides_itself(
+    own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path
+) -> None:
+    leaf = own_library.add_picture(write_picture(tmp_path / "leaf.png", "green"), "green")
+    rose = own_library.add_picture(write_picture(tmp_path / "a rose.png", "red"), "red")
+    answer = make_answers(own_library.folder).answer(Question(likes=Likes(more=(leaf,))))
+    gallery = str(answer.gallery)
+    assert assets(answer) == {leaf, rose}
+    assert gallery.index(f'data-asset="{leaf}"') < gallery.index(f'data-asset="{rose}"')
+    assert gallery.count("vidi-chance") == 2
 
 
 def test_moments_of_one_video(collection: Collection, make_answers: MakeAnswers) -> None:

@@ -95,6 +95,22 @@ def test_a_video_that_the_browser_cant_play_is_a_clip_from_its_moment(visit: Vis
     visit.tab.wait_for_function("document.querySelector('dialog video').src.includes('start=0.000')")
 
 
+def test_one_clip_follows_another_until_the_video_ends(browser: BrowserContext, long_page: str) -> None:
+    visit = Visit(browser, long_page)
+    visit.ask("red kind:video")
+    visit.card("long.avi")
+    video = "document.querySelector('dialog video')"
+    begin_and_end = [("0.000", 30), ("30.000", 6)]
+    for start, seconds in begin_and_end:
+        visit.tab.wait_for_function(f"{video}.src.includes('start={start}') && {video}.readyState >= 2")
+        assert visit.tab.evaluate(f"{video}.duration") == pytest.approx(seconds, abs=0.2)
+        visit.tab.evaluate(f"{video}.currentTime = {video}.duration - 0.3; {video}.play()")
+    visit.tab.wait_for_function(f"{video}.ended")
+    assert "start=30.000" in visit.tab.evaluate(f"{video}.src")
+    assert visit.complaints == []
+    visit.tab.close()
+
+
 def test_where_no_clip_can_be_made_its_moment_is_a_still(visit: Visit) -> None:
     visit.tab.route("**/preview?**", lambda route: route.fulfill(status=422, body="no clip"))
     visit.ask("blue")

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from retrieval.store.catalog import Catalog
 from retrieval.store.parts import Parts
+from retrieval.store.schema import Segment, Segmentation
 from retrieval.store.tags import Tags
 from retrieval.types import TextSource, TimedText
 from tests.ui.page.colours import ColourLibrary, write_picture, write_video
@@ -46,6 +48,21 @@ def test_a_picture_and_its_copy(catalog: Catalog, collection: Collection) -> Non
 def test_a_video_has_stills_along_its_length(catalog: Catalog, collection: Collection) -> None:
     item = item_of(Items(catalog), collection.assets["three.webm"])
     assert item.stills == (0.0, 4.0, 8.0)
+
+
+def test_stills_are_frames_though_windows_were_cut_later(empty_library: Path, tmp_path: Path) -> None:
+    shutil.copytree(empty_library, tmp_path / "library")
+    library = ColourLibrary(tmp_path / "library")
+    asset_id = library.add_video(write_video(tmp_path / "three.webm"))
+    library.close()
+    with Catalog(tmp_path / "library") as catalog:
+        with catalog.engine.begin() as connection:
+            windows = insert(Segmentation).values(asset_id=asset_id, method="windows", version="1")
+            cut = connection.execute(windows).inserted_primary_key
+            assert cut is not None
+            values = {"segmentation_id": cut[0], "position": 0, "start_seconds": 0.0, "end_seconds": 12.0}
+            connection.execute(insert(Segment).values(**values))
+        assert item_of(Items(catalog), asset_id).stills == (0.0, 4.0, 8.0)
 
 
 def test_a_long_video_has_a_few_over_all_of_it(empty_library: Path, tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_a_picture_has_one_time_alone(collection: Collection, ask: Ask) -> None:
 def test_a_thumbnail_that_makes_no_sense(collection: Collection, ask: Ask, asked: str) -> None:
     response = ask(f"/thumbnail/{collection.assets['three.webm']}?{asked}")
     assert response.status_code == 400
-    assert response.text.startswith("expected size=480 or 1600")
+    assert response.text.startswith("expected size=480 or 160 or 1600")
 
 
 def test_a_file_that_cant_be_decoded_says_why(collection: Collection, ask: Ask) -> None:

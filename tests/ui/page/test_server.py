@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from gradio_client import Client, handle_file
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from retrieval.errors import UsageError, VidiError
 from tests.ui.page.conftest import Collection, running
 from ui.command_line import main
-from ui.page.server import bind, serve
+from ui.page.server import UVICORN_SETTINGS, address_of, bind, serve
 
 
 @pytest.fixture(scope="session")
@@ -208,6 +214,21 @@ def test_a_port_that_is_taken() -> None:
             VidiError, match=rf"port {taken} of 127\.0\.0\.1 can't be used .*choose another with --port"
         ):
             bind("127.0.0.1", taken)
+
+
+def test_nobody_writes_an_address_of_their_own() -> None:
+    async def tell_address(request: Request) -> Response:
+        return PlainTextResponse(request.client.host if request.client else "")
+
+    app = Starlette(routes=[Route("/", tell_address)])
+    server = uvicorn.Server(uvicorn.Config(app, **UVICORN_SETTINGS))
+    with bind("127.0.0.1", None) as bound:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        told = httpx.get(address_of(bound), headers={"X-Forwarded-For": "10.1.2.3"}, timeout=30)
+        server.should_exit = True
+        thread.join(30)
+    assert told.text == "127.0.0.1"
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "x"])

@@ -15,35 +15,37 @@ class Clock:
 
 
 def test_some_failures_are_free_and_then_each_doubles_the_wait() -> None:
-    attempts = Attempts(3, first_seconds=2, seconds_most=7, clock=Clock())
+    clock = Clock()
+    attempts = Attempts(3, first_seconds=2, seconds_most=7, clock=clock)
     waits = []
-    for _ in range(7):
-        attempts.fail("a")
+    for _ in range(6):
+        assert attempts.reserve("a") == 0
         waits.append(attempts.seconds_left("a"))
-    assert waits == [0, 0, 0, 2, 4, 7, 7]
+        clock.now += waits[-1]
+    assert waits == [0, 0, 2, 4, 7, 7]
     assert attempts.seconds_left("b") == 0
 
 
-def test_the_wait_passes() -> None:
+def test_while_one_waits_nothing_is_booked() -> None:
     clock = Clock()
-    attempts = Attempts(0, first_seconds=2, clock=clock)
-    attempts.fail("a")
+    attempts = Attempts(1, first_seconds=2, clock=clock)
+    assert [attempts.reserve("a") for _ in range(4)] == [0, 2, 2, 2]
     clock.now += 2
-    assert attempts.seconds_left("a") == 0
+    assert [attempts.reserve("a") for _ in range(2)] == [0, 4]
 
 
 def test_success_forgives() -> None:
-    attempts = Attempts(1, first_seconds=2, clock=Clock())
-    attempts.fail("a")
+    attempts = Attempts(2, first_seconds=2, clock=Clock())
+    attempts.reserve("a")
     attempts.succeed("a")
-    attempts.fail("a")
+    attempts.reserve("a")
     assert attempts.seconds_left("a") == 0
 
 
 def test_many_keys_take_bounded_memory() -> None:
-    attempts = Attempts(0, clock=Clock())
+    attempts = Attempts(1, clock=Clock())
     for number in range(10_050):
-        attempts.fail(str(number))
+        attempts.reserve(str(number))
     assert attempts.seconds_left("0") == 0
     assert attempts.seconds_left("10049") > 0
 

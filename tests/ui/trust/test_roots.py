@@ -84,5 +84,22 @@ def test_nothing_is_allowed_without_roots(folders: Path) -> None:
         AllowedRoots([]).check(str(folders))
 
 
+def test_only_folders_are_named_and_none_below_another(folders: Path) -> None:
+    files = [folders / "elsewhere" / f"{number}.jpg" for number in range(39)]
+    for file in files:
+        file.touch()
+    indexed = [*files, folders / "home/pictures", folders / "home-of-another"]
+    roots = AllowedRoots([folders / "home"], map(os.fsencode, indexed))
+    assert str(roots) == f"{folders}/home, {folders}/home-of-another"
+    assert roots.check(str(files[0])) == str(files[0])
+
+
+def test_of_many_folders_the_first_are_named(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / str(number)).mkdir()
+    named = str(AllowedRoots(sorted(tmp_path.iterdir())))
+    assert named == ", ".join(f"{tmp_path}/{number}" for number in range(5)) + " and 3 more"
+
+
 def test_the_whole_disk_may_be_a_root(folders: Path) -> None:
     assert AllowedRoots(["/"]).check(str(folders)) == str(folders)

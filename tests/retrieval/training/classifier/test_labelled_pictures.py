@@ -81,6 +81,14 @@ def test_many_small_classes_are_told_in_short(tmp_path: Path) -> None:
         read_labelled(tmp_path)
 
 
+@pytest.mark.parametrize("other", ["notes.txt", ".hidden.jpg", "deep/clip.mp4"])
+def test_a_folder_without_a_picture_is_no_class_that_vanishes(tmp_path: Path, other: str) -> None:
+    touch(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg", f"c/{other}")
+    with pytest.raises(DatasetError, match=r"no picture that can be read lies in 'c'; add some, or take") as caught:
+        read_labelled(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"none can't be read \(No such file or directory\); expected a CSV"):
         read_labelled(tmp_path / "none")
@@ -116,6 +124,7 @@ def test_of_each_class_one_is_held_out_and_one_is_not() -> None:
     ("first", "second", "told"),
     [
         (b"dog", b"dog ", "the classes 'dog' and 'dog ' would be one tag; rename one of them"),
+        (b"dog", b"Dog", "the classes 'Dog' and 'dog' would be one tag; rename one of them"),
         (b"dog", b"caf\xe9", r"the name of the class 'caf\\xe9' can't be a tag"),
         (b"dog", b" ", "the name of the class ' ' can't be a tag"),
     ],

@@ -168,6 +168,18 @@ def test_no_video_is_on_both_sides() -> None:
     assert split_by_video(items, 0.25, 0) == (train, held_out)
 
 
+def test_a_video_of_the_training_is_not_measured_on(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    (videos / "again.mp4").symlink_to(videos / "3.mp4")
+    train, dev = table(videos, plain_rows()[:9]), table(videos, [("9.mp4", "new"), ("again.mp4", "seen")], "dev.csv")
+    run = MmtRun(
+        source=VideoSource(captions=train, dev=dev), out=tmp_path / "out", say=lines.append, command="",
+        tracks=tmp_path / "tracks", recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
+    )  # fmt: skip
+    with pytest.raises(DatasetError, match=r"again\.mp4 is in .*captions\.csv and in .*dev\.csv"):
+        run.train()
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_table_is_measured_on(videos: Path, tmp_path: Path, lines: list[str]) -> None:
     train, dev = table(videos, plain_rows()[:9]), table(videos, plain_rows()[9:], "dev.csv")
     run = MmtRun(

@@ -1,0 +1,74 @@
+"""Tracks that are kept between training runs: what is final is not decoded again, and what is not is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import WeightsError
+from retrieval.media.pieces import Stream
+from retrieval.settings import Settings
+from retrieval.training.mmt.tracks import MediaTracks, TrackReader
+from retrieval.training.stage_cache import StageCache
+from tests.indexer.test_listening import Small, film
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> list[Path]:
+    for number in range(2):
+        film(tmp_path / f"{number}.mp4", seed=number)
+    return [tmp_path / f"{number}.mp4" for number in range(2)]
+
+
+@pytest.fixture
+def expert() -> Small:
+    return Small("motion", Stream.PAIRS)
+
+
+def read(paths: Sequence[Path], expert: Small, lines: list[str]) -> MediaTracks:
+    cache = StageCache(paths[0].parent / "cache")
+    return TrackReader([expert], cache, Settings(), lines.append).read(paths)  # type: ignore[list-item]
+
+
+def test_a_model_that_can_not_be_had_is_asked_again_at_the_next_run(
+    films: list[Path], expert: Small, lines: list[str]
+) -> None:
+    expert.error = WeightsError("its weights are damaged")
+    assert read(films, expert, lines).incomplete == set(films)
+    assert any("the motion expert is left out: its weights are damaged" in line for line in lines)
+    expert.error = None
+    found = read(films, expert, lines)
+    assert not found.incomplete
+    assert [list(found.tracks[path]) for path in films] == [["motion"], ["motion"]]
+
+
+def test_an_expert_that_fails_twice_at_a_file_is_not_asked_of_it_again(
+    films: list[Path], expert: Small, lines: list[str]
+) -> None:
+    expert.error = ValueError("no such motion")
+    found = read(films, expert, lines)
+    assert [found.tracks[path] for path in films] == [{}, {}]
+    assert sum("no such motion" in line for line in lines) == 4  # two tries of each
+    asked = expert.asked
+    assert read(films, expert, lines).tracks == found.tracks
+    assert expert.asked == asked
+
+
+def test_a_file_that_fails_twice_does_not_have_the_others_decoded_again(
+    films: list[Path], expert: Small, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retrieval.experts.extraction import NotExtracted
+    from retrieval.training.mmt import tracks
+
+    tried: list[list[Path]] = []
+
+    def extract(files, *rest, **more):  # type: ignore[no-untyped-def]
+        tried.append([path for path, _ in files])
+        return [NotExtracted(path, "its worker died", is_permanent=False) for path, _ in files]
+
+    monkeypatch.setattr(tracks, "extract_tracks", extract)
+    assert read(films, expert, lines).left_out == dict.fromkeys(films, "its worker died")
+    assert read(films, expert, lines).left_out == dict.fromkeys(films, "its worker died")
+    assert tried == [films, films]
