@@ -92,7 +92,7 @@ def main() -> None:
     seen = read_clips(draw_clips(arguments.captions / "dev.csv", COUNT, SEED, sounds), arguments.media / "composed")
     dev, captions = _Rendered(seen), CaptionStates(StageCache(arguments.tracks), _say)
     captions.add([*train.all_captions(), *dev.all_captions()])
-    recipe = MmtRecipe(loss=Loss.CROSS_ENTROPY, epochs=arguments.epochs, learning_rate=1e-3)
+    recipe = MmtRecipe(loss=Loss.CROSS_ENTROPY, epochs=arguments.epochs, learning_rate=1e-3, each_expert=0.0)
     for seed in arguments.seed or SEEDS:
         for arm in ARMS:
             if str(seed) not in _kept(arguments.out)[arm]:
