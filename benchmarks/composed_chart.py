@@ -27,7 +27,8 @@ def draw_composed(figures: dict[str, Any], path: Path) -> None:
     for number, (name, (label, colour)) in enumerate(_METHODS.items()):
         heights = [figures["by_kind"][name][kind]["R@1"] for kind in kinds] + [figures["all"][name]["R@1"]]
         axes.bar(places + 0.2 * (number - 1.5), heights, 0.2, label=label, color=colour)
-    axes.set_xticks(places, [_SHORT.get(kind, kind).replace(" in order", "\nin order") for kind in [*kinds, "all"]])
+    labels = [_SHORT.get(kind, kind).replace(" in order", "\nin order") for kind in [*kinds, "all"]]
+    axes.set_xticks(places, [label if "\n" in label else label.replace(" ", "\n") for label in labels], fontsize=9)
     axes.set_ylabel("R@1, %")
     axes.legend(frameon=False, ncols=2, loc="upper left")
     axes.set_ylim(0, 109)
