@@ -30,6 +30,7 @@ from retrieval.models.mmt_folder import read_mmt_folder
 from retrieval.models.mmt_inference import TextSide, VideoSide
 from retrieval.models.mmt_inputs import Window
 from retrieval.models.sentence_encoder import TokenEncoder, TokenStates
+from retrieval.search.sight import FRAMES_WEIGHT
 from retrieval.settings import Settings
 from retrieval.spaces.mmt import MMT_STARTER
 from retrieval.training.composed.generate import draw_clips, generate
@@ -122,6 +123,7 @@ def compare(seen: BenchmarkClips, model: Path) -> Figures:
     scores["frames_speech_screen_by_rank"] = fused([scores[better], *words])
     scores["frames_speech_screen_weighed"], weights = best_weighed([scores[better], *words], seen)
     scores["mmt_starter"] = mmt_scores(seen, model)
+    scores["mmt_starter_and_frames"] = scores["mmt_starter"] + FRAMES_WEIGHT * scores["max_frames"]  # as a search does
     by_kind = {name: {kind.value: recall(those, seen, (kind,)) for kind in Kind} for name, those in scores.items()}
     whole = {name: recall(those, seen) for name, those in scores.items()}
     sight = {name: recall(those, seen, BY_SIGHT) for name, those in scores.items()}
@@ -137,6 +139,7 @@ def compare(seen: BenchmarkClips, model: Path) -> Figures:
         "all": whole,
         "by_sight_and_order_alone": sight,
         "by_kind": by_kind,
+        "single_events_among_themselves": {name: recall_among(those, seen, Kind.ONE) for name, those in scores.items()},
         "order_right_percent": order,
         "weights_of_speech_and_screen": weights,
         "ratio_to_better_pooled_frames": {
@@ -207,6 +210,13 @@ def recall(scores: Float32Array, seen: BenchmarkClips, kinds: Sequence[Kind] = t
     """R@1, R@5 and R@10 in percent, over captions of these ``kinds`` among all clips; ties share their places."""
     rows = np.flatnonzero(np.isin(seen.kinds, [kind.value for kind in kinds]))
     found = summarize(rank_rows([scores[rows]], [[int(row)] for row in rows])).to_json()
+    return {name: found[name] for name in ("R@1", "R@5", "R@10")}
+
+
+def recall_among(scores: Float32Array, seen: BenchmarkClips, kind: Kind) -> Mapping[str, float]:
+    """The same of captions and clips of one ``kind``, without the others in their way."""
+    rows = np.flatnonzero(seen.kinds == kind.value)
+    found = summarize(rank_rows([scores[np.ix_(rows, rows)]], [[row] for row in range(len(rows))])).to_json()
     return {name: found[name] for name in ("R@1", "R@5", "R@10")}
 
 

@@ -26,7 +26,16 @@ from retrieval.spaces.mmt import MmtSpace, TermShare
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, MediaKind
 
-__all__ = ["OutrankingJudge", "Sight", "SightJudge", "WindowHits", "all_by_windows", "explained", "sight_of"]
+__all__ = [
+    "FRAMES_WEIGHT",
+    "OutrankingJudge",
+    "Sight",
+    "SightJudge",
+    "WindowHits",
+    "all_by_windows",
+    "explained",
+    "sight_of",
+]
 
 _WINDOWS: Final = "windows"
 FRAMES_WEIGHT: Final = 1.0
