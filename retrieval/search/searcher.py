@@ -102,7 +102,7 @@ class Searcher:
         there = self._explained(list(_there(page)), opened, sight, over, query)
         return SearchResult(
             query=query.text,
-            space=opened.space.name if query.space is None or over is None else over.space.name,
+            space=_asked_space(query, opened, over),
             fits=fits,
             hits=tuple(self._hits.make(list(self._words.quoted(query, there)), outranking, judge.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
@@ -230,6 +230,12 @@ class Searcher:
             return ranked
         seen = ranked[: query.offset + query.top + LOOKED_PAST]
         return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
+
+
+def _asked_space(query: Query, opened: OpenSpace, over: OpenSpace | None) -> str:
+    """The name of the space that was asked: that of windows where it was named, not where it only joined."""
+    is_named = over is not None and query.space not in (None, opened.space.name)
+    return over.space.name if over is not None and is_named else opened.space.name
 
 
 def _judged(frames: Ranking, judge: AssetJudge) -> Ranking:
