@@ -23,7 +23,7 @@ __all__ = ["FRAMES", "WordEvidence"]
 FRAMES = "frames"
 LIFT = 3.0
 """How far an asset whose words hold all of the query's is moved up, in standard deviations of the scores of the best
-200; one that holds a part of them, that part as far. As ``benchmarks.hybrid`` measures it."""
+200; one that holds a part of them, that part as far. Chosen in trials (docs/search.md)."""
 
 
 class WordEvidence:
