@@ -243,7 +243,7 @@ def pairs_told_apart(scores: Float32Array, groups: NDArray[np.int64], chosen: ND
 
 
 def camera_moves_told(seen: BenchmarkClips) -> float:
-    """Percent of moves that the motion expert names by three of its columns: whether there is anything to learn from."""
+    """Percent of moves that three columns of the motion expert name: whether there is anything to learn from."""
     clips = [(clip, seen.windows[row]) for row, clip in enumerate(seen.clips) if clip.kind is Kind.CAMERA]
     right = [_move_of(window.tracks["motion"]) is clip.events[0].shot.move for clip, window in clips]
     return round(100 * float(np.mean(right)), 1)
