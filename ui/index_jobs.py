@@ -23,7 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from retrieval.errors import LibraryBusyError, QueryError
+from retrieval.errors import LibraryBusyError, QueryError, UsageError
+from retrieval.paths import display_of
 from retrieval.search.results import path_json
 from retrieval.spaces.registry import space_names
 from retrieval.store.catalog import Catalog
@@ -229,11 +230,13 @@ class IndexJobs:
 
         Raises:
             AccessError: one of them lies outside of what is allowed.
-            UsageError: one of them is no absolute path.
+            UsageError: one of them is no absolute path, or isn't there.
             QueryError: ``space`` is neither here nor indexed.
             LibraryBusyError: a job is running.
         """
         allowed = [self.roots.check(path) for path in paths]
+        if not retry_failed:  # of many that failed once, one that is gone by now keeps none of the others waiting
+            _check_there(allowed)
         self._check_space(space)
         with self._lock:
             if any(not job.state.is_over for job in self._jobs.values()):
@@ -275,6 +278,14 @@ class IndexJobs:
             _log.error("index job %d is no longer listened to: %s: %s", job.id, type(error).__name__, error)
         finally:
             job.end(process.wait())
+
+
+def _check_there(allowed: Sequence[str]) -> None:
+    """Of paths that may be indexed alone: of the rest nobody learns whether they exist."""
+    for path in allowed:
+        if not os.path.exists(path):
+            shown = display_of(os.fsencode(path))
+            raise UsageError(f"there is no {shown}; expected a folder or file of this machine: check how it is spelled")
 
 
 def _take_in(job: IndexJob, failures: _NewFailures, line: str) -> None:

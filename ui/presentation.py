@@ -17,6 +17,7 @@ from retrieval.types import MediaKind
 from ui.wording import clock, plural, span
 
 __all__ = [
+    "NOTHING_IS_ALL",
     "MomentRow",
     "QuoteRow",
     "Row",
@@ -30,6 +31,8 @@ __all__ = [
     "saved_line",
 ]
 
+NOTHING_IS_ALL = "Nothing is all of this."
+"""To a filter that nothing meets."""
 _FILTER = "filter"
 _ALL = 0.995
 _SOURCES = {
@@ -180,17 +183,29 @@ def readable(path: str | os.PathLike[str]) -> str:
     return display_of(os.fsencode(path))
 
 
-def headline(result: SearchResult, count: int) -> str:
-    """One sentence that says what the ``count`` hits that are shown are, and how far to trust them."""
+def headline(result: SearchResult, count: int, *, offset: int = 0, goes_on: bool = False) -> str:
+    """One sentence that says what the ``count`` hits that are shown are, and how far to trust them.
+
+    ``offset`` others came before them; with ``goes_on`` more come after them.
+    """
     if result.fits and not count:
         return "No more results."
-    if result.fits and any(reason.source == _FILTER for reason in result.hits[0].why):
-        return f"{plural(count, 'result')}, the newest first."
     if result.fits:
-        return f"{plural(count, 'result')}, best first, with the chance that each fits."
+        is_compared = all(reason.source != _FILTER for reason in result.hits[0].why)
+        order = "best first, with the chance that each fits" if is_compared else "the newest first"
+        return f"{_counted(count, offset, goes_on=goes_on)}, {order}."
     if count:
         return f"Nothing fits. {'This is' if count == 1 else f'These {count} are'} the nearest."
     return "Nothing fits."
+
+
+def _counted(count: int, offset: int, *, goes_on: bool) -> str:
+    """How many there are in all is not known where more come: all would have to be judged."""
+    if offset:
+        return f"Results {offset + 1:,} to {offset + count:,}" if count > 1 else f"Result {offset + 1:,}"
+    if goes_on:
+        return f"The first {plural(count, 'result')}" if count > 1 else "The first result"
+    return plural(count, "result")
 
 
 def saved_line(saved: SavedSearch) -> str:
@@ -204,19 +219,31 @@ def saved_line(saved: SavedSearch) -> str:
     return " ".join([*([readable(saved.asked["query"])] if saved.asked["query"] else []), *shown])
 
 
-def result_lines(result: SearchResult) -> list[str]:
-    """An answer for a terminal: the best first, one to a line, with where else it lies below it."""
-    rows = rows_of(result.hits)
-    width = max((len(row.chance) for row in rows), default=0)
-    lines = [headline(result, len(rows)), *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
+def result_lines(
+    result: SearchResult, *, offset: int = 0, most: int | None = None, offers_nearest: bool = True
+) -> list[str]:
+    """An answer for a terminal: the best first, one to a line, with where else it lies below it.
+
+    At most ``most`` hits are shown, after ``offset`` others. Without ``offers_nearest``, there is nothing nearer to ask
+    for: a filter alone was asked, or the nearest already.
+    """
+    rows = rows_of(result.hits[:most])
+    goes_on = len(rows) < len(result.hits)
+    if not (rows or result.fits or offers_nearest):
+        return [NOTHING_IS_ALL, *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
+    width = max((len(row.chance) for row in rows if row.is_compared), default=0)
+    told = headline(result, len(rows), offset=offset, goes_on=goes_on)
+    lines = [told, *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
     for row in rows:
         moment = f"  at {row.moment.label}" if row.moment else ""
-        lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")
-        lines += [f"{'':{width}}  also {copy}" for copy in row.copies]
-        lines += [f"{'':{width}}  with {', '.join(row.parts)}"] if row.parts else []
-        lines += [f"{'':{width}}  and {row.folded} like it"] if row.folded else []
+        lines.append(f"{f'{row.chance:>{width}}  ' if row.is_compared else ''}{row.full_path}{moment}")
+        lines += [f"{'':{width + 2}}also {copy}" for copy in row.copies]
+        lines += [f"{'':{width + 2}}with {', '.join(row.parts)}"] if row.parts else []
+        lines += [f"{'':{width + 2}}and {row.folded} like it"] if row.folded else []
         for quote in row.quotes:
-            lines.append(f"{'':{width}}  “{readable(quote.text)}”{f' ({quote.origin})' if quote.origin else ''}")
+            lines.append(f"{'':{width + 2}}“{readable(quote.text)}”{f' ({quote.origin})' if quote.origin else ''}")
+    if goes_on:
+        lines.append(f"More: the same with --offset {offset + len(rows)}")
     if not rows and not result.fits:
         lines.append("Try other words, or add --anyway to see the nearest.")
     return lines

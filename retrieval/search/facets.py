@@ -135,7 +135,9 @@ def _has(columns: FacetColumns, mask: BoolArray) -> list[FacetValue]:
 
 
 def _folders(column: Names, mask: BoolArray, most: int) -> list[FacetValue]:
-    """The folders next below the one that all have in common."""
+    """The folders next below the one that all have in common; where they have none, the first that each of the trees
+    parts at: nobody knows their pictures by ``/home`` and ``/mnt``.
+    """
     counts = _counted(column.codes[mask], column.names)
     there = {name: count for name, count in zip(column.names, counts, strict=True) if count}
     if len(there) < 2:
@@ -144,6 +146,11 @@ def _folders(column: Names, mask: BoolArray, most: int) -> list[FacetValue]:
     below: Counter[str] = Counter()
     for folder, path in _children(parent, there):
         below[path] += there[folder]
+    if parent == "/":
+        trees = {
+            path: [folder for folder in there if folder == path or folder.startswith(f"{path}/")] for path in below
+        }
+        below = Counter({commonpath(folders): below[path] for path, folders in trees.items()})
     ranked = sorted(below.items(), key=lambda item: (-item[1], item[0]))[:most]
     return [FacetValue(path.rpartition("/")[2], count, field_text("under", path)) for path, count in ranked]
 

@@ -29,7 +29,7 @@ _SHOWN_BEFORE, _SHOWN_AFTER = 40, 40
 _QUOTES = {'"': '"', "“": "”", "„": "“”"}
 """What opens a quotation, and what closes it."""
 _FIELD = re.compile(r"([A-Za-z]+):(?=\S)")
-_WEIGHT = re.compile(r"\^(\d{1,3}(?:\.\d{1,3})?)(?=[\s)]|$)")
+_WEIGHT = re.compile(r"\^(\d{1,9}(?:\.\d{1,3})?)(?=[\s)]|$)")
 _LIST_MARK = re.compile(r"(?:[ivxlc]+|\d+)\)", re.ASCII | re.IGNORECASE)
 _JOINERS = ("and", "or")
 

@@ -198,8 +198,10 @@ def _notice(word: Word, *, is_last: bool) -> str | None:
 
 def _told(reading: Reading, fields: str) -> Reading:
     """With the line that says how it was read."""
-    parts = [f"“{reading.text}”"] if reading.text else []
-    parts += [f"“{term.text}” × {term.weight:g}" for term in reading.stressed]
+    weights = [f"“{term.text}” × {term.weight:g}" for term in reading.stressed]
+    is_one_term = [term.text for term in reading.stressed] == [reading.text]
+    parts = [f"“{reading.text}”"] if reading.text and not is_one_term else []
+    parts += weights
     parts += [f"less of “{term.text}”{_times(term)}" for term in reading.against]
     parts += [f"only {fields}"] if fields else []
     line = "; ".join(parts)

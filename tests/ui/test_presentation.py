@@ -77,6 +77,35 @@ def test_lines_for_a_terminal() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("offset", "goes_on", "words"),
+    [(0, True, "The first 2 results, best first"), (24, True, "Results 25 to 26, "), (24, False, "Results 25 to 26, ")],
+)
+def test_a_part_is_not_counted_as_the_whole(offset: int, goes_on: bool, words: str) -> None:
+    assert headline(answer(VIDEO, PICTURE), 2, offset=offset, goes_on=goes_on).startswith(words)
+
+
+def test_lines_for_a_terminal_tell_that_there_are_more() -> None:
+    assert result_lines(answer(PICTURE, VIDEO), offset=20, most=1) == [
+        "Result 21, best first, with the chance that each fits.",
+        "50 %  /media/cat.jpg",
+        "      also /backup/cat.jpg",
+        "More: the same with --offset 21",
+    ]
+
+
+def test_lines_for_a_terminal_claim_no_chance_of_what_meets_a_filter() -> None:
+    assert result_lines(answer(replace(PICTURE, why=(Reason("filter", 1.0),)))) == [
+        "1 result, the newest first.",
+        "/media/cat.jpg",
+        "  also /backup/cat.jpg",
+    ]
+
+
+def test_lines_for_a_terminal_where_nothing_nearer_is_to_be_had() -> None:
+    assert result_lines(answer(fits=False), offers_nearest=False) == ["Nothing is all of this."]
+
+
 def test_lines_for_a_terminal_past_the_last_page() -> None:
     assert result_lines(answer()) == ["No more results."]
 

@@ -87,16 +87,27 @@ def run(arguments: argparse.Namespace) -> int:
         asked = _asked(arguments)
         if arguments.saved is not None:
             asked = _joined(library.saved_search(arguments.saved).asked, asked)
-        page = {name: getattr(arguments, name) for name in ("top", "offset", "as_of", "anyway")}
-        result = library.search(**asked, **page)
+        page = {name: getattr(arguments, name) for name in ("offset", "as_of", "anyway")}
+        # For people one more than is shown: it tells whether there are more.
+        result = library.search(**asked, **page, top=arguments.top + (not arguments.json))
         if arguments.save is not None:
             library.save_search(arguments.save, **asked)
             print(f"vidi: kept as {arguments.save}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(result.to_json(), indent=2))
     else:
-        print("\n".join(result_lines(result)))
+        offers_nearest = not (arguments.anyway or _is_filter_alone(asked))
+        lines = result_lines(result, offset=arguments.offset, most=arguments.top, offers_nearest=offers_nearest)
+        print("\n".join(lines))
     return 0
+
+
+def _is_filter_alone(asked: Mapping[str, Any]) -> bool:
+    """Whether nothing is to be compared: what meets it is found, and nothing else is near."""
+    from retrieval.search.reading import read_query  # help must not wait for it
+
+    reading = read_query(asked["query"])
+    return not (reading.text.strip() or reading.against or any(asked.get(name) for name in ("image", "like", "unlike")))
 
 
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from ui.page.facets import facets_markup
 from ui.page.files import CatalogFiles
 from ui.page.likes import Like, Likes
 from ui.page.markup import cards, caret, notice, welcome
-from ui.presentation import headline, rows_of
+from ui.presentation import NOTHING_IS_ALL, headline, rows_of
 from ui.wording import clock
 
 __all__ = ["PAGE_SIZE", "Answer", "Answers", "Question", "Searches"]
@@ -34,6 +35,7 @@ PAGE_SIZE = 24
 _WORTH_MORE = PAGE_SIZE // 2
 """A page with so many finds may be followed by others, though it isn't full: what doesn't fit was left out of it."""
 _QUOTED_LETTERS = 120
+_PERSONS_WORD = re.compile(r"\S*[:^]")
 _log = logging.getLogger(__name__)
 
 
@@ -118,7 +120,7 @@ class Answers:
             return self._answer(question)
         except QueryError as error:
             told, *place = _without_folder(str(error), question.image).split("\n")
-            return Answer("", None, complaint=caret(told if place else _sentence(told), [line[2:] for line in place]))
+            return Answer("", None, complaint=caret(_sentence(told), [line[2:] for line in place]))
         except VidiError as error:
             return Answer("", notice("That can't be answered.", _sentence(str(error))))
         except Exception as error:  # noqa: BLE001 the page's last border: a person sees words, the terminal the cause
@@ -183,8 +185,9 @@ class Answers:
             return _nothing_fits(result, question)
         hits = result.hits[:PAGE_SIZE]
         shown = [(hit.asset_id, row) for hit, row in zip(hits, rows_of(hits), strict=True) if hit.asset_id is not None]
-        line = " ".join([headline(result, len(shown)), *map(_sentence, result.notices)])
         offers_more = len(result.hits) > (_WORTH_MORE if result.fits else PAGE_SIZE)
+        told = headline(result, len(shown), offset=question.offset, goes_on=offers_more)
+        line = " ".join([told, *map(_sentence, result.notices)])
         read_as = result.read_as or ""
         return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
 
@@ -219,7 +222,7 @@ def _nothing_fits(result: SearchResult, question: Question) -> Answer:
     is_filter_alone = not (reading.text.strip() or reading.against or question.image or question.likes)
     words = shorten(reading.text.strip() or question.text, _QUOTED_LETTERS, placeholder=" …")
     asked = f"“{words}”" if words else "that picture"
-    told = "Nothing is all of this." if is_filter_alone else f"Nothing of yours seems to show {asked}."
+    told = NOTHING_IS_ALL if is_filter_alone else f"Nothing of yours seems to show {asked}."
     text = " ".join([told, *map(_sentence, result.notices)])
     if is_filter_alone or question.anyway:
         return Answer("", notice("No results.", text), read_as=read_as)
@@ -232,5 +235,6 @@ def _without_folder(line: str, picture: Path | None) -> str:
 
 
 def _sentence(line: str) -> str:
-    """A line of the library as a sentence."""
-    return line[:1].upper() + line[1:] + ("" if line.endswith((".", "!", "?")) else ".")
+    """A line of the library as a sentence. What a person wrote stays as it is: ``duration:>3s is read as words``."""
+    begun = line if _PERSONS_WORD.match(line) else line[:1].upper() + line[1:]
+    return begun + ("" if line.endswith((".", "!", "?")) else ".")

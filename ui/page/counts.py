@@ -73,10 +73,9 @@ def _languages_of(space: str | None) -> Sequence[str]:
 
 def footer(census: Census, languages: Sequence[str], space: str | None = None) -> str:
     """What is indexed now, and what the ``space`` in which it is searched understands."""
-    counts = [
-        plural(census.assets[kind], kind.value) for kind in (MediaKind.PICTURE, MediaKind.VIDEO) if census.assets[kind]
-    ]
-    facts = [" and ".join(counts) + " indexed"] if counts else []
+    *firsts, last = [plural(census.assets[kind], kind.value) for kind in MediaKind if census.assets[kind]] or [""]
+    counts = f"{', '.join(firsts)} and {last}" if firsts else last
+    facts = [f"{counts} indexed"] if counts else []
     if census.files_waiting:
         facts.append(f"{plural(census.files_waiting, 'file')} waiting to be indexed")
     if space is not None:

@@ -30,6 +30,7 @@ _MARKS = (
     *((4, b"ftyp" + brand, "image/avif") for brand in (b"avif", b"avis")),
     *((4, b"ftyp" + brand, "image/heic") for brand in (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")),
     (4, b"ftypcrx ", _UNKNOWN_TYPE),  # Canon's RAW: no browser shows it
+    *((4, b"ftyp" + brand, "audio/mp4") for brand in (b"M4A ", b"M4B ")),
     (4, b"ftypqt", "video/quicktime"),
     (4, b"ftyp", "video/mp4"),
     (4, b"moov", "video/quicktime"),
@@ -39,7 +40,14 @@ _MARKS = (
     (8, b"AVI ", "video/x-msvideo"),
     (0, b"\x00\x00\x01\xba", "video/mpeg"),
     (0, b"\x00\x00\x01\xb3", "video/mpeg"),
-    (0, b"OggS", "video/ogg"),
+    (0, b"OggS", "video/ogg"),  # with sound alone, too: players of either look inside
+    (0, b"ID3", "audio/mpeg"),
+    *((0, b"\xff" + kind, "audio/mpeg") for kind in (b"\xfa", b"\xfb", b"\xf2", b"\xf3")),
+    *((0, b"\xff" + kind, "audio/aac") for kind in (b"\xf0", b"\xf1", b"\xf8", b"\xf9")),
+    (0, b"fLaC", "audio/flac"),
+    (8, b"WAVE", "audio/wav"),
+    (8, b"AIFF", "audio/aiff"),
+    (8, b"AIFC", "audio/aiff"),
 )
 """(offset, bytes, type). Nothing in it runs or renders as a document, so no file of a person's can."""
 

@@ -82,6 +82,17 @@ def test_filters_narrow_what_is_counted_and_folders_go_down(opened: Library) -> 
         opened.facets('"x')
 
 
+def test_folders_of_trees_apart_are_told_by_where_each_parts(library: Any) -> None:
+    for path in ("/home/me/Pictures/a.jpg", "/home/me/Pictures/rome/b.jpg", "/mnt/disk/old/c.jpg"):
+        library.asset(path)
+    with Library(library.folder) as opened:
+        (folders,) = (facet.values for facet in opened.facets().facets if facet.name == "folder")
+    assert [(value.label, value.count, value.token) for value in folders] == [
+        ("Pictures", 2, "under:/home/me/Pictures"),
+        ("old", 1, "under:/mnt/disk/old"),
+    ]
+
+
 def test_an_empty_library_has_no_facets(library: Any) -> None:
     assert FacetCounter(library.catalog).count(EVERYTHING, 9) == Facets(0, ())
 

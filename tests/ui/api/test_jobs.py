@@ -73,6 +73,7 @@ def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Co
     [
         ({"paths": ["/etc"]}, 403, "/etc may not be indexed from here"),
         ({"paths": ["pictures"]}, 400, "'pictures' is no absolute path"),
+        ({"paths": ["{media}/Hollidays"]}, 400, "there is no /"),
         ({"paths": []}, 422, "paths: List should have at least 1 item"),
         ({"paths": [7]}, 422, "paths.0: Input should be a valid string"),
         ({}, 422, "paths: Field required"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import wave
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from retrieval.media.files import identify
 from retrieval.store.catalog import Catalog
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
-from retrieval.types import Float32Array, MediaFacts, MediaKind
+from retrieval.store.timed_texts import AssetTexts
+from retrieval.types import Float32Array, MediaFacts, MediaKind, TextSource, TimedText
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (40, 60, 220)}
 VIDEO_SECONDS_A_COLOUR = 4
 _RATE = 10
+_SOUND_RATE = 8000
 
 
 class ColourSpace:
@@ -89,6 +92,16 @@ def write_animation(path: Path) -> Path:
     return path
 
 
+def write_sound(path: Path, seconds: int) -> Path:
+    """A hum."""
+    with wave.open(os.fspath(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(_SOUND_RATE)
+        file.writeframes(bytes(128 + 20 * (at % 80 < 40) for at in range(_SOUND_RATE * seconds)))
+    return path
+
+
 class ColourLibrary:
     """Fills a library as an index run would, with vectors that the test chooses."""
 
@@ -115,6 +128,12 @@ class ColourLibrary:
         vectors = [vector_of(colours[n % len(colours)]) for n in range(segments)]
         return self._add(path, MediaKind.VIDEO, records, vectors, duration_seconds=segments * length)
 
+    def add_sound(self, path: Path, said: Sequence[tuple[float, float, str]], duration_seconds: float) -> int:
+        """The asset's id; it has no vectors, but words: (start, end, text)."""
+        texts = [TimedText(TextSource.SPEECH, start, end, text, 0.9, "en") for start, end, text in said]
+        facts = MediaFacts(MediaKind.SOUND, duration_seconds=duration_seconds)
+        return self._take_in(path, facts, [], np.empty((0, ColourSpace.dim), np.float32), {("speech", "1"): texts})
+
     def find(self, path: Path) -> int:
         """Take a file in as a scan does, unread; its id."""
         raw = os.fsencode(path)
@@ -130,7 +149,11 @@ class ColourLibrary:
         vectors: list[Float32Array],
         duration_seconds: float | None = None,
     ) -> int:
-        content_hash = identify(path).content_hash
         facts = MediaFacts(kind, duration_seconds=duration_seconds)
-        record = MediaRecord(self.find(path), content_hash, facts, segments, np.stack(vectors), {})
+        return self._take_in(path, facts, segments, np.stack(vectors), {})
+
+    def _take_in(
+        self, path: Path, facts: MediaFacts, segments: list[SegmentRecord], vectors: Float32Array, texts: AssetTexts
+    ) -> int:
+        record = MediaRecord(self.find(path), identify(path).content_hash, facts, segments, vectors, {}, texts)
         return self._intake.write(self._space, [record], [])[0]

@@ -89,6 +89,7 @@ def test_more_is_offered_while_there_is_more(
     first = answers.answer(question)
     rest = answers.answer(question.next_page(first))
     assert (shown(first), first.offers_more) == (PAGE_SIZE, True)
+    assert first.line.startswith(f"The first {PAGE_SIZE} results, best first")
     assert (shown(rest), rest.offers_more) == (1, False)
     assert not assets(first) & assets(rest)
 
@@ -137,6 +138,12 @@ def test_a_bad_picture_is_told_by_its_name_alone(
     answer = answers.answer(Question(image=tmp_path / "cat.jpg"))
     assert "The picture cat.jpg can&#x27;t be searched with" in answer.complaint
     assert str(tmp_path) not in answer.complaint
+
+
+def test_what_a_person_wrote_is_told_as_it_was_written(collection: Collection, make_answers: MakeAnswers) -> None:
+    answers = make_answers(collection.library)
+    assert " durration:>3s is read as words;" in answers.answer(Question("red durration:>3s", anyway=True)).line
+    assert "<p>This quote is never closed" in answers.answer(Question('red "blue')).complaint
 
 
 def test_how_it_was_read_is_told(collection: Collection, make_answers: MakeAnswers) -> None:

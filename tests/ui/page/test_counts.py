@@ -11,7 +11,7 @@ import pytest
 
 from retrieval.library import Library
 from retrieval.store.catalog import Catalog
-from tests.ui.page.colours import ColourLibrary, ColourSpace, write_picture
+from tests.ui.page.colours import ColourLibrary, ColourSpace, write_picture, write_sound, write_video
 from tests.ui.page.conftest import Collection
 from ui.page import counts
 from ui.page.counts import Counts
@@ -56,6 +56,14 @@ def test_it_is_counted_anew_but_not_all_the_time(
 def test_the_footer_tells_what_is_there(collection: Collection) -> None:
     footer = footer_of(collection.library)
     assert "4 pictures and 2 videos indexed · space starter · understands English" in footer
+
+
+def test_sounds_are_counted_too(own_library: ColourLibrary, tmp_path: Path) -> None:
+    own_library.add_sound(write_sound(tmp_path / "a.wav", 1), [], 1)
+    assert ">1 sound indexed" in footer_of(own_library.folder)
+    own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
+    own_library.add_video(write_video(tmp_path / "a.webm"))
+    assert "1 picture, 1 video and 1 sound indexed" in footer_of(own_library.folder)
 
 
 def test_the_footer_names_the_space_that_is_searched_not_the_first_by_name(

@@ -121,9 +121,25 @@ def test_types_are_told_by_content(collection: Collection, ask: Ask, name: str) 
         (b"\0\0\0\x18ftypcrx ", "application/octet-stream"),
         (b"\0\0\0\x18ftypisom", "video/mp4"),
         (b"\0\0\0\x14ftypqt  ", "video/quicktime"),
+        (b"\0\0\0\x1cftypM4A ", "audio/mp4"),
     ],
 )
 def test_boxes_are_told_apart_by_their_brand(head: bytes, content_type: str) -> None:
+    assert content_type_of(head) == content_type
+
+
+@pytest.mark.parametrize(
+    ("head", "content_type"),
+    [
+        (b"ID3\x04\0", "audio/mpeg"),
+        (b"\xff\xfb\x90\x64", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80", "audio/aac"),
+        (b"fLaC\0\0\0\x22", "audio/flac"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
+        (b"FORM\0\0\0\x24AIFFCOMM", "audio/aiff"),
+    ],
+)
+def test_sounds_have_types(head: bytes, content_type: str) -> None:
     assert content_type_of(head) == content_type
 
 
