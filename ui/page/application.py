@@ -53,17 +53,18 @@ def build_application(
         MissingExtraError: MCP is asked for, and its package isn't installed.
     """
     address, port = bound_to
+    hosts = Hosts(address, port, trust.names)
     services = _services(stack, catalog, library, trust, is_local=is_loopback(address), temporary=temporary)
     mcp = open_mcp(services, MCP_PATH) if trust.mcp else None
     routes: list[BaseRoute] = [Mount(API_PREFIX, build_api(services))]
     if mcp:
         routes += mcp.routes
     if not trust.access.is_open:
-        routes += LoginRoutes(trust.access).routes()
+        routes += LoginRoutes(trust.access, hosts.is_https).routes()
     app = _page(services, port=port, token=trust.access.page_token, routes=routes)
     if mcp:
         _run_beside(app, mcp.run)
-    return Guard(app, hosts=Hosts(address, port, trust.names), access=trust.access, offers_mcp=trust.mcp)
+    return Guard(app, hosts=hosts, access=trust.access, offers_mcp=trust.mcp)
 
 
 def _page(services: Services, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
