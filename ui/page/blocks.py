@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from ui.page.markup import filter_button, quiet_line
 
 __all__ = ["build_blocks", "theme"]
 
-_PLACEHOLDER = "Describe it, or drop a picture"
+_log = logging.getLogger(__name__)
+_FAILED = "that call can't be answered; the terminal in which vidi runs says more"
+_PLACEHOLDER = "Describe it, or drop pictures"
 _PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 _SECONDS_BETWEEN_COUNTS = 10
 _SEARCHES_AT_ONCE = 4
@@ -44,12 +47,27 @@ def theme() -> gr.themes.Base:
 
 
 def build_blocks(answers: Answers, footer: Callable[[], str], allowed_roots: str) -> gr.Blocks:
+class _OneLineBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
+    """Gradio prints a trace of the stack for each call that it can't read; here the terminal is told in a line."""
+
+    async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """As Gradio's own."""
+        try:
+            answered: dict[str, Any] = await super().process_api(*arguments, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            _log.error("a call of the page failed: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+            raise gr.Error(_FAILED, print_exception=False) from error
+        return answered
+
+
     """The page. Its one endpoint for programs is ``/search``.
 
     ``footer`` gives the HTML of the line at the bottom; ``allowed_roots`` tells where folders may be added.
     """
     forget = (_FORGET_UPLOADS_SECONDS, _FORGET_UPLOADS_SECONDS)
-    with gr.Blocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
+    with _OneLineBlocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
         _html("vidi-brand", "<h1>vidi</h1>")
         with gr.Tabs(elem_id="vidi-tabs"):
             with gr.Tab("Search", id="search"):
