@@ -61,16 +61,18 @@ def build_application(
         routes += mcp.routes
     if not trust.access.is_open:
         routes += LoginRoutes(trust.access, hosts.is_https).routes()
-    app = _page(services, port=port, token=trust.access.page_token, routes=routes)
+    app = _page(
+        services, _kept_in(catalog, temporary) / "heat", port=port, token=trust.access.page_token, routes=routes
+    )
     if mcp:
         _run_beside(app, mcp.run)
     return Guard(app, hosts=hosts, access=trust.access, offers_mcp=trust.mcp)
 
 
-def _page(services: Services, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
+def _page(services: Services, heat_folder: Path, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
     library, catalog = services.library, services.catalog
     files, answers = CatalogFiles(catalog), Answers(library, catalog)
-    heat = Heat(library, files, services.thumbnails)
+    heat = Heat(library, files, services.thumbnails, heat_folder)
     items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
     media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
     blocks = build_blocks(answers, Counts(library, catalog).footer, str(services.jobs.roots))
@@ -81,7 +83,7 @@ def _services(
     stack: ExitStack, catalog: Catalog, library: Library, trust: Trust, *, is_local: bool, temporary: Path
 ) -> Services:
     workers = stack.enter_context(MediaWorkers(processes=_WORKERS))
-    kept = catalog.library if os.access(catalog.library, os.W_OK) else temporary
+    kept = _kept_in(catalog, temporary)
     return Services(
         library=library,
         catalog=catalog,
@@ -89,6 +91,11 @@ def _services(
         previews=PreviewStore(kept / "previews", make_clips_with(workers)),
         jobs=stack.enter_context(IndexJobs(catalog, _roots(catalog, trust, is_local))),
     )
+
+
+def _kept_in(catalog: Catalog, temporary: Path) -> Path:
+    """Where pictures and clips for the page are kept."""
+    return catalog.library if os.access(catalog.library, os.W_OK) else temporary
 
 
 def _roots(catalog: Catalog, trust: Trust, is_local: bool) -> AllowedRoots:

@@ -87,18 +87,22 @@ const heatToggle = (stage, item, player, told) => {
   toggle.setAttribute("aria-pressed", "false");
   const hide = () => {
     stage.querySelector(".vidi-heat")?.remove();
+    stage.classList.remove("vidi-looking");
     toggle.setAttribute("aria-pressed", "false");
     told.textContent = "";
   };
   toggle.onclick = async () => {
     if (toggle.getAttribute("aria-pressed") === "true") return hide();
     toggle.setAttribute("aria-pressed", "true");
-    told.textContent = "Looking …";
+    told.textContent = "Looking where it comes from …";
+    stage.classList.add("vidi-looking");
     player?.video.pause();
     const at = player ? `&at=${player.now.toFixed(3)}` : "";
-    const answer = await fetch(`/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`);
+    const asked = `/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`;
+    const answer = await fetch(asked).catch(() => new Response("vidi does not answer", { status: 503 }));
     if (toggle.getAttribute("aria-pressed") !== "true") return;
     if (!answer.ok) {
+    stage.classList.remove("vidi-looking");
       toggle.setAttribute("aria-pressed", "false");
       told.textContent = await answer.text();
       return;
