@@ -14,6 +14,7 @@ from retrieval.paths import display_of
 from retrieval.search.results import Hit, Reason, SearchResult
 from retrieval.store.saved_searches import SavedSearch
 from retrieval.types import MediaKind
+from ui.kept_searches import mark_of
 from ui.wording import clock, plural, span
 
 __all__ = [
@@ -197,7 +198,7 @@ def saved_line(saved: SavedSearch) -> str:
     """A kept search in one line: its words, then its options."""
     options = {name: value for name, value in saved.asked.items() if name != "query" and value}
     shown = [
-        f"--{_OPTION_NAMES.get(name, name)}{'' if value is True else f' {readable(str(each))}'}"
+        f"--{_OPTION_NAMES.get(name, name)}{'' if value is True else f' {readable(mark_of(each))}'}"
         for name, value in options.items()
         for each in (value if isinstance(value, list) else [value])
     ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ui.arguments import whole_number, words_of
+from ui.kept_searches import joined
 from ui.presentation import result_lines, saved_line
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         asked = _asked(arguments)
         if arguments.saved is not None:
-            asked = _joined(library.saved_search(arguments.saved).asked, asked)
+            asked = joined(library.saved_search(arguments.saved).asked, asked)
         page = {name: getattr(arguments, name) for name in ("top", "offset", "as_of", "anyway")}
         result = library.search(**asked, **page)
         if arguments.save is not None:
@@ -104,11 +105,6 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     words = " ".join(words_of([*arguments.query, *arguments.more_words]))
     given = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name)}
     return {"query": words, **given}
-
-
-def _joined(kept: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A kept search with what was given besides."""
-    return {**kept, **given, "query": f"{kept['query']} {given['query']}".strip()}
 
 
 def _print_saved(searches: Sequence[SavedSearch], *, as_json: bool) -> None:

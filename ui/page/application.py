@@ -32,6 +32,7 @@ from ui.page.item_routes import ItemRoutes
 from ui.page.items import Items
 from ui.page.media import MediaRoutes
 from ui.page.renditions import make_renditions_with
+from ui.page.saved import SavedOnPage
 from ui.page.thumbnails import ThumbnailStore
 from ui.trust.hosts import Hosts, is_loopback
 from ui.trust.login import LoginRoutes
@@ -76,7 +77,9 @@ def _page(services: Services, heat_folder: Path, *, port: int, token: str, route
     items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
     media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
     blocks = build_blocks(answers, Counts(library, catalog).footer, str(services.jobs.roots))
-    return build_app(blocks, media, port=port, token=token, routes=[*routes, *items.routes()])
+    return build_app(
+        blocks, media, port=port, token=token, routes=[*routes, *items.routes(), *SavedOnPage(catalog).routes()]
+    )
 
 
 def _services(

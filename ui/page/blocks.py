@@ -15,6 +15,7 @@ from ui.page.help import help_button, help_text
 from ui.page.library_tab import library_markup
 from ui.page.likes import parse_likes
 from ui.page.markup import filter_button, quiet_line
+from ui.page.saved import saved_button, saved_panel
 
 __all__ = ["build_blocks", "theme"]
 
@@ -46,7 +47,6 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(answers: Answers, footer: Callable[[], str], allowed_roots: str) -> gr.Blocks:
 class _OneLineBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
     """Gradio prints a trace of the stack for each call that it can't read; here the terminal is told in a line."""
 
@@ -62,6 +62,7 @@ class _OneLineBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return answered
 
 
+def build_blocks(answers: Answers, footer: Callable[[], str], allowed_roots: str) -> gr.Blocks:
     """The page. Its one endpoint for programs is ``/search``.
 
     ``footer`` gives the HTML of the line at the bottom; ``allowed_roots`` tells where folders may be added.
@@ -83,11 +84,12 @@ class _OneLineBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
 def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
     with gr.Row(elem_id="vidi-ask"):
         query = _query_box()
-        _html("vidi-help-button", help_button())
+        _html("vidi-ask-buttons", saved_button() + help_button())
     likes = gr.Textbox("", visible="hidden", label="Ids of assets to find more like", elem_id="vidi-likes")
     for component in (query, likes):
         component.async_move_resource_to_block_cache = _take_uploads_alone
     complaint = _html("vidi-complaint")
+    _html("vidi-saved", saved_panel())
     _html("vidi-help", help_text())
     _html("vidi-liked")
     with gr.Row(elem_id="vidi-body"):
@@ -133,7 +135,7 @@ def _query_box() -> gr.MultimodalTextbox:
         placeholder=_PLACEHOLDER,
         sources=["upload"],
         file_types=_PICTURE_TYPES,
-        file_count="single",
+        file_count="multiple",
         label="What to find",
         show_label=False,
         max_lines=4,
@@ -156,10 +158,9 @@ async def _take_uploads_alone(named: str | Path | None) -> str | None:
 
 def _question(query: dict[str, Any] | None, likes: str, *, anyway: bool = False) -> Question:
     query = query or {}
-    files = query.get("files") or []
     return Question(
         text=query.get("text") or "",
-        image=Path(files[-1]) if files else None,
+        images=tuple(map(Path, query.get("files") or ())),
         likes=parse_likes(likes),
         anyway=anyway,
     )
