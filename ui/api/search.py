@@ -88,34 +88,44 @@ class _Asked(_Narrowed):
         return {name: value for name, value in asked.items() if value or isinstance(value, str)}
 
 
-def search_routes(services: Services) -> APIRouter:
-    """The routes."""
-    router = APIRouter(tags=["search"])
-    library, lookup = services.library, Lookup(services.catalog)
+class _Searches:
+    """What the routes answer, in a thread of their own. Safe to share between threads."""
 
-    def check_space(space: str | None) -> None:
+    def __init__(self, services: Services) -> None:
+        self._library = services.library
+        self._lookup = Lookup(services.catalog)
+
+    def answer(self, asked: _Asked, pictures: Sequence[Path] = ()) -> JSONResponse:
+        """The object of a search."""
+        given = asked.given(pictures)
+        if asked.saved is not None:
+            given = joined(self._library.saved_search(asked.saved).asked, given)
+        self._check_space(given.get("space"))
+        page: dict[str, Any] = {name: getattr(asked, name) for name in ("top", "offset", "anyway", "as_of")}
+        return JSONResponse(answer_json(self._library.search(**given, **page)))
+
+    def count(self, asked: _Narrowed, most: int) -> JSONResponse:
+        """What is let through."""
+        narrowed = {"kind": asked.kind, "under": asked.under, "after": asked.after, "before": asked.before}
+        return JSONResponse(asdict(self._library.facets(asked.q, **narrowed, tags=asked.tag or (), most=most)))
+
+    def _check_space(self, space: str | None) -> None:
         """A space is named by what is indexed: a name may also mean a file of weights, or a download."""
-        known = {row.name for row in lookup.spaces()} if space is not None else set()
+        known = {row.name for row in self._lookup.spaces()} if space is not None else set()
         if space is not None and space not in known:
             raise QueryError(
                 f"nothing is indexed in a space {space!r}; expected one of: {', '.join(sorted(known)) or 'none yet'}"
             )
 
-    def answer(asked: _Asked, pictures: Sequence[Path] = ()) -> JSONResponse:
-        given = asked.given(pictures)
-        if asked.saved is not None:
-            given = joined(library.saved_search(asked.saved).asked, given)
-        check_space(given.get("space"))
-        page: dict[str, Any] = {"top": asked.top, "offset": asked.offset, "anyway": asked.anyway, "as_of": asked.as_of}
-        return JSONResponse(answer_json(library.search(**given, **page)))
 
-    def count(asked: _Narrowed, most: int) -> JSONResponse:
-        narrowed = {"kind": asked.kind, "under": asked.under, "after": asked.after, "before": asked.before}
-        return JSONResponse(asdict(library.facets(asked.q, **narrowed, tags=asked.tag or (), most=most)))
+def search_routes(services: Services) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["search"])
+    searches = _Searches(services)
 
     @router.get("/search", response_model=SearchAnswer, summary="Find pictures and moments in video")
     async def search(asked: Annotated[_Asked, Depends()]) -> JSONResponse:
-        return await services.search(partial(answer, asked))
+        return await services.search(partial(searches.answer, asked))
 
     @router.post("/search", response_model=SearchAnswer, summary="Find what looks like pictures, with words or without")
     async def search_with_pictures(
@@ -125,7 +135,7 @@ def search_routes(services: Services) -> APIRouter:
         with tempfile.TemporaryDirectory(prefix="vidi-query-") as folder:
             pictures = await to_thread.run_sync(_saved, image, Path(folder))
             try:
-                return await services.search(partial(answer, asked, pictures))
+                return await services.search(partial(searches.answer, asked, pictures))
             except QueryError as error:
                 raise QueryError(str(error).replace(f"{folder}/", "")) from error  # the folder is nobody's concern
 
@@ -136,7 +146,7 @@ def search_routes(services: Services) -> APIRouter:
         asked: Annotated[_Narrowed, Depends()],
         most: Annotated[int, Query(ge=1, le=_FACET_VALUES_MOST, description="At most so many values of each")] = 20,
     ) -> JSONResponse:
-        return await services.search(partial(count, asked, most))
+        return await services.search(partial(searches.count, asked, most))
 
     return router
 

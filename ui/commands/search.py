@@ -34,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="find what looks like this picture (with words: both; repeated: all of them)",
     )
+    _add_filters(parser)
+    _add_evidence(parser)
+    _add_page(parser)
+    _add_saved(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=("picture", "video", "sound"), help="only pictures, only moments of video, or only sounds"
     )
@@ -43,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tag", action="append", dest="tags", metavar="LABEL", help="only what bears this tag (repeated: all of them)"
     )
+
+
+def _add_evidence(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", metavar="S", help="the space to search in (default: see `vidi models --use`)")
     parser.add_argument(
         "--by",
@@ -57,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unlike", action="append", metavar="PATH", help="find less like this result, or picture (repeated)"
     )
     parser.add_argument("--unfolded", action="store_true", help="show near-identical pictures each for itself")
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=whole_number(1), default=20, metavar="N", help="at most so many hits (default: %(default)s)"
     )
@@ -65,12 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of", metavar="STATE", help="only what was there at an earlier answer: the as_of of its JSON (for paging)"
     )
     parser.add_argument("--anyway", action="store_true", help="show the nearest even if nothing fits")
+
+
+def _add_saved(parser: argparse.ArgumentParser) -> None:
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--save", metavar="NAME", help="keep this search under a name, and answer it")
     saved.add_argument("--saved", metavar="NAME", help="answer a kept search; words are added, options take its places")
     saved.add_argument("--list-saved", action="store_true", help="list the kept searches")
     saved.add_argument("--unsave", metavar="NAME", help="remove a kept search")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

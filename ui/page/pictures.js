@@ -5,8 +5,6 @@ const inBox = () => [...document.querySelectorAll("#vidi-query .thumbnail-item")
 // Where each can be read for an hour; empty of what the browser can't show, which is searched with all the same.
 export const pictures = () => inBox().map((shown) => shown.querySelector("img")?.src ?? "");
 
-export const arePutIn = () => inBox().length > 0;
-
 const fileAt = async (address) => {
   try {
     const answer = await fetch(address);
