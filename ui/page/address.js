@@ -34,6 +34,15 @@ export const addressOf = ({ words, liked, unfolded }) => {
 
 export const hasItemStep = () => history.state?.vidi === "item";
 
+let isLeaving = false; // an item, whose step the browser takes back in its own time
+
+export const isLeavingItem = () => isLeaving;
+
+export const leaveItem = () => {
+  isLeaving = true;
+  history.back();
+};
+
 // An item is opened: going back closes it, as on a phone.
 export const stepIntoItem = () => history.pushState({ vidi: "item", step }, "");
 
@@ -50,6 +59,7 @@ export const remember = (search, pictures, isOwnStep) => {
 // `restore` is told the search of another step than the one that is shown, and the pictures that were in the box.
 export const watchSteps = (restore) => {
   window.addEventListener("popstate", ({ state }) => {
+    isLeaving = false;
     const came = state?.step ?? 0;
     if (came === step) return; // only an item was opened or closed
     step = came;

@@ -1,5 +1,5 @@
 // The box: asks when typing pauses or a picture came in, and knows what the answer should be more or less like.
-import { hasItemStep, remember, searchOf, watchSteps } from "./address.js";
+import { hasItemStep, isLeavingItem, leaveItem, remember, searchOf, watchSteps } from "./address.js";
 import { button, make, read, thumbnail } from "./dom.js";
 import { pictures, putIn } from "./pictures.js";
 
@@ -37,6 +37,7 @@ export const isAboutToAsk = () => pause !== 0;
 
 const ask = (isTyped) => {
   waitNoMore();
+  if (isLeavingItem()) return askIn(SETTLE_MILLISECONDS, isTyped);
   if (awaited !== null && pictures().length < awaited) return;
   if (state() !== asked) {
     taken(isTyped);
@@ -44,7 +45,7 @@ const ask = (isTyped) => {
     return;
   }
   awaited = null;
-  if (hasItemStep() && !document.querySelector("dialog[open]")) history.back(); // what led here changes nothing
+  if (hasItemStep() && !document.querySelector("dialog[open]")) leaveItem(); // what led here changes nothing
 };
 
 // What stands in the box now is what was asked.
@@ -174,7 +175,8 @@ export const watchBox = () => {
   document.addEventListener("keydown", (event) => {
     if (event.target !== box() || event.key !== "Enter" || event.shiftKey) return;
     waitNoMore(); // Gradio asks by itself
-    if (state() !== asked) taken(false);
+    if (isLeavingItem()) askIn(SETTLE_MILLISECONDS);
+    else if (state() !== asked) taken(false);
     settle();
   });
   document.addEventListener("focusout", (event) => event.target === box() && settle());

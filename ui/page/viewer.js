@@ -1,5 +1,5 @@
 // One item, large: beside it all that is known of it, and what can be done with it.
-import { hasItemStep, stepIntoItem } from "./address.js";
+import { hasItemStep, leaveItem, stepIntoItem } from "./address.js";
 import { isAboutToAsk, like, queryText, unfold } from "./asking.js";
 import { button, isTyping, make, read, thumbnail } from "./dom.js";
 import { cards } from "./gallery.js";
@@ -228,7 +228,7 @@ const closed = () => {
   viewer.remove();
   viewer = null;
   card.focus();
-  if (hasItemStep() && !isAboutToAsk()) history.back(); // a search that it led to takes the place of its step
+  if (hasItemStep() && !isAboutToAsk()) leaveItem(); // a search that it led to takes the place of its step
 };
 
 export const open = (card) => {
