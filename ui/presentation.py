@@ -39,6 +39,9 @@ _SOURCES = {
     "caption": "what people wrote",
     "speech": "what is said",
     "ocr": "what is written in the picture",
+    "appearance": "what is seen over time",
+    "motion": "what moves",
+    "audio": "what is heard",
 }
 _OPTION_NAMES = {"tags": "tag"}
 
@@ -188,6 +191,8 @@ def headline(result: SearchResult, count: int) -> str:
     if result.fits and any(reason.source == _FILTER for reason in result.hits[0].why):
         return f"{plural(count, 'result')}, the newest first."
     if result.fits:
+        if count == 1:
+            return "1 result, with the chance that it fits."
         return f"{plural(count, 'result')}, best first, with the chance that each fits."
     if count:
         return f"Nothing fits. {'This is' if count == 1 else f'These {count} are'} the nearest."

@@ -218,7 +218,8 @@ def _nothing_fits(result: SearchResult, question: Question) -> Answer:
     reading, read_as = read_query(question.text), result.read_as or ""
     is_filter_alone = not (reading.text.strip() or reading.against or question.images or question.likes)
     words = shorten(reading.text.strip() or question.text, _QUOTED_LETTERS, placeholder=" …")
-    asked = f"“{words}”" if words else "that picture" if len(question.images) < 2 else "what those pictures share"
+    pictures = {0: "", 1: "that picture"}.get(len(question.images), "those pictures")
+    asked = " with ".join(filter(None, [f"“{words}”" if words else "", pictures])) or "that"
     told = "Nothing is all of this." if is_filter_alone else f"Nothing of yours seems to show {asked}."
     text = " ".join([told, *map(_sentence, result.notices)])
     if is_filter_alone or question.anyway:

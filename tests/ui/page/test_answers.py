@@ -155,6 +155,26 @@ def test_more_like_an_asset_shows_the_nearest_besides_itself(
     assert gallery.count("vidi-chance") == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "pictures", "said"),
+    [
+        ("zebra", 0, "seems to show “zebra”."),
+        ("zebra", 1, "seems to show “zebra” with that picture."),
+        ("zebra", 2, "seems to show “zebra” with those pictures."),
+        ("", 1, "seems to show that picture."),
+    ],
+)
+def test_what_nothing_fits_is_named(collection: Collection, text: str, pictures: int, said: str) -> None:
+    class EmptyHanded:
+        def search(self, query: str, **_: Any) -> SearchResult:
+            return SearchResult(query, "starter", fits=False, hits=())
+
+    with Catalog(collection.library) as catalog:
+        answers = Answers(EmptyHanded(), catalog)  # type: ignore[arg-type]
+        answer = answers.answer(Question(text, images=(Path("a.png"),) * pictures))
+    assert said in str(answer.gallery)
+
+
 def test_moments_of_one_video(collection: Collection, make_answers: MakeAnswers) -> None:
     found = make_answers(collection.library).moments(collection.assets["three.webm"], "green")
     assert found is not None
