@@ -82,7 +82,8 @@ def test_all_that_is_known_of_a_content_goes_with_its_last_file(filled: Path, tr
     thumbnail = filled / "thumbnails" / name[:2] / f"{name}-480.jpg"
     orphan = filled / "tracks" / name[:2] / f"{name}-appearance-v1.safetensors"
     preview = filled / "previews" / name[:2] / f"{name}-0-30.mp4"
-    for path in (thumbnail, preview, orphan):
+    heat = filled / "heat" / name[:2] / f"{name}-0a.jpg"
+    for path in (thumbnail, preview, heat, orphan):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"features")
     with Catalog(filled) as catalog, catalog.engine.begin() as connection:

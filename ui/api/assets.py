@@ -144,8 +144,15 @@ def asset_routes(services: Services) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["assets"])
     answers = AssetAnswers(services.catalog)
-    opened = answers.open
+    _add_facts(router, answers)
+    _add_file(router, answers)
+    _add_thumbnail(router, answers, services)
+    _add_preview(router, answers, services)
+    _add_words(router, answers)
+    return router
 
+
+def _add_facts(router: APIRouter, answers: AssetAnswers) -> None:
     @router.get("/assets/{asset_id}", response_model=Asset, summary="What is known of an asset")
     def asset(asset_id: AssetId) -> JSONResponse:
         return JSONResponse(answers.asset(asset_id))
@@ -162,11 +169,15 @@ def asset_routes(services: Services) -> APIRouter:
     def segment(segment_id: Annotated[int, Path(ge=1, le=NUMBER_MOST)]) -> JSONResponse:
         return JSONResponse(answers.segment(segment_id))
 
+
+def _add_file(router: APIRouter, answers: AssetAnswers) -> None:
     @router.head("/assets/{asset_id}/file", include_in_schema=False)
     @router.get("/assets/{asset_id}/file", response_class=Response, summary="The file itself, whole or in ranges")
     async def file(asset_id: AssetId, request: Request) -> Response:
-        return _in_ranges(await to_thread.run_sync(opened, asset_id), request)
+        return _in_ranges(await to_thread.run_sync(answers.open, asset_id), request)
 
+
+def _add_thumbnail(router: APIRouter, answers: AssetAnswers, services: Services) -> None:
     @router.get(
         "/assets/{asset_id}/thumbnail",
         response_class=Response,
@@ -188,8 +199,10 @@ def asset_routes(services: Services) -> APIRouter:
             jpeg = services.thumbnails.get(video_or_picture, at_seconds, size)
             return Response(jpeg, headers=headers, media_type="image/jpeg")
 
-        return await to_thread.run_sync(_closing, opened, asset_id, make, limiter=services.thumbnail_makers)
+        return await to_thread.run_sync(_closing, answers.open, asset_id, make, limiter=services.thumbnail_makers)
 
+
+def _add_preview(router: APIRouter, answers: AssetAnswers, services: Services) -> None:
     @router.head("/assets/{asset_id}/preview", include_in_schema=False)
     @router.get(
         "/assets/{asset_id}/preview",
@@ -209,9 +222,11 @@ def asset_routes(services: Services) -> APIRouter:
         async with services.preview_makers:
             if await request.is_disconnected():
                 return Response(status_code=_NOBODY_WAITS)  # nobody waits any more: the next one has its turn
-            clip = await to_thread.run_sync(_closing, opened, asset_id, make)
+            clip = await to_thread.run_sync(_closing, answers.open, asset_id, make)
         return _in_ranges(clip, request)
 
+
+def _add_words(router: APIRouter, answers: AssetAnswers) -> None:
     @router.get("/assets/{asset_id}/texts", response_model=list[Text], summary="What machines heard and read in it")
     def texts(asset_id: AssetId) -> JSONResponse:
         return JSONResponse(answers.texts(asset_id))
@@ -223,8 +238,6 @@ def asset_routes(services: Services) -> APIRouter:
     @router.patch("/assets/{asset_id}/tags", response_model=list[Tag], summary="Add and remove tags by hand")
     def write_tags(asset_id: AssetId, add: Labels = [], remove: Labels = []) -> JSONResponse:  # noqa: B006 read alone
         return JSONResponse(answers.tag(asset_id, add, remove))
-
-    return router
 
 
 def _closing(open_file: Callable[[int], OpenFile], asset_id: int, make: Callable[[OpenFile], Value]) -> Value:

@@ -45,6 +45,8 @@ _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 _SEARCH_PATH = f"{API_PREFIX}/search"
 """A picture is sent to it, and nothing is changed."""
 _BODY_MOST = 1 << 20
+_LOGIN_MOST = 16 << 10
+"""Bytes of a name and a password, from whoever reaches the server."""
 _UPLOAD_MOST = 256 << 20
 """Bytes of all that is sent at once; one picture may have 64 MB."""
 _UPLOAD_PATHS = ("/gradio_api/upload", _SEARCH_PATH)
@@ -132,10 +134,10 @@ def _too_much(path: str, headers: Headers) -> Response | None:
     """The server itself sees to it that no more comes than was said."""
     if "transfer-encoding" in headers:
         return _refused(path, 411, "expected a request that says how long it is (Content-Length)")
-    most = _UPLOAD_MOST if path in _UPLOAD_PATHS else _BODY_MOST
+    most = _UPLOAD_MOST if path in _UPLOAD_PATHS else _LOGIN_MOST if path == LOGIN_PATH else _BODY_MOST
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > most:
-        return _refused(path, 413, f"expected at most {most >> 20} MiB, got {length} bytes")
+        return _refused(path, 413, f"expected at most {most:,} bytes, got {length}")
     return None
 
 

@@ -1,5 +1,6 @@
 // One item, large: beside it all that is known of it, and what can be done with it.
-import { like, queryText, unfold } from "./asking.js";
+import { hasItemStep, leaveItem, stepIntoItem } from "./address.js";
+import { isAboutToAsk, like, queryText, unfold } from "./asking.js";
 import { button, isTyping, make, read, thumbnail } from "./dom.js";
 import { cards } from "./gallery.js";
 import { momentButtons, showPicture, showVideo, strip, transcript } from "./player.js";
@@ -86,6 +87,7 @@ const heatToggle = (stage, item, player, told) => {
   const toggle = button("Where in the picture?", { title: "Shows what in it speaks for the query" });
   toggle.setAttribute("aria-pressed", "false");
   const hide = () => {
+    stage.classList.remove("vidi-looking");
     stage.querySelector(".vidi-heat")?.remove();
     toggle.setAttribute("aria-pressed", "false");
     told.textContent = "";
@@ -93,11 +95,14 @@ const heatToggle = (stage, item, player, told) => {
   toggle.onclick = async () => {
     if (toggle.getAttribute("aria-pressed") === "true") return hide();
     toggle.setAttribute("aria-pressed", "true");
-    told.textContent = "Looking …";
+    told.textContent = "Looking where it comes from …";
+    stage.classList.add("vidi-looking");
     player?.video.pause();
     const at = player ? `&at=${player.now.toFixed(3)}` : "";
-    const answer = await fetch(`/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`);
+    const asked = `/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`;
+    const answer = await fetch(asked).catch(() => new Response("vidi does not answer", { status: 503 }));
     if (toggle.getAttribute("aria-pressed") !== "true") return;
+    stage.classList.remove("vidi-looking");
     if (!answer.ok) {
       toggle.setAttribute("aria-pressed", "false");
       told.textContent = await answer.text();
@@ -223,7 +228,7 @@ const closed = () => {
   viewer.remove();
   viewer = null;
   card.focus();
-  if (history.state?.vidi === "viewer") history.back();
+  if (hasItemStep() && !isAboutToAsk()) leaveItem(); // a search that it led to takes the place of its step
 };
 
 export const open = (card) => {
@@ -236,7 +241,7 @@ export const open = (card) => {
   fill(viewer, card);
   viewer.showModal();
   viewer.focus({ preventScroll: true }); // not a button of it, nor the video, which has keys of its own
-  history.pushState({ vidi: "viewer" }, ""); // on a phone, going back closes it
+  stepIntoItem();
 };
 
 window.addEventListener("popstate", () => viewer?.close());

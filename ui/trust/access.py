@@ -55,7 +55,10 @@ def session_of(headers: Headers) -> str:
     return found.value if found else ""
 
 
-def session_cookie(secret: str) -> str:
-    """A ``Set-Cookie`` that scripts can't read and that no other site's request carries; empty: one that ends it."""
+def session_cookie(secret: str, *, is_https: bool = False) -> str:
+    """A ``Set-Cookie`` that scripts can't read and that no other site's request carries; empty: one that ends it.
+
+    With ``is_https`` the browser sends it by TLS alone.
+    """
     seconds = SESSION_SECONDS if secret else 0
-    return f"{_COOKIE}={secret}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict"
+    return f"{_COOKIE}={secret}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{'; Secure' if is_https else ''}"

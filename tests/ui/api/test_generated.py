@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import schemathesis
@@ -17,7 +19,8 @@ from ui.api.app import build_api
 
 EXAMPLES = 25
 OPERATIONS = [
-    "GET /search", "POST /search", "GET /assets/{asset_id}", "GET /assets/{asset_id}/segments",
+    "GET /search", "POST /search", "GET /facets", "GET /saved", "POST /saved", "DELETE /saved",
+    "GET /assets/{asset_id}", "GET /assets/{asset_id}/segments",
     "GET /segments/{segment_id}", "GET /assets/{asset_id}/file", "GET /assets/{asset_id}/thumbnail",
     "GET /assets/{asset_id}/preview", "GET /assets/{asset_id}/texts", "GET /assets/{asset_id}/tags",
     "PATCH /assets/{asset_id}/tags", "GET /jobs", "POST /jobs", "GET /jobs/{job_id}", "POST /jobs/{job_id}/stop",
@@ -29,7 +32,9 @@ OPERATIONS = [
 def operations(
     collection: Collection, workers: MediaWorkers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, object]]:
-    with services_of(collection, tmp_path_factory.mktemp("kept"), workers) as services:
+    folder = tmp_path_factory.mktemp("kept")
+    own = shutil.copytree(collection.library, folder / "library")  # searches are saved in it
+    with services_of(replace(collection, library=own), folder, workers) as services:
         schema = schemathesis.openapi.from_asgi("/openapi.json", build_api(services))
         found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
         yield {f"{each.method.upper()} {each.path}": each for each in found}

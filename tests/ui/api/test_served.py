@@ -148,7 +148,28 @@ def test_the_client_searches_and_reads(client: Client, collection: Collection, t
     assert client.status().assets["video"] == 2
     assert "starter" in [card.name for card in client.models()]
     assert client.tags(number) == client.tag(number)
+    facets = client.facets("kind:video")
+    assert (facets.contents, facets.facets[0].values[0].token) == (2, "kind:video")
     client.use("starter")
+
+
+def test_the_client_keeps_answers_and_forgets_a_search(client: Client, collection: Collection) -> None:
+    rose = collection.assets["rose.png"]
+    kept = client.save_search("a/b & c", "red", kind="picture", unlike=[rose], tags=[])
+    assert (kept.query, kept.kind, kept.unlike, kept.tags) == ("red", "picture", [str(rose)], [])
+    assert client.saved_searches() == [kept]
+    assert rose not in [hit.asset_id for hit in client.search(saved="a/b & c", anyway=True).hits]
+    client.forget_search("a/b & c")
+    with pytest.raises(RemoteError, match="no search is saved as 'a/b & c'") as refused:
+        client.forget_search("a/b & c")
+    assert refused.value.status == 404
+
+
+def test_what_is_kept_needs_the_token_or_the_page(served: Served) -> None:
+    with httpx.Client(base_url=served.url, follow_redirects=True) as browser:
+        browser.post("/login", data={"user": "anna", "password": "correct horse"})
+        assert browser.post("/api/v1/saved", json={"name": "a", "q": "red"}).status_code == 403
+        assert browser.delete("/api/v1/saved?name=a").status_code == 403
 
 
 def test_the_client_starts_follows_and_stops_a_job(client: Client, collection: Collection) -> None:

@@ -230,6 +230,8 @@ def test_too_much_is_refused_before_it_is_read() -> None:
     assert ask("/gradio_api/upload", method="POST", content_length=str(2 << 20)).text == "welcome"
     assert ask("/api/v1/search", method="POST", content_length=str(257 << 20)).status_code == 413
     assert ask("/api/v1/search", method="POST", content_length="-1").status_code == 413
+    assert ask("/login", method="POST", access=CLOSED, content_length=str(20 << 10)).status_code == 413
+    assert ask("/login", method="POST", access=CLOSED, content_length=str(1 << 10)).text == "welcome"
 
 
 def test_what_does_not_say_how_much_it_is_is_refused() -> None:
