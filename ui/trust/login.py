@@ -69,13 +69,13 @@ class LoginRoutes:
         for limit, key in keys:
             limit.succeed(key)
         response = RedirectResponse("/", 303)
-        response.headers["Set-Cookie"] = session_cookie(self._access.sessions.begin())
+        response.headers["Set-Cookie"] = session_cookie(self._access.sessions.begin(), request.headers.get("host", ""))
         return response
 
     async def _sign_out(self, request: Request) -> Response:
         self._access.sessions.end(session_of(request.headers))
         response = RedirectResponse(LOGIN_PATH, 303)
-        response.headers["Set-Cookie"] = session_cookie("")
+        response.headers["Set-Cookie"] = session_cookie("", request.headers.get("host", ""))
         return response
 
     def _keys(self, request: Request, user: str) -> list[tuple[Attempts, str]]:
