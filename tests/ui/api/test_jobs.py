@@ -66,6 +66,7 @@ def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Co
     assert later == whole[1:]
     assert ask("/jobs/1/events", headers={"Last-Event-ID": "99"}).text == ""
     assert events_of(ask("/jobs/1/events", headers={"Last-Event-ID": "x"}).text) == whole
+    assert events_of(ask("/jobs/1/events", headers={"Last-Event-ID": "9" * 5000}).text) == whole
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Co
     [
         ({"paths": ["/etc"]}, 403, "/etc may not be indexed from here"),
         ({"paths": ["pictures"]}, 400, "'pictures' is no absolute path"),
+        ({"paths": ["/home/\ud800"]}, 400, r"'/home/\ud800' is no text"),
         ({"paths": []}, 422, "paths: List should have at least 1 item"),
         ({"paths": [7]}, 422, "paths.0: Input should be a valid string"),
         ({}, 422, "paths: Field required"),

@@ -44,9 +44,9 @@ def test_an_item(client: TestClient, collection: Collection) -> None:
     assert (told["kind"], told["name"], told["duration_seconds"]) == ("video", "three.webm", 12.0)
 
 
-@pytest.mark.parametrize("number", [10**9, 2**63 - 1])
+@pytest.mark.parametrize("number", [10**9, 2**63 - 1, "9" * 5000, "x", "²"])
 @pytest.mark.parametrize("below", ["", "/moments?q=red", "/why?q=red"])
-def test_there_is_no_such_item(client: TestClient, number: int, below: str) -> None:
+def test_there_is_no_such_item(client: TestClient, number: int | str, below: str) -> None:
     answer = client.get(f"/page/items/{number}{below}")
     assert (answer.status_code, answer.text.partition(";")[0]) == (
         404,
