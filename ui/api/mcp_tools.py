@@ -53,7 +53,7 @@ def open_mcp(services: Services, path: str) -> McpServer:
     from mcp.server.transport_security import TransportSecuritySettings
     from mcp_types import ToolAnnotations
 
-    class PlainServer(MCPServer):
+    class PlainServer(MCPServer):  # type: ignore[misc]  # an optional package, of which mypy knows no types
         """One that tells in a plain line which argument is wrong, not as pydantic does."""
 
         async def call_tool(self, *arguments: Any, **named: Any) -> Any:
