@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from retrieval.client.answers import Asset, Segment, Tag, Text
-from retrieval.errors import NotFoundError
+from retrieval.errors import LibraryBusyError, NotFoundError, UsageError
 from retrieval.media.preview import SECONDS_MOST
 from retrieval.search.results import path_json
 from retrieval.store.asset_facts import AssetFacts, AssetReader, KnownSegment
@@ -62,6 +64,7 @@ class AssetAnswers:
         self._parts = Parts(catalog)
         self._tags = Tags(catalog)
         self._texts = TimedTexts(catalog)
+        self._tagging = threading.Lock()  # two people who tag at once wait for one another
 
     def asset(self, asset_id: int) -> dict[str, Any]:
         """As :class:`~retrieval.client.answers.Asset` has it.
@@ -86,6 +89,16 @@ class AssetAnswers:
         if (file := self._files.open(asset_id)) is None:
             raise NotFoundError(_GONE)
         return file
+
+    def check_moment(self, asset_id: int, at_seconds: float) -> None:
+        """See that it lies in the asset, if its length is known.
+
+        Raises:
+            UsageError: it lies at its end or after it.
+        """
+        lasts = self._found(asset_id).facts.duration_seconds
+        if lasts and at_seconds >= lasts:
+            raise UsageError(f"{at_seconds:g} s is no moment of it; expected less than {lasts:g} s, where it ends")
 
     def segments(self, asset_id: int, top: int, offset: int) -> list[dict[str, Any]]:
         """Some of its segments."""
@@ -120,12 +133,12 @@ class AssetAnswers:
         """Add and refuse tags by hand; its tags then.
 
         Raises:
-            UsageError: a label is empty, or on both sides.
-            LibraryBusyError: another process is writing to the library.
+            UsageError: a label is empty, too long, or on both sides.
+            LibraryBusyError: the library is being written to, as while it is indexed.
         """
         self._found(asset_id)
         check_labels(add, remove)
-        with self._catalog.lock():
+        with self._tagging, _told_of_indexing(), self._catalog.lock():
             self._tags.add(add, [asset_id])
             self._tags.remove(remove, [asset_id])
         return self._shown_tags(asset_id)
@@ -219,6 +232,7 @@ def _add_preview(router: APIRouter, answers: AssetAnswers, services: Services) -
         def make(video: OpenFile) -> OpenFile:
             return services.previews.open(video, start, seconds)
 
+        await to_thread.run_sync(answers.check_moment, asset_id, start)
         async with services.preview_makers:
             if await request.is_disconnected():
                 return Response(status_code=_NOBODY_WAITS)  # nobody waits any more: the next one has its turn
@@ -238,6 +252,17 @@ def _add_words(router: APIRouter, answers: AssetAnswers) -> None:
     @router.patch("/assets/{asset_id}/tags", response_model=list[Tag], summary="Add and remove tags by hand")
     def write_tags(asset_id: AssetId, add: Labels = [], remove: Labels = []) -> JSONResponse:  # noqa: B006 read alone
         return JSONResponse(answers.tag(asset_id, add, remove))
+
+
+@contextmanager
+def _told_of_indexing() -> Iterator[None]:
+    """Whoever tags on the page has no other library to choose: most often it is the page's own that is indexed."""
+    try:
+        yield
+    except LibraryBusyError as error:
+        raise LibraryBusyError(
+            "this library is being indexed, or written to by another vidi; tag when that is done or stopped"
+        ) from error
 
 
 def _closing(open_file: Callable[[int], OpenFile], asset_id: int, make: Callable[[OpenFile], Value]) -> Value:

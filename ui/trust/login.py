@@ -92,8 +92,8 @@ class LoginRoutes:
         return response
 
     def _cookie(self, request: Request, secret: str) -> str:
-        by_tls = request.url.scheme == "https" or self._is_https(request.headers.get("host", ""))
-        return session_cookie(secret, is_https=by_tls)
+        host = request.headers.get("host", "")
+        return session_cookie(secret, host, is_https=request.url.scheme == "https" or self._is_https(host))
 
     def _keys(self, request: Request, user: str) -> list[tuple[Attempts, str]]:
         address = request.client.host if request.client else ""

@@ -217,16 +217,17 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
         ("describe_asset", {"asset_id": 2**63}),
         ("find_moments", {"query": "green", "asset_id": 2**63}),
     ]
+    wrong = ("search_media", {"query": "blue", "kind": "music"})
 
     async def assist() -> tuple[dict[str, bool], list[tuple[bool, str]]]:
         http = httpx2.AsyncClient(headers=served.bearer, timeout=60)
         async with http, McpClient(streamable_http_client(f"{served.url}/mcp", http_client=http)) as client:
             tools = (await client.list_tools()).tools
             reading = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
-            results = [await client.call_tool(name, arguments) for name, arguments in calls]
+            results = [await client.call_tool(name, arguments) for name, arguments in [*calls, wrong]]
             return reading, [(bool(each.is_error), "".join(part.text for part in each.content)) for each in results]
 
-    reading, (searched, described, moments, bracket, absent, *too_great) = anyio.run(assist)
+    reading, (searched, described, moments, bracket, absent, *too_great, of_no_kind) = anyio.run(assist)
     assert reading == {"search_media": True, "describe_asset": True, "find_moments": True}
     assert json.loads(searched[1])["hits"][0]["start_seconds"] == 8.0
     assert json.loads(described[1])["kind"] == "video"
@@ -237,3 +238,6 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
     assert [(is_error, f"less than or equal to {2**63 - 1}" in said) for is_error, said in too_great] == [
         (True, True)
     ] * 2
+    assert of_no_kind[0]
+    assert of_no_kind[1].startswith("kind: Input should be 'picture'")
+    assert "pydantic" not in of_no_kind[1]
