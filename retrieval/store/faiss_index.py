@@ -39,6 +39,9 @@ __all__ = ["SAVED_PAST", "CatalogIndex", "Notice", "open_index"]
 Notice = Callable[[str], None]
 """Takes one plain line for a person."""
 
+COUNTED_BELOW = 100_000
+"""Rows of a space that are counted whenever anything was committed. Counting a million takes longer than a search: of
+more, they are counted when the index is opened, and known by the catalog's count of deletions from there on."""
 SAVED_PAST = 4096
 """Vectors that a searcher adds before it saves the index for the next one: under a second's work is not worth it."""
 
@@ -112,8 +115,8 @@ class CatalogIndex:
             if version is not None and version == self._seen:
                 return
             with self._catalog.engine.connect() as connection:
-                # Counting a million rows takes longer than a search: what was counted once is known by its deletions.
-                if not _is_current(connection, self._stamp, counted=self._seen is None):
+                counted = self._seen is None or len(self) < COUNTED_BELOW
+                if not _is_current(connection, self._stamp, counted=counted):
                     self._follow_deletions(connection)
                 self._catch_up(connection)
             self._seen = version

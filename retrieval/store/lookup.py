@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, false, func, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
@@ -146,8 +146,16 @@ class Lookup:
         return {asset_id: _live(asset_id, kinds) for asset_id, kinds in found.items()}
 
     def _filtered(self, statement: _Statement, wanted: FileFilter, connection: Connection) -> _Statement:
-        """``statement`` over files that meet ``wanted``: building it takes longer than answering it."""
-        return self._built.of((statement, wanted), lambda: statement.where(*conditions_of(wanted, connection)))
+        """``statement`` over files that meet ``wanted``: building it takes longer than answering it.
+
+        What is wrapped no index answers. Else SQLite would begin with every video, where ``wanted`` is one, and not
+        with the few ids that are asked for.
+        """
+
+        def build() -> _Statement:
+            return statement.where(func.coalesce(and_(*conditions_of(wanted, connection)), false()))
+
+        return self._built.of((statement, wanted), build)
 
     def newest(self, wanted: FileFilter, count: int) -> list[int]:
         """The first ``count`` of the assets that have a present file that meets ``wanted``, the last taken first.

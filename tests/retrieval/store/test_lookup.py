@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from retrieval.store.file_filter import EVERYTHING, Bears, Camera, FileFilter, Lens, Near, OfKind, file_filter
 from retrieval.store.filter_conditions import assets_meeting
@@ -254,3 +255,22 @@ def test_a_filter_is_answered_by_an_index(library: Any, wanted: FileFilter) -> N
         )
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {wanted_ids}")]
     assert not [step for step in plan if step in ("SCAN file", "SCAN asset", "SCAN tag")], plan
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [OfKind(MediaKind.VIDEO), Camera("nikon"), Bears("dog"), file_filter(under=b"/media")],
+    ids=lambda wanted: type(wanted).__name__,
+)
+def test_what_is_asked_of_few_ids_begins_with_them(library: Any, wanted: FileFilter) -> None:
+    asset, asked = library.asset("/media/1.mp4", kind="video"), []
+    event.listen(library.catalog.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    lookup = Lookup(library.catalog)
+    lookup.live_assets([asset], wanted)
+    lookup.live_by_vector([1], wanted)
+    statements = [each for each in asked if "file.path" in each[0]]
+    assert len(statements) == 2
+    with library.catalog.engine.connect() as connection:
+        for statement, values in statements:
+            (first, *_) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            assert first[3].startswith(("SEARCH asset USING INTEGER", "SEARCH embedding USING INTEGER")), first
