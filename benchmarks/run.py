@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
 from benchmarks.clients import measure_clients
 from benchmarks.composed import measure_composed
+from benchmarks.engine import measure_engine
 from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.folding import measure_folding
@@ -26,6 +28,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.mmt import measure_mmt
 from benchmarks.negative import measure_negative
 from benchmarks.open_clip import measure_open_clip
+from benchmarks.page import measure_page
 from benchmarks.picture_models import measure_picture_models
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
@@ -49,6 +52,8 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),
     "big_index": measure_big_index,
+    "engine": measure_engine,
+    "page": measure_page,
     "mmt": lambda _: measure_mmt(),
     "picture_models": lambda _: measure_picture_models(),
 }
@@ -83,6 +88,9 @@ def main() -> None:
 
 
 def _write(name: str, figures: dict[str, Any]) -> None:
+    if "not_measured" in figures:  # what was measured elsewhere stays
+        print(f"{name} is not measured: {figures['not_measured']}", file=sys.stderr)
+        return
     measured = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine()}
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(measured | {"figures": figures}, indent=2) + "\n"

@@ -69,19 +69,26 @@ class Judge:
         self._against = against
         self.fits_from = asked.chances.fits_from if asked else max(each.chances.fits_from for each in against)
         self._judged: dict[int, Judged | None] = {}
+        self._read: dict[int, AssetSegments | None] = {}
 
     def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
         """The vectors ``[d]`` of those that are pictures, by id."""
-        known = self._lookup.segments(self._opened.row, [each.id for each in assets if each.kind is MediaKind.PICTURE])
+        known = self._segments([each.id for each in assets if each.kind is MediaKind.PICTURE])
         return {asset_id: own.vectors[0] for asset_id, own in known.items() if len(own.vectors) == 1}
 
     def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
         """By id; an asset without a sound vector in the space is left out."""
         asked = [asset.id for asset in assets]
         new = [asset_id for asset_id in dict.fromkeys(asked) if asset_id not in self._judged]
-        segments = self._lookup.segments(self._opened.row, new)
-        self._judged |= dict.fromkeys(new) | dict(self._judge(segments))
+        self._judged |= dict.fromkeys(new) | dict(self._judge(self._segments(new)))
         return {asset_id: judged for asset_id in asked if (judged := self._judged[asset_id]) is not None}
+
+    def _segments(self, asset_ids: Sequence[int]) -> dict[int, AssetSegments]:
+        """Those of each asset are read once, whether it is judged or compared with others."""
+        new = [asset_id for asset_id in asset_ids if asset_id not in self._read]
+        if new:
+            self._read |= dict.fromkeys(new) | self._lookup.segments(self._opened.row, new)
+        return {asset_id: known for asset_id in asset_ids if (known := self._read[asset_id]) is not None}
 
     def _judge(self, segments: Mapping[int, AssetSegments]) -> Iterator[tuple[int, Judged]]:
         """What has one vector is judged together: comparing each alone with all that a calibration knows takes long."""

@@ -254,8 +254,8 @@ def test_words_are_gone_from_the_text_index_too(filled: Path, tree: Path) -> Non
     left = _everything(filled)
     assert [word for word in (b"quagmir", b"zymurg", b"uagmir", b"ymurg") if word in left] == []
     with Catalog(filled) as catalog, catalog.engine.connect() as connection:
-        assert find_assets(connection, ["quagmire"], all_of_them=True) == []
-        assert len(find_assets(connection, ["aardvark"], all_of_them=True)) == 1
+        assert find_assets(connection, ["quagmire"]) == []
+        assert len(find_assets(connection, ["aardvark"])) == 1
 
 
 def test_what_a_forgotten_copys_sidecar_said_goes_though_its_content_stays(filled: Path, tree: Path) -> None:
@@ -264,8 +264,8 @@ def test_what_a_forgotten_copys_sidecar_said_goes_though_its_content_stays(fille
     assert _forget(filled, tree / "copies") == 1
     assert b"uagmir" not in _everything(filled)
     with Catalog(filled) as catalog, catalog.engine.connect() as connection:
-        assert find_assets(connection, ["quagmire"], all_of_them=True) == []
-        assert len(find_assets(connection, ["harbour"], all_of_them=True)) == 1
+        assert find_assets(connection, ["quagmire"]) == []
+        assert len(find_assets(connection, ["harbour"])) == 1
         assert connection.scalars(select(Label.name).join(Tag)).all() == ["harbour"]
 
 
