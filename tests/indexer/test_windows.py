@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from indexer import index, run
 from indexer.forget import Selection, forget, plan_forgetting
@@ -116,8 +116,27 @@ def test_a_model_of_ones_own_stands_beside_and_decodes_nothing(
     asked = {name: expert.asked for name, expert in experts.items()}
     report = index([media], library, space=f"mmt/{own}")
     assert (report.windowed, report.indexed, report.heard) == (3, 0, 0)
-    assert windows(library) == {"mmt/starter": 3, f"mmt/{own}": 3}
+    assert windows(library) == {"mmt/starter": 3, f"mmt{own}": 3}
     assert {name: expert.asked for name, expert in experts.items()} == asked
+
+
+def test_a_library_that_knows_it_by_a_doubled_slash_is_searched_and_indexed_on(
+    media: Path, library: Path, experts: dict[str, Small], model: Path, tmp_path: Path
+) -> None:
+    own = write_model(tmp_path / "own", seed=4)
+    index([media], library, space=f"mmt/{own}")
+    with Catalog(library) as catalog, catalog.engine.begin() as connection:
+        connection.execute(update(Space).where(Space.name == f"mmt{own}").values(name=f"mmt/{own}"))
+    assert index([media], library, space=f"mmt/{own}").windowed == 0
+    with Library(library) as opened:
+        assert {space["name"] for space in opened.status().to_json()["spaces"]} == {
+            "starter",
+            "mmt/starter",
+            f"mmt{own}",
+        }
+        for name in (f"mmt/{own}", f"mmt{own}"):
+            found = opened.search("noise", space=name, by="space", anyway=True)
+            assert (found.space, len(found.hits)) == (f"mmt{own}", 3)
 
 
 def test_without_the_model_videos_are_indexed_by_their_frames(
