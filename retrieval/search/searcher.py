@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from retrieval.models.sentence_encoder import shared_encoder
+from retrieval.models.sentence_encoder import SentenceEncoder
 from retrieval.search.browsing import newest
 from retrieval.search.candidates import Candidates, find_candidates
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
@@ -47,7 +47,7 @@ EmbedPictures = Callable[[Space, Sequence[Path]], Float32Array]
 
 def embed_sentences(texts: Sequence[str]) -> Float32Array:
     """As the speech expert embeds what it hears: MiniLM's vectors ``[n, 384]``, of length 1."""
-    return shared_encoder().encode(texts)
+    return SentenceEncoder.load().encode(texts)
 
 
 class Searcher:
