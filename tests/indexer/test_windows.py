@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,6 +18,7 @@ from indexer.forget import Selection, forget, plan_forgetting
 from retrieval import Library
 from retrieval.errors import QueryError
 from retrieval.experts.appearance import Appearance
+from retrieval.experts.over_time import Told
 from retrieval.experts.registry import Experts
 from retrieval.media.pieces import Stream
 from retrieval.models.mmt import Mmt
@@ -26,6 +28,7 @@ from retrieval.spaces import mmt
 from retrieval.spaces.starter import StarterSpace
 from retrieval.store.catalog import Catalog
 from retrieval.store.schema import Embedding, Result, Segment, Segmentation, Space
+from retrieval.types import FeatureTrack
 from tests.indexer.test_listening import Small, film, tone
 
 VERSIONS = {"appearance": Appearance.version, "motion": "1", "speech": "1"}
@@ -106,6 +109,29 @@ def test_an_expert_that_comes_later_makes_them_anew(
     experts["speech"] = speech
     assert index([media], library).windowed == 3
     assert windows(library) == {"mmt/starter": 3}
+
+
+class Unsound(Small):
+    """What it says is no number."""
+
+    def begin(self) -> Any:
+        reading = super().begin()
+        told = FeatureTrack(np.array([[0, 1]], np.float32), np.full((1, 1), np.nan, np.float16))
+        reading.finish = lambda _seconds: Told(told)  # type: ignore[method-assign]
+        return reading
+
+
+def test_numbers_that_are_not_finite_are_told_and_the_windows_go_without_them(
+    media: Path, library: Path, experts: dict[str, Small], model: Path
+) -> None:
+    experts["motion"] = Unsound("motion", Stream.PAIRS)
+    lines: list[str] = []
+    assert index([media], library, notice=lines.append).windowed == 3
+    assert any("film.mp4: the motion expert failed at it" in line and "not finite" in line for line in lines)
+    with Library(library) as opened:
+        hits = opened.search("noise", anyway=True).hits
+        assert len(hits) == 3
+        assert all(np.isfinite(hit.score) for hit in hits)
 
 
 def test_a_model_of_ones_own_stands_beside_and_decodes_nothing(
