@@ -94,20 +94,19 @@ def _joined(frames: Judged | None, windows: Judged, scale: float) -> Judged:
 
 
 def _inside(frames: Judged, windows: Judged) -> Judged:
-    """The chance of ``windows``. The best frame inside each that is near the best has its chance, what stands beside it
-    there as much less as it is less likely."""
+    """The chance of ``windows``. The best frame inside those that are near the best has the chance of its window, other
+    frames as much less as they are less likely."""
     if frames.times is None or windows.times is None:
         return windows
     firsts = np.searchsorted(frames.times[:, 1], windows.times[:, 0], side="right")
     lasts = np.searchsorted(frames.times[:, 0], windows.times[:, 1], side="left")
-    by_segment = np.zeros_like(frames.by_segment)
+    around = np.zeros_like(frames.by_segment)
     for window in np.flatnonzero(windows.by_segment >= MOMENT_SHARE * windows.by_segment.max(initial=0.0)):
         inside = slice(firsts[window], lasts[window])
-        best = frames.by_segment[inside].max(initial=0.0)
-        if best > 0:
-            raised = frames.by_segment[inside] * (windows.by_segment[window] / best)
-            by_segment[inside] = np.maximum(by_segment[inside], raised)
-    return replace(frames, chance=windows.chance, by_segment=by_segment)
+        around[inside] = np.maximum(around[inside], windows.by_segment[window])
+    best = frames.by_segment[around > 0].max(initial=0.0)
+    by_segment = around * (frames.by_segment / best) if best > 0 else frames.by_segment
+    return replace(frames, chance=windows.chance, by_segment=np.asarray(by_segment, np.float32))
 
 
 class InsideJudge:

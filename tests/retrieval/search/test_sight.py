@@ -123,12 +123,19 @@ def test_the_best_frames_inside_the_best_window_tell_the_moment() -> None:
 
 
 def test_two_windows_that_are_near_the_best_tell_a_moment_each() -> None:
-    """What is shown twice is found twice, though one of its frames alone is less sure."""
-    frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.3, 0.1)})
+    """What is shown twice is found twice, though no frame alone is as sure as a window."""
+    frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.45, 0.1)})
     by_window = Judged(0.9, np.array([[0, 2], [2, 4], [4, 7]], np.float32), np.array([0.9, 0.1, 0.8], np.float32))
     judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
     found = [(moment.start_seconds, moment.score) for moment in judge.of([FILM])[3].moments]
-    assert found == [(1, pytest.approx(0.9)), (5, pytest.approx(0.8))]
+    assert found == [(1, pytest.approx(0.9)), (5, pytest.approx(0.8 * 0.9))]
+
+
+def test_a_window_that_is_near_the_best_and_shows_nothing_of_it_tells_no_moment() -> None:
+    frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.1)})
+    by_window = Judged(0.9, np.array([[0, 2], [2, 4], [4, 6]], np.float32), np.array([0.9, 0.85, 0.8], np.float32))
+    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
+    assert [(moment.start_seconds, moment.end_seconds) for moment in judge.of([FILM])[3].moments] == [(1, 2)]
 
 
 def test_where_windows_alone_rank_frames_tell_when_and_nothing_else() -> None:
