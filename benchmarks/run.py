@@ -24,6 +24,7 @@ from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
 from benchmarks.hybrid import measure_hybrid
 from benchmarks.library import measure_library
+from benchmarks.long_video import measure_long_video
 from benchmarks.machine import describe_machine
 from benchmarks.mmt import measure_mmt
 from benchmarks.negative import measure_negative
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
     "clients": measure_clients,
+    "long_video": lambda folder: measure_long_video(folder / "long_video"),
     "open_clip": measure_open_clip,
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -21,7 +21,7 @@ class Heard:
     """A file of which all is known; ``rows`` is None where no frames were wanted."""
 
     end: Finished
-    rows: Sequence[FrameRow] | None
+    rows: list[FrameRow] | None
     testimony: Testimony
 
 
@@ -31,7 +31,7 @@ class _Open:
 
     wants_frames: bool
     end: Finished | None = None
-    rows: Sequence[FrameRow] | None = None
+    rows: list[FrameRow] | None = None
     testimony: Testimony | None = None
 
     @property
@@ -82,7 +82,7 @@ class Listening:
         if self._threads is not None and self._files.pop(key, None) is not None:
             self._threads.drop(key)
 
-    def encoded(self, end: Finished, rows: Sequence[FrameRow]) -> Iterator[Heard]:
+    def encoded(self, end: Finished, rows: list[FrameRow]) -> Iterator[Heard]:
         """The frames of a file are encoded; gives it if the experts have nothing to add."""
         if end.key not in self._files:
             yield Heard(end, rows, Testimony())

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
+from av.packet import Packet
+from av.stream import Stream as AnyStream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -168,7 +170,7 @@ def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: in
         if source.video is None:
             raise BadMediaError("a sound has no picture; expected a video")
         prepare(source.video, limits)
-        frame = _frame_at(source, source.video, time_seconds)
+        frame = _frame_at(source, source.video, time_seconds) or _frame_after_all(source, source.video, time_seconds)
         if frame is None:
             raise BadMediaError(f"no frame can be decoded at {time_seconds:g} s; copy it again from its source")
         width, height = fitted(*shape_of(frame, source.video), longest_side)
@@ -194,6 +196,29 @@ def _frame_at(source: OpenContainer, stream: VideoStream, time_seconds: float) -
     try:
         for frame in source.container.decode(stream):
             if found is not None and frame.time is not None and frame.time > wanted + unit:
+                break
+            found = frame
+    except DECODE_ERRORS:
+        return found
+    return found
+
+
+def _frame_after_all(source: OpenContainer, stream: VideoStream, time_seconds: float) -> VideoFrame | None:
+    """As :func:`_frame_at` of a file whose clock was set back, which can't be sought in: read from its start."""
+    source.container.seek(0)
+    stream.codec_context.flush_buffers()
+    timeline = Timeline(source.container, stream, SamplingSettings().longest_span_seconds, float("inf"))
+    group: list[Packet[AnyStream]] = []
+    for packet in timeline.packets():
+        if packet.is_keyframe and packet.pts is not None:
+            if group and timeline.seconds(packet.pts) > time_seconds:
+                break
+            group.clear()
+        group.append(packet)
+    found = None
+    try:
+        for frame in (frame for packet in (*group, None) for frame in stream.codec_context.decode(packet)):
+            if found is not None and frame.pts is not None and timeline.seconds(frame.pts) > time_seconds:
                 break
             found = frame
     except DECODE_ERRORS:

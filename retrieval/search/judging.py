@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.search.chances import Chances
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.ranking import find_moments
+from retrieval.spaces.windows import starts_of_shots
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
 from retrieval.types import Float32Array, MediaKind, Moment
 
@@ -19,16 +21,20 @@ __all__ = ["Asked", "AssetJudge", "Judge", "Judged"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """The chance of an asset, with times [n, 2] (None for a picture) and chances [n] of its segments."""
+    """The chance of an asset, with times [n, 2] (None for a picture) and chances [n] of its segments.
+
+    Where these are frames of a video, ``begins`` [n] tells which begin a shot.
+    """
 
     chance: float
     times: Float32Array | None
     by_segment: Float32Array
+    begins: NDArray[np.bool_] | None = None
 
     @property
     def moments(self) -> tuple[Moment, ...]:
         """Best first; none for a picture."""
-        return () if self.times is None else tuple(find_moments(self.times, self.by_segment))
+        return () if self.times is None else tuple(find_moments(self.times, self.by_segment, self.begins))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +107,10 @@ class Judge:
         for asset_id, own in segments.items():
             if len(own.vectors) > 1:
                 likely = self._likely(own.vectors, of_one=True)
-                yield asset_id, Judged(float(likely.max()), own.times, likely)
+                # Of what is not to be seen, a part of a shot may be free.
+                are_shots = self._opened.space.normalized and not self._against
+                begins = starts_of_shots(own.vectors) if are_shots else None
+                yield asset_id, Judged(float(likely.max()), own.times, likely, begins)
 
     def _likely(self, vectors: Float32Array, *, of_one: bool) -> Float32Array:
         """The chances [n] of segments ``vectors`` [n, d]: of what is asked, times those of nothing that is not."""

@@ -17,6 +17,7 @@ from retrieval.store.file_filter import FileFilter
 from retrieval.store.filter_conditions import assets_meeting, conditions_of, nanoseconds_of
 from retrieval.store.remembered import Remembered
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
+from retrieval.store.space_names import space_name
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
@@ -79,10 +80,10 @@ class Lookup:
     def spaces(self, name: str | None = None) -> list[SpaceRow]:
         """The spaces (of ``name``) that have vectors or results, newest version first. Nothing is counted."""
         used = or_(exists().where(Embedding.space_id == Space.id), exists().where(Result.space_id == Space.id))
-        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized)
+        columns = (Space.id, space_name(), Space.version, Space.dim, Space.normalized)
         statement = select(*columns).where(used).order_by(Space.id.desc())
         if name is not None:
-            statement = statement.where(Space.name == name)
+            statement = statement.where(space_name() == name)
         with self._engine.connect() as connection:
             return [SpaceRow(*row) for row in connection.execute(statement)]
 

@@ -112,7 +112,8 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
         licence=arguments.licence,
     )
     card = run.train()
-    say(f"written: the space and its learning curve in {arguments.out}; to index with it: --space mmt/{arguments.out}")
+    named = str(arguments.out).lstrip("/")
+    say(f"written: the space and its learning curve in {arguments.out}; to index with it: --space mmt/{named}")
     return [
         f"{way.replace('_', ' '):<16}" + "  ".join(f"{name} {value:g}" for name, value in figures.items())
         for way, figures in card["figures"].items()
