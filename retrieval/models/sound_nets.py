@@ -7,6 +7,7 @@ Augmentation". AST: Gong et al. 2021, "AST: Audio Spectrogram Transformer".
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,20 +124,26 @@ class TransformersSound:
         import transformers
 
         kind = self._kind
+        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.set_verbosity_error()  # or it lists the heads that are not asked for
         try:
-            extractor = getattr(transformers, kind.extractor_class).from_pretrained(self._folder, local_files_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # AST has more bands than its spectrum fills, and was trained so
+                extractor = getattr(transformers, kind.extractor_class).from_pretrained(
+                    self._folder, local_files_only=True
+                )
             model, told = getattr(transformers, kind.model_class).from_pretrained(
                 self._folder, local_files_only=True, output_loading_info=True
             )
         except Exception as error:  # the package raises errors of every library beneath it
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise WeightsError(
-                f"{self._folder} can't be loaded as a {kind.name} model: expected one in transformers' form, found: "
+                f"{self._folder} can't be loaded as {kind.name}: expected a model in transformers' form, found: "
                 f"{reason}"
             ) from error
         if missing := sorted(told["missing_keys"]):
             raise WeightsError(
-                f"{self._folder} is no whole {kind.name} model: {len(missing)} weights are missing, the first "
+                f"{self._folder} is no whole model: {len(missing)} weights of {kind.name} are missing, the first "
                 f"{missing[0]}; fetch it again"
             )
         return extractor, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
