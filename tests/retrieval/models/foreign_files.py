@@ -40,13 +40,16 @@ def places_file(path: Path, name: str = "resnet18", seed: int = 0) -> Path:
 
 
 def _liven(model: torch.nn.Module, seed: int) -> None:
-    """Normalisations that do something, so that a statistic that was not loaded shows."""
+    """Normalisations and convolutions that do something, so that what was not loaded shows."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             for tensor in (module.running_mean, module.running_var):
                 assert tensor is not None
                 tensor.add_(torch.rand(tensor.shape, generator=generator) * 0.1)
+        elif isinstance(module, torch.nn.Conv3d) and type(model).__name__ == "S3D":
+            # They begin so small that nothing arrives at the end.
+            torch.nn.init.kaiming_normal_(module.weight, generator=generator)
 
 
 def clap_folder(folder: Path, seed: int = 0, **changes: Any) -> Path:
