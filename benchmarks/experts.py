@@ -116,7 +116,7 @@ def _decoded(path: Path) -> list[Piece]:
     pieces: list[Piece] = []
     with open_media(path) as media:
         frames = sample_open_video(
-            media, SamplingSettings(), MediaLimits(), streams=frozenset(Stream), emit=pieces.append
+            media, SamplingSettings(), MediaLimits(), streams=frozenset(Stream) - {Stream.CLIPS}, emit=pieces.append
         )
         pieces.extend(frames)
     return pieces

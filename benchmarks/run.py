@@ -20,6 +20,7 @@ from benchmarks.engine import measure_engine
 from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.folding import measure_folding
+from benchmarks.foreign_experts import measure_foreign_experts
 from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
 from benchmarks.hybrid import measure_hybrid
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "encoders": lambda folder: measure_encoders(folder / "large"),
     "video": lambda folder: measure_video(folder / "video"),
     "experts": lambda folder: measure_experts(folder / "experts"),
+    "foreign_experts": lambda folder: measure_foreign_experts(folder / "foreign_experts"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
     "clients": measure_clients,

@@ -9,9 +9,9 @@ from typing import Self
 
 from indexer.job import Job
 from indexer.pipeline import FrameRow
-from retrieval.experts.extraction import ExpertThreads, Testimony
-from retrieval.media.pieces import Stream
-from retrieval.media.tasks import DecodedPiece, Finished
+from retrieval.experts.extraction import ExpertThreads, Testimony, TrackKey
+from retrieval.media.pieces import Piece, Stream
+from retrieval.media.tasks import Finished
 
 __all__ = ["Heard", "Listening"]
 
@@ -59,17 +59,17 @@ class Listening:
         if self._threads is not None:
             self._threads.__exit__(kind, error, traceback)
 
-    def begin(self, key: int, names: Iterable[str] | None, *, wants_frames: bool) -> frozenset[Stream]:
-        """A video or sound is to be decoded; gives what must be, for the experts of these ``names`` (default: all)."""
+    def begin(self, key: int, experts: Iterable[TrackKey] | None, *, wants_frames: bool) -> frozenset[Stream]:
+        """A video or sound is to be decoded; gives what must be, for these ``experts`` (default: all)."""
         threads = self._started()
-        threads.begin(key, names)
+        threads.begin(key, experts)
         self._files[key] = _Open(wants_frames)
         return threads.streams(key) | (frozenset({Stream.FRAMES}) if wants_frames else frozenset())
 
-    def add(self, outcome: DecodedPiece) -> None:
-        """Hand on a piece; waits while the experts are behind."""
+    def add(self, key: int, piece: Piece) -> None:
+        """Hand on a piece to those who read its kind; waits while they are behind."""
         if self._threads is not None:
-            self._threads.add(outcome.key, outcome.piece)
+            self._threads.add(key, piece)
 
     def finish(self, end: Finished) -> None:
         """A file was decoded to its end."""
