@@ -22,7 +22,7 @@ from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult
-from retrieval.search.sight import OutrankingJudge, Sight, SightJudge, WindowHits, all_by_windows, explained, sight_of
+from retrieval.search.sight import Sight, SightJudge, WindowHits, all_by_windows, explained, sight_of
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -95,16 +95,15 @@ class Searcher:
         judge = SightJudge(by_frames, windows)
         deciding = [*found.assets[:JUDGED], *(windows.found.assets[:JUDGED] if windows else ())]
         sight = sight_of(found, windows, judge, partial(self._words.lifted, query))
-        outranking = OutrankingJudge(judge, sight.videos)
 
         fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
-        page = self._page(opened, query, sight.ranking, deciding, words, outranking) if fits or query.anyway else []
+        page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
         there = self._explained(list(_there(page)), opened, sight, over, query)
         return SearchResult(
             query=query.text,
             space=_asked_space(query, opened, over),
             fits=fits,
-            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), outranking, judge.fits_from)),
+            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), judge, judge.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
             as_of=str(query.as_of),
         )
