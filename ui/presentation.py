@@ -24,6 +24,7 @@ __all__ = [
     "WhyRow",
     "chance",
     "headline",
+    "quote_row",
     "readable",
     "result_lines",
     "rows_of",
@@ -32,12 +33,16 @@ __all__ = [
 
 _FILTER = "filter"
 _ALL = 0.995
+_TOLD_SHARE = 0.01
 _SOURCES = {
     "frames": "what is seen",
     "space": "what is seen and heard",
     "caption": "what people wrote",
     "speech": "what is said",
     "ocr": "what is written in the picture",
+    "appearance": "how it looks over time",
+    "motion": "how it moves",
+    "audio": "how it sounds",
 }
 _OPTION_NAMES = {"tags": "tag"}
 
@@ -135,7 +140,7 @@ def _row(hit: Hit) -> Row:
         )
         for moment in hit.moments
     )
-    quotes = tuple(map(_quote, (reason for reason in hit.why if reason.quote)))
+    quotes = tuple(map(quote_row, (reason for reason in hit.why if reason.quote)))
     return Row(
         path=hit.path,
         name=readable(hit.path.name),
@@ -162,11 +167,18 @@ def _why(reason: Reason) -> WhyRow:
     return WhyRow(f"{source}{share}{quote}", reason.start_seconds)
 
 
-def _quote(reason: Reason) -> QuoteRow:
+def quote_row(reason: Reason) -> QuoteRow:
     """What a machine heard is called so wherever it is shown."""
     at = "" if reason.start_seconds is None else f" at {clock(reason.start_seconds)}"
     origins = {"speech": f"said{at}, by a machine's transcript", "ocr": f"on the screen{at}, read by a machine"}
     return QuoteRow(reason.quote or "", origins.get(reason.source, ""), reason.start_seconds)
+
+
+def _shares(hit: Hit) -> str:
+    """What brought a hit to its place, where that is several things; the greatest share first."""
+    parts = [reason for reason in hit.why if reason.share >= _TOLD_SHARE]
+    told = (f"{_SOURCES.get(part.source, part.source)} ({chance(part.share)})" for part in parts)
+    return ", ".join(told) if len(parts) > 1 else ""
 
 
 def chance(score: float) -> str:
@@ -209,7 +221,7 @@ def result_lines(result: SearchResult) -> list[str]:
     rows = rows_of(result.hits)
     width = max((len(row.chance) for row in rows), default=0)
     lines = [headline(result, len(rows)), *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
-    for row in rows:
+    for row, hit in zip(rows, result.hits, strict=True):
         moment = f"  at {row.moment.label}" if row.moment else ""
         lines.append(f"{row.chance:>{width}}  {row.full_path}{moment}")
         lines += [f"{'':{width}}  also {copy}" for copy in row.copies]
@@ -217,6 +229,7 @@ def result_lines(result: SearchResult) -> list[str]:
         lines += [f"{'':{width}}  and {row.folded} like it"] if row.folded else []
         for quote in row.quotes:
             lines.append(f"{'':{width}}  “{readable(quote.text)}”{f' ({quote.origin})' if quote.origin else ''}")
+        lines += [f"{'':{width}}  by {shares}"] if (shares := _shares(hit)) else []
     if not rows and not result.fits:
         lines.append("Try other words, or add --anyway to see the nearest.")
     return lines
