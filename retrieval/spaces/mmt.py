@@ -32,7 +32,7 @@ from retrieval.models.sentence_encoder import TokenEncoder
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.plain_chances import PlainChances
 from retrieval.spaces.space import Space
-from retrieval.spaces.windows import WINDOWS, cut_windows, shot_borders
+from retrieval.spaces.windows import cut_windows, segmentation_over, shot_borders
 from retrieval.types import FeatureTrack, Float32Array, Span
 
 __all__ = ["FAMILY", "MMT_STARTER", "MmtSpace", "ReadsSentences", "TermShare", "read_model"]
@@ -110,8 +110,6 @@ class MmtSpace:
 
     normalized: Final = False
     languages: Final = ("en",)
-    segmentation: Final = WINDOWS
-    """Method and version of the cut into windows."""
 
     def __init__(self, name: str, folder: MmtFolder, pictures: Space | None, *, threads: int | None = None) -> None:
         """
@@ -166,6 +164,11 @@ class MmtSpace:
     def pictures(self) -> Space | None:
         """The picture space of its frame term."""
         return self._pictures
+
+    @property
+    def segmentation(self) -> tuple[str, str]:
+        """Method and version of the cut into windows."""
+        return segmentation_over(self._pictures and (self._pictures.name, self._pictures.version))
 
     @property
     def expert_versions(self) -> Mapping[str, str]:
