@@ -11,6 +11,7 @@ import numpy as np
 
 from retrieval.errors import DatasetError
 from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem, vectors_of_item
+from retrieval.evaluation.item_words import ItemWords
 from retrieval.experts.extraction import Extracted, NotExtracted, extract_tracks
 from retrieval.experts.frames_over_time import FramesOverTime
 from retrieval.experts.over_time import TimeExpert
@@ -40,6 +41,8 @@ class VideoItems:
 
     windows: EmbeddedItems
     frames: EmbeddedItems
+    words: tuple[ItemWords, ...]
+    """What is said and written in each; nothing in a picture, and of what can't be used."""
 
     @property
     def unreadable(self) -> tuple[UnreadableItem, ...]:
@@ -73,7 +76,7 @@ def embed_video_items(
         found[path] = outcome
         for note in outcome.testimony.failed.values() if isinstance(outcome, Extracted) else ():
             notice(f"{path}: {note}")
-    windows, frames, unreadable = [], [], []
+    windows, frames, words, unreadable = [], [], [], []
     for path, span in items:
         if path in found:
             vectors = _vectors(found[path], path, span, space)
@@ -84,12 +87,15 @@ def embed_video_items(
             vectors = None, None
         windows.append(vectors[0])
         frames.append(vectors[1])
+        outcome = found.get(path)
+        can_speak = isinstance(outcome, Extracted) and any(each is not None for each in vectors)
+        words.append(ItemWords.of(outcome.testimony, span) if can_speak else ItemWords())
     if len(unreadable) == len(items):
         raise DatasetError(
             f"none of the {len(items):,} items of {table} can be used, the first because: {unreadable[0].reason}; "
             f"paths are relative to the table's folder"
         )
-    return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)))
+    return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)), tuple(words))
 
 
 def _embedded(paths: Sequence[Path], space: MmtSpace, settings: Settings) -> dict[Path, MediaVectors | UnreadableMedia]:

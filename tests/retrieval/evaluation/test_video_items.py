@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retrieval.errors import DatasetError
-from retrieval.evaluation import video_items
+from retrieval.evaluation import retrieval_protocol, video_items
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
 from retrieval.evaluation.video_items import embed_video_items, fused_scores
 from retrieval.experts.registry import Experts
@@ -115,3 +115,21 @@ def test_of_nothing_but_unknown_items_nothing_is_made() -> None:
     assert np.isneginf(fused_scores(none, none)).all()
     one = np.array([[0.2, 0.1, -np.inf]], np.float32)
     np.testing.assert_allclose(fused_scores(np.full((1, 3), -np.inf, np.float32), one), one)
+
+
+def test_words_that_are_said_join_what_ranks_by_default(
+    table: Path, space: MmtSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small expert hears "a purple heron" in whatever sounds: only the tone does."""
+    names = ["a.mp4", "b.mp4", "tone.wav"]
+    (table.parent / "heard.csv").write_text(
+        "path,caption\ntone.wav,someone says a purple heron\n" + "".join(f"{name},grey noise\n" for name in names[:2])
+    )
+
+    def order(by: By) -> float:
+        sight_of_all = np.tile([[0.1, 0.9, 0.8]], (3, 1)).astype(np.float32)
+        monkeypatch.setattr(retrieval_protocol, "_scores_of_windows", lambda *_: sight_of_all)
+        return evaluate_retrieval(table.parent / "heard.csv", space, by=by).text_to_media.mean_rank
+
+    assert order(By.SPACE) == pytest.approx((3 + 1 + 2) / 3)
+    assert order(By.FUSED) == pytest.approx((1 + 1 + 2) / 3)
