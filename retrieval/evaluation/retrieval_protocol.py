@@ -14,7 +14,7 @@ from retrieval.evaluation.captions import read_captions
 from retrieval.evaluation.embedded_items import UnreadableItem, embed_items
 from retrieval.evaluation.item_words import words_joined
 from retrieval.evaluation.metrics import Float64Array, RankSummary, rank_rows, summarize
-from retrieval.evaluation.video_items import VideoItems, embed_video_items, fused_scores
+from retrieval.evaluation.video_items import VideoItems, embed_video_items, evened_scores, fused_scores
 from retrieval.search.query import By
 from retrieval.settings import Settings
 from retrieval.spaces.mmt import MmtSpace
@@ -96,7 +96,7 @@ def _scores_of_windows(embedded: VideoItems, texts: list[str], space: MmtSpace, 
     frames = embedded.frames.scores(_embed_texts(space.pictures, texts))
     if by is By.FRAMES:
         return frames
-    return fused_scores(frames, embedded.windows.scores(_embed_texts(space, texts)))
+    return fused_scores(frames, evened_scores(embedded, space, _embed_texts(space, texts)), embedded.can_be_seen)
 
 
 def rank_both_ways(scores: Float32Array, owners: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.errors import DatasetError
 from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem, vectors_of_item
@@ -26,7 +27,7 @@ from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
-__all__ = ["VideoItems", "embed_video_items", "fused_scores"]
+__all__ = ["VideoItems", "embed_video_items", "evened_scores", "fused_scores"]
 
 Item = tuple[Path, Span | None]
 _Tracks = Mapping[str, FeatureTrack]
@@ -43,6 +44,11 @@ class VideoItems:
     frames: EmbeddedItems
     words: tuple[ItemWords, ...]
     """What is said and written in each; nothing in a picture, and of what can't be used."""
+
+    @property
+    def can_be_seen(self) -> NDArray[np.bool_]:
+        """Which items have frames, ``[items]``."""
+        return np.array([vectors is not None for vectors in self.frames.vectors], np.bool_)
 
     @property
     def unreadable(self) -> tuple[UnreadableItem, ...]:
@@ -158,13 +164,31 @@ def _frame_vectors(tracks: _Tracks, pictures: Space) -> Float32Array | None:
     return pictures.embed_segments(expert.recall(np.asarray(track.features, np.float32)).rows)
 
 
-def fused_scores(frames: Float32Array, windows: Float32Array) -> Float32Array:
+def fused_scores(frames: Float32Array, windows: Float32Array, can_be_seen: NDArray[np.bool_]) -> Float32Array:
     """One score from both, ``[t, items]`` each, as search adds them; minus infinity where an item has neither.
 
-    An item that one of both knows nothing of counts there as the least of the row.
+    An item that one of both knows nothing of counts there as the least of the row; among frames one that can't be seen
+    (``can_be_seen`` ``[items]``) as the middle one of the row.
     """
-    fused = _or_least(windows) + FRAMES_WEIGHT * _or_least(frames)
+    fused = _or_least(windows) + FRAMES_WEIGHT * np.where(can_be_seen, _or_least(frames), _middle(frames))
     return np.where(np.isneginf(frames) & np.isneginf(windows), -np.inf, fused).astype(np.float32)
+
+
+def _middle(scores: Float32Array) -> Float32Array:
+    """The median of each row, ``[t, 1]``, without minus infinity; 0 of none."""
+    known = [row[~np.isneginf(row)] for row in scores]
+    return np.array([[np.median(row) if len(row) else 0.0] for row in known], np.float32)
+
+
+def evened_scores(embedded: VideoItems, space: MmtSpace, texts: Float32Array) -> Float32Array:
+    """Scores of windows ``[t, items]`` for ``texts`` ``[t, d]``, those of sounds evened as in a search."""
+    scores = embedded.windows.scores(texts)
+    for item in np.flatnonzero(~embedded.can_be_seen):
+        vectors = embedded.windows.vectors[item]
+        for row, text in enumerate(texts) if vectors is not None else ():
+            best = vectors[[(vectors @ text).argmax()]]
+            scores[row, item] = space.evened(scores[row, [item]], best, text)[0]
+    return scores
 
 
 def _or_least(scores: Float32Array) -> Float32Array:

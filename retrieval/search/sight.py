@@ -140,16 +140,19 @@ def _of_kinds(found: Candidates, *, pictures: bool) -> Candidates:
 def _added(timed: Candidates, found: Candidates, windows: Candidates) -> tuple[Candidates, dict[int, dict[str, float]]]:
     """Videos and sounds by the sum of both scores, best first, and the share of each in the sum.
 
-    What only one of both has found can't score more in the other than the last that was found there, and counts so.
+    What only one of both has found can't score more in the other than the last that was found there, and counts so. A
+    sound, which has no frame to be found by, counts as the middle one of the videos.
     """
     by_frames, by_windows = _scores(timed), _scores(windows)
     least_frame, least_window = (float(each.scores.min(initial=np.inf)) for each in (found, windows))
     least_frame = min(least_frame, 0.0) if np.isinf(least_frame) else least_frame
+    typical = float(np.median(timed.scores)) if len(timed.scores) else least_frame
     assets = {asset.id: asset for asset in (*timed.assets, *windows.assets)}
     scores: dict[int, float] = {}
     shares: dict[int, dict[str, float]] = {}
-    for key in assets:
-        frame = FRAMES_WEIGHT * by_frames.get(key, least_frame)
+    for key, asset in assets.items():
+        unseen = typical if asset.kind is MediaKind.SOUND else least_frame
+        frame = FRAMES_WEIGHT * by_frames.get(key, unseen)
         window = by_windows.get(key, least_window)
         scores[key] = frame + window
         parts = {FRAMES: frame if key in by_frames else 0.0, _WINDOWS: window if key in by_windows else 0.0}

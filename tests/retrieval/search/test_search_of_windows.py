@@ -36,6 +36,10 @@ class PlainWindows(MmtSpace):
     def chance(self, scores: Float32Array, query: Float32Array, items: int) -> Float32Array:
         return np.minimum(1, 2 * scores).astype(np.float32)
 
+    def evened(self, scores: Float32Array, vectors: Float32Array, query: Float32Array) -> Float32Array:
+        """Windows whose last number is 1 can't be seen, and have half of their scores."""
+        return np.asarray(scores * np.where(vectors[:, 3] > 0, 2, 1), np.float32)
+
     def explain(self, text: str, windows: Float32Array) -> list[tuple[TermShare, ...]]:
         return [(TermShare("motion", "motion", 1.0, 1.0),)] * len(windows)
 
@@ -71,3 +75,16 @@ def test_what_outranks_a_fit_is_not_told_as_one(
     assert (right.path.name, right.fits) == ("right.mp4", True)
     for each in (wrong, right):
         assert each.moments[0].score == pytest.approx(each.score, abs=1e-3)
+
+
+def test_a_sound_is_not_put_back_for_what_can_not_be_seen(
+    library: Any, film: Callable[[str, float, float], None], windows: PlainWindows, make_searcher: MakeSearcher
+) -> None:
+    """Many videos that score more than a sound at all: it stands by what can be heard of it, and fits."""
+    for number in range(30):
+        film(f"film{number:02}", 0.3 + number / 1000, 0.2)
+    sound = library.asset("/media/right.wav", kind="sound")
+    library.embed(sound, library.space(windows.name), [[0.15, 0, 0, 1]], [(0, 2)])
+    (hit, *_) = make_searcher(windows).search(Query("1 0 0 0")).hits
+    assert (hit.path.name, hit.fits, hit.score) == ("right.wav", True, pytest.approx(0.6, abs=1e-3))
+    assert {reason.source for reason in hit.why} == {"motion"}
