@@ -93,15 +93,17 @@ def embed_video_items(
             vectors = None, None
         windows.append(vectors[0])
         frames.append(vectors[1])
-        outcome = found.get(path)
-        can_speak = isinstance(outcome, Extracted) and any(each is not None for each in vectors)
-        words.append(ItemWords.of(outcome.testimony, span) if can_speak else ItemWords())
+        words.append(_words(found.get(path), span) if any(each is not None for each in vectors) else ItemWords())
     if len(unreadable) == len(items):
         raise DatasetError(
             f"none of the {len(items):,} items of {table} can be used, the first because: {unreadable[0].reason}; "
             f"paths are relative to the table's folder"
         )
     return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)), tuple(words))
+
+
+def _words(found: Extracted | NotExtracted | None, span: Span | None) -> ItemWords:
+    return ItemWords.of(found.testimony, span) if isinstance(found, Extracted) else ItemWords()
 
 
 def _embedded(paths: Sequence[Path], space: MmtSpace, settings: Settings) -> dict[Path, MediaVectors | UnreadableMedia]:
@@ -184,8 +186,9 @@ def evened_scores(embedded: VideoItems, space: MmtSpace, texts: Float32Array) ->
     """Scores of windows ``[t, items]`` for ``texts`` ``[t, d]``, those of sounds evened as in a search."""
     scores = embedded.windows.scores(texts)
     for item in np.flatnonzero(~embedded.can_be_seen):
-        vectors = embedded.windows.vectors[item]
-        for row, text in enumerate(texts) if vectors is not None else ():
+        if (vectors := embedded.windows.vectors[item]) is None:
+            continue
+        for row, text in enumerate(texts):
             best = vectors[[(vectors @ text).argmax()]]
             scores[row, item] = space.evened(scores[row, [item]], best, text)[0]
     return scores

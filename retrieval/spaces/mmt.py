@@ -170,7 +170,8 @@ class MmtSpace:
     @property
     def segmentation(self) -> tuple[str, str]:
         """Method and version of the cut into windows."""
-        return segmentation_over(self._pictures and (self._pictures.name, self._pictures.version))
+        pictures = self._pictures
+        return segmentation_over(None if pictures is None else (pictures.name, pictures.version))
 
     @property
     def expert_versions(self) -> Mapping[str, str]:
