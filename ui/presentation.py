@@ -26,6 +26,7 @@ __all__ = [
     "WhyRow",
     "chance",
     "headline",
+    "quote_row",
     "readable",
     "result_lines",
     "rows_of",
@@ -36,6 +37,7 @@ NOTHING_IS_ALL = "Nothing is all of this."
 """To a filter that nothing meets."""
 _FILTER = "filter"
 _ALL = 0.995
+_TOLD_SHARE = 0.01
 _SOURCES = {
     "frames": "what is seen",
     "space": "what is seen and heard",
@@ -142,7 +144,7 @@ def _row(hit: Hit) -> Row:
         )
         for moment in hit.moments
     )
-    quotes = tuple(map(_quote, (reason for reason in hit.why if reason.quote)))
+    quotes = tuple(map(quote_row, (reason for reason in hit.why if reason.quote)))
     return Row(
         path=hit.path,
         name=readable(hit.path.name),
@@ -169,11 +171,18 @@ def _why(reason: Reason) -> WhyRow:
     return WhyRow(f"{source}{share}{quote}", reason.start_seconds)
 
 
-def _quote(reason: Reason) -> QuoteRow:
+def quote_row(reason: Reason) -> QuoteRow:
     """What a machine heard is called so wherever it is shown."""
     at = "" if reason.start_seconds is None else f" at {clock(reason.start_seconds)}"
     origins = {"speech": f"said{at}, by a machine's transcript", "ocr": f"on the screen{at}, read by a machine"}
     return QuoteRow(reason.quote or "", origins.get(reason.source, ""), reason.start_seconds)
+
+
+def _shares(hit: Hit) -> str:
+    """What brought a hit to its place, where that is several things; the greatest share first."""
+    parts = [reason for reason in hit.why if reason.share >= _TOLD_SHARE]
+    told = (f"{_SOURCES.get(part.source, part.source)} ({chance(part.share)})" for part in parts)
+    return ", ".join(told) if len(parts) > 1 else ""
 
 
 def chance(score: float) -> str:
@@ -240,7 +249,7 @@ def result_lines(
     width = max((len(row.chance) for row in rows if row.is_compared), default=0)
     told = headline(result, len(rows), offset=offset, goes_on=goes_on)
     lines = [told, *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
-    for row in rows:
+    for row, hit in zip(rows, result.hits, strict=False):
         moment = f"  at {row.moment.label}" if row.moment else ""
         lines.append(f"{f'{row.chance:>{width}}  ' if row.is_compared else ''}{row.full_path}{moment}")
         lines += [f"{'':{width + 2}}also {copy}" for copy in row.copies]
@@ -248,6 +257,7 @@ def result_lines(
         lines += [f"{'':{width + 2}}and {row.folded} like it"] if row.folded else []
         for quote in row.quotes:
             lines.append(f"{'':{width + 2}}“{readable(quote.text)}”{f' ({quote.origin})' if quote.origin else ''}")
+        lines += [f"{'':{width + 2}}by {shares}"] if (shares := _shares(hit)) else []
     if goes_on:
         lines.append(f"More: the same with --offset {offset + len(rows)}")
     if not rows and not result.fits:

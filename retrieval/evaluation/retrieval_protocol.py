@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from retrieval.evaluation.captions import read_captions
 from retrieval.evaluation.embedded_items import UnreadableItem, embed_items
+from retrieval.evaluation.item_words import words_joined
 from retrieval.evaluation.metrics import Float64Array, RankSummary, rank_rows, summarize
-from retrieval.evaluation.video_items import VideoItems, embed_video_items, fused_scores
+from retrieval.evaluation.video_items import VideoItems, embed_video_items, evened_scores, fused_scores
 from retrieval.search.query import By
 from retrieval.settings import Settings
 from retrieval.spaces.mmt import MmtSpace
@@ -61,8 +62,10 @@ def evaluate_retrieval(
     """Rank every item for each caption, and every caption for each item.
 
     An item is a whole file, or ``[start_seconds, end_seconds)`` of one; its score is that of its best frame, as
-    search ranks; of a space of windows, the scores of window and frame are added. One that can't be used is listed, and
-    counts as ranked last in both directions. ``notice`` is told, in a line each, of experts that are left out.
+    search ranks; of a space of windows, the scores of window and frame are added, and items whose words, said or
+    written, answer a caption join by reciprocal rank. From media to captions, which no search ranks, these words don't
+    count. An item that can't be used is listed, and counts as ranked last in both directions. ``notice`` is told, in a
+    line each, of experts that are left out.
 
     Raises:
         DatasetError: the table can't be read, or not one item can be used.
@@ -76,10 +79,13 @@ def evaluate_retrieval(
     if isinstance(space, MmtSpace):
         videos = embed_video_items(places, space, settings, table, notice)
         scores, unreadable = _scores_of_windows(videos, texts, space, by), videos.unreadable
+        ranked = words_joined(scores, videos.words, texts, notice) if by is By.FUSED else scores
     else:
         embedded = embed_items(places, space, settings, table)
-        scores, unreadable = embedded.scores(_embed_texts(space, texts)), embedded.unreadable
-    to_media, to_text = rank_both_ways(scores, owners)
+        ranked = scores = embedded.scores(_embed_texts(space, texts))
+        unreadable = embedded.unreadable
+    to_media, _ = rank_both_ways(ranked, owners)
+    _, to_text = rank_both_ways(scores, owners)
     return RetrievalFigures(space.name, by, len(items), len(texts), summarize(to_media), summarize(to_text), unreadable)
 
 
@@ -90,7 +96,7 @@ def _scores_of_windows(embedded: VideoItems, texts: list[str], space: MmtSpace, 
     frames = embedded.frames.scores(_embed_texts(space.pictures, texts))
     if by is By.FRAMES:
         return frames
-    return fused_scores(frames, embedded.windows.scores(_embed_texts(space, texts)))
+    return fused_scores(frames, evened_scores(embedded, space, _embed_texts(space, texts)), embedded.can_be_seen)
 
 
 def rank_both_ways(scores: Float32Array, owners: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.errors import DatasetError
 from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem, vectors_of_item
+from retrieval.evaluation.item_words import ItemWords
 from retrieval.experts.extraction import Extracted, NotExtracted, extract_tracks
 from retrieval.experts.foreign import foreign_experts, option_of
 from retrieval.experts.frames_over_time import FramesOverTime
@@ -26,7 +28,7 @@ from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
-__all__ = ["VideoItems", "embed_video_items", "fused_scores"]
+__all__ = ["VideoItems", "embed_video_items", "evened_scores", "fused_scores"]
 
 Item = tuple[Path, Span | None]
 _Tracks = Mapping[str, FeatureTrack]
@@ -41,6 +43,13 @@ class VideoItems:
 
     windows: EmbeddedItems
     frames: EmbeddedItems
+    words: tuple[ItemWords, ...]
+    """What is said and written in each; nothing in a picture, and of what can't be used."""
+
+    @property
+    def can_be_seen(self) -> NDArray[np.bool_]:
+        """Which items have frames, ``[items]``."""
+        return np.array([vectors is not None for vectors in self.frames.vectors], np.bool_)
 
     @property
     def unreadable(self) -> tuple[UnreadableItem, ...]:
@@ -74,7 +83,7 @@ def embed_video_items(
         found[path] = outcome
         for note in outcome.testimony.failed.values() if isinstance(outcome, Extracted) else ():
             notice(f"{path}: {note}")
-    windows, frames, unreadable = [], [], []
+    windows, frames, words, unreadable = [], [], [], []
     for path, span in items:
         if path in found:
             vectors = _vectors(found[path], path, span, space)
@@ -85,12 +94,17 @@ def embed_video_items(
             vectors = None, None
         windows.append(vectors[0])
         frames.append(vectors[1])
+        words.append(_words(found.get(path), span) if any(each is not None for each in vectors) else ItemWords())
     if len(unreadable) == len(items):
         raise DatasetError(
             f"none of the {len(items):,} items of {table} can be used, the first because: {unreadable[0].reason}; "
             f"paths are relative to the table's folder"
         )
-    return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)))
+    return VideoItems(EmbeddedItems(windows, tuple(unreadable)), EmbeddedItems(frames, tuple(unreadable)), tuple(words))
+
+
+def _words(found: Extracted | NotExtracted | None, span: Span | None) -> ItemWords:
+    return ItemWords.of(found.testimony, span) if isinstance(found, Extracted) else ItemWords()
 
 
 def _embedded(paths: Sequence[Path], space: MmtSpace, settings: Settings) -> dict[Path, MediaVectors | UnreadableMedia]:
@@ -158,13 +172,32 @@ def _frame_vectors(tracks: _Tracks, pictures: Space) -> Float32Array | None:
     return pictures.embed_segments(expert.recall(np.asarray(track.features, np.float32)).rows)
 
 
-def fused_scores(frames: Float32Array, windows: Float32Array) -> Float32Array:
+def fused_scores(frames: Float32Array, windows: Float32Array, can_be_seen: NDArray[np.bool_]) -> Float32Array:
     """One score from both, ``[t, items]`` each, as search adds them; minus infinity where an item has neither.
 
-    An item that one of both knows nothing of counts there as the least of the row.
+    An item that one of both knows nothing of counts there as the least of the row; among frames one that can't be seen
+    (``can_be_seen`` ``[items]``) as the middle one of the row.
     """
-    fused = _or_least(windows) + FRAMES_WEIGHT * _or_least(frames)
+    fused = _or_least(windows) + FRAMES_WEIGHT * np.where(can_be_seen, _or_least(frames), _middle(frames))
     return np.where(np.isneginf(frames) & np.isneginf(windows), -np.inf, fused).astype(np.float32)
+
+
+def _middle(scores: Float32Array) -> Float32Array:
+    """The median of each row, ``[t, 1]``, without minus infinity; 0 of none."""
+    known = [row[~np.isneginf(row)] for row in scores]
+    return np.array([[np.median(row) if len(row) else 0.0] for row in known], np.float32)
+
+
+def evened_scores(embedded: VideoItems, space: MmtSpace, texts: Float32Array) -> Float32Array:
+    """Scores of windows ``[t, items]`` for ``texts`` ``[t, d]``, those of sounds evened as in a search."""
+    scores = embedded.windows.scores(texts)
+    for item in np.flatnonzero(~embedded.can_be_seen):
+        if (vectors := embedded.windows.vectors[item]) is None:
+            continue
+        for row, text in enumerate(texts):
+            best = vectors[[(vectors @ text).argmax()]]
+            scores[row, item] = space.evened(scores[row, [item]], best, text)[0]
+    return scores
 
 
 def _or_least(scores: Float32Array) -> Float32Array:

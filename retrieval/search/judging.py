@@ -71,7 +71,7 @@ class Judge:
         """``asked`` is None where only what is not to be seen was said."""
         self._lookup = lookup
         self._opened = opened
-        self._asked = asked
+        self.asked = asked
         self._against = against
         self.fits_from = asked.chances.fits_from if asked else max(each.chances.fits_from for each in against)
         self._judged: dict[int, Judged | None] = {}
@@ -114,7 +114,7 @@ class Judge:
 
     def _likely(self, vectors: Float32Array, *, of_one: bool) -> Float32Array:
         """The chances [n] of segments ``vectors`` [n, d]: of what is asked, times those of nothing that is not."""
-        likely = np.ones(len(vectors), np.float32) if self._asked is None else self._asked.of(vectors, of_one=of_one)
+        likely = np.ones(len(vectors), np.float32) if self.asked is None else self.asked.of(vectors, of_one=of_one)
         for each in self._against:
             likely = likely * (1 - each.of(vectors, of_one=of_one))
         return likely

@@ -15,6 +15,7 @@ from retrieval.search.chances import JUDGED, ImageChances, TextChances
 from retrieval.search.examples import ExampleVectors
 from retrieval.search.folding import LOOKED_PAST, alike_from, fold
 from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking, fuse
+from retrieval.search.heard import with_sounds
 from retrieval.search.hits import HitMaker
 from retrieval.search.judging import Asked, AssetJudge, Judge
 from retrieval.search.leaning import Meaning, meaning_of
@@ -24,7 +25,6 @@ from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult
 from retrieval.search.sight import (
     InsideJudge,
-    OutrankingJudge,
     Sight,
     SightJudge,
     WindowHits,
@@ -42,7 +42,7 @@ from retrieval.spaces.space import Space
 from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import Catalog
 from retrieval.store.faiss_index import Notice
-from retrieval.store.file_filter import Bears, OfKind, demands, leaves_of
+from retrieval.store.file_filter import Bears, OfKind, all_of, demands, leaves_of
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.store.selection import Selection
 from retrieval.store.tags import Tags
@@ -100,16 +100,15 @@ class Searcher:
         count = max(query.offset + query.top + LOOKED_PAST, most)
         found, by_frames = self._found(opened, query, count)
         found = self._shown(found, query)
-        windows = None if over is None else WindowHits(over, *self._found(over, query, count))
+        windows = None if over is None else self._windows(over, query, count)
         judge = SightJudge(by_frames, windows)
         deciding = [*found.assets[:JUDGED], *(windows.found.assets[:JUDGED] if windows else ())]
         sight = sight_of(found, windows, judge, partial(self._words.lifted, query))
-        outranking = OutrankingJudge(judge, sight.videos)
 
         fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
-        page = self._page(opened, query, sight.ranking, deciding, words, outranking) if fits or query.anyway else []
+        page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
         there = self._explained(list(_there(page)), opened, sight, over, query)
-        timing = self._timing(outranking, opened, query)
+        timing = self._timing(judge, opened, query)
         return SearchResult(
             query=query.text,
             space=_asked_space(query, opened, over),
@@ -152,6 +151,14 @@ class Searcher:
         allowed = self._allowed(opened, query)
         found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
         return found, self._judge(opened, query, meaning, allowed)
+
+    def _windows(self, over: OpenSpace, query: Query, count: int) -> WindowHits:
+        """Videos and sounds by their best windows."""
+        found, judge = self._found(over, query, count)
+        if len(self._bitmaps.of(over.row, OfKind(MediaKind.SOUND))) and judge.asked is not None:
+            sounds, _ = self._found(over, replace(query, wanted=all_of(query.wanted, OfKind(MediaKind.SOUND))), count)
+            found = with_sounds(over, judge.asked.vector, found, sounds, self._lookup)
+        return WindowHits(over, found, judge)
 
     def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
         """All that the filter lets through: nothing is compared."""

@@ -1,8 +1,9 @@
 """What is seen and heard, as one: frames by a picture space, and windows of video and sound by a transformer over them.
 
 A picture is found by its own vector. A video is found twice, by its best frame and by its best window, and its scores
-are added: both are likenesses of vectors of about length 1. Pictures and videos then stand in one order by the chance
-that they fit; among themselves each kind keeps its own.
+are added: both are likenesses of vectors of about length 1; its chance is what both say of it, the mean of their
+log-odds. Pictures and videos then stand in one order by the chance that they fit; among themselves each kind keeps its
+own, so that chances need not fall.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Final
 import numpy as np
 
 from retrieval.search.candidates import Candidates
-from retrieval.search.chances import JUDGED
 from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import AssetJudge, Judge, Judged
 from retrieval.search.open_spaces import OpenSpace
@@ -29,7 +29,6 @@ from retrieval.types import Float32Array, MediaKind
 __all__ = [
     "FRAMES_WEIGHT",
     "InsideJudge",
-    "OutrankingJudge",
     "Sight",
     "SightJudge",
     "WindowHits",
@@ -44,6 +43,9 @@ FRAMES_WEIGHT: Final = 1.0
 that no training saw R@1 is 50.0 % at 0 and 41.5 % at 1 (9.8 % by best frames alone); but among 125 videos of single
 events, as real film mostly shows, it is 52.0 % at 0 and 57.6 % at 1, as by best frames alone."""
 
+_NEVER: Final = 1e-4
+"""Nothing is less likely, nor more than so far from sure."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowHits:
@@ -55,7 +57,7 @@ class WindowHits:
 
 
 class SightJudge:
-    """Judges by frames and by windows: what either is sure of. Without windows it is the judge of frames."""
+    """Judges videos by frames and by windows, which count alike. Without windows it is the judge of frames."""
 
     def __init__(self, frames: Judge, windows: WindowHits | None) -> None:
         self._frames = frames
@@ -70,12 +72,24 @@ class SightJudge:
             return by_frames
         by_windows = self._windows.judge.of(each for each in listed if each.kind is not MediaKind.PICTURE)
         scale = self.fits_from / max(self._windows.judge.fits_from, 1e-6)
-        joined = {key: _joined(by_frames.get(key), judged, scale) for key, judged in by_windows.items()}
+        joined = {key: _of_both(by_frames.get(key), judged, scale) for key, judged in by_windows.items()}
         return {each.id: (by_frames | joined)[each.id] for each in listed if each.id in by_frames or each.id in joined}
 
     def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
         """As :meth:`retrieval.search.judging.Judge.pictures`."""
         return self._frames.pictures(assets)
+
+
+def _of_both(frames: Judged | None, windows: Judged, scale: float) -> Judged:
+    """The mean of both log-odds, where both know of the asset: a frame may show but half of what is asked, as surely as
+    ever, and what a window misses may be in plain sight. ``scale``: see :func:`_joined`."""
+    joined = _joined(frames, windows, scale)
+    if frames is None:
+        return joined
+    both = np.clip([frames.chance, windows.chance * scale], _NEVER, 1 - _NEVER)
+    chance = float(1 / (1 + np.exp(-np.log(both / (1 - both)).mean())))
+    by_segment = joined.by_segment * (chance / max(joined.chance, _NEVER))
+    return replace(joined, chance=chance, by_segment=np.asarray(by_segment, np.float32))
 
 
 def _joined(frames: Judged | None, windows: Judged, scale: float) -> Judged:
@@ -131,32 +145,6 @@ class InsideJudge:
         return self._windows.pictures(assets)
 
 
-class OutrankingJudge:
-    """Judges videos by what they outrank, too: one that stands before another is no less likely to fit.
-
-    A single frame may be sure of one of two events; the window that shows both in their order comes first all the same.
-    """
-
-    def __init__(self, judge: AssetJudge, videos: Sequence[LiveAsset]) -> None:
-        """``videos`` in their order, the best first; those past the first twenty stand for themselves."""
-        self._judge = judge
-        self._videos = videos[:JUDGED]
-        self.fits_from = judge.fits_from
-
-    def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
-        """By id; an asset without a sound vector is left out."""
-        own = self._judge.of(assets)
-        if not self._videos:
-            return own
-        ahead = _likeliest_ahead(self._videos, self._judge.of(self._videos))
-        least = {asset.id: float(chance) for asset, chance in zip(self._videos, ahead, strict=True)}
-        return {key: replace(each, chance=max(each.chance, least.get(key, 0.0))) for key, each in own.items()}
-
-    def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
-        """As :meth:`retrieval.search.judging.Judge.pictures`."""
-        return self._judge.pictures(assets)
-
-
 @dataclass(frozen=True, slots=True)
 class Sight:
     """All that is found by sight and hearing; ``shares`` says of videos and sounds how much frames and windows have
@@ -164,8 +152,6 @@ class Sight:
 
     ranking: Ranking
     shares: Mapping[int, Mapping[str, float]]
-    videos: Sequence[LiveAsset] = ()
-    """Videos and sounds alone, where windows have joined."""
 
 
 def sight_of(
@@ -178,7 +164,7 @@ def sight_of(
     videos, pictures = lifted(timed), lifted(_of_kinds(found, pictures=True))
     order = list(_by_chance(pictures.assets, videos.assets, judge)) if pictures.assets else list(videos.assets)
     owed = {source: {**pictures.owed.get(source, {}), **those} for source, those in videos.owed.items()}
-    return Sight(replace(videos, assets=order, owed=owed), shares, videos.assets)
+    return Sight(replace(videos, assets=order, owed=owed), shares)
 
 
 def _of_kinds(found: Candidates, *, pictures: bool) -> Candidates:
@@ -189,16 +175,19 @@ def _of_kinds(found: Candidates, *, pictures: bool) -> Candidates:
 def _added(timed: Candidates, found: Candidates, windows: Candidates) -> tuple[Candidates, dict[int, dict[str, float]]]:
     """Videos and sounds by the sum of both scores, best first, and the share of each in the sum.
 
-    What only one of both has found can't score more in the other than the last that was found there, and counts so.
+    What only one of both has found can't score more in the other than the last that was found there, and counts so. A
+    sound, which has no frame to be found by, counts as the middle one of the videos.
     """
     by_frames, by_windows = _scores(timed), _scores(windows)
     least_frame, least_window = (float(each.scores.min(initial=np.inf)) for each in (found, windows))
     least_frame = min(least_frame, 0.0) if np.isinf(least_frame) else least_frame
+    typical = float(np.median(timed.scores)) if len(timed.scores) else least_frame
     assets = {asset.id: asset for asset in (*timed.assets, *windows.assets)}
     scores: dict[int, float] = {}
     shares: dict[int, dict[str, float]] = {}
-    for key in assets:
-        frame = FRAMES_WEIGHT * by_frames.get(key, least_frame)
+    for key, asset in assets.items():
+        unseen = typical if asset.kind is MediaKind.SOUND else least_frame
+        frame = FRAMES_WEIGHT * by_frames.get(key, unseen)
         window = by_windows.get(key, least_window)
         scores[key] = frame + window
         parts = {FRAMES: frame if key in by_frames else 0.0, _WINDOWS: window if key in by_windows else 0.0}

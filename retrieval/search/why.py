@@ -222,8 +222,12 @@ class _AskedOfPixels:
 
 def _frames(path: Path, form: PictureForm | None, settings: Settings) -> Iterator[Frame]:
     kind = kind_of(path)
-    if kind is None or kind is MediaKind.SOUND:
-        raise QueryError(f"{path} is no picture or video by its name; expected one of these")
+    if kind is MediaKind.SOUND:
+        raise QueryError(f"{path} is a sound, of which nothing can be seen; `vidi why` tells what is heard of it")
+    if kind is None:
+        raise QueryError(
+            f"{path} is no picture, video or sound by its name; expected one such as a.jpg, a.mp4 or a.wav"
+        )
     if not path.exists():
         raise QueryError(f"there is no file at {path}; give the path of a picture or video")
     sampling = replace(settings.sampling, form=form)

@@ -32,7 +32,7 @@ from retrieval.models.sentence_encoder import TokenEncoder
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.plain_chances import PlainChances
 from retrieval.spaces.space import Space
-from retrieval.spaces.windows import WINDOWS, cut_windows, shot_borders
+from retrieval.spaces.windows import cut_windows, segmentation_over, shot_borders
 from retrieval.types import FeatureTrack, Float32Array, Span
 
 __all__ = ["FAMILY", "MMT_STARTER", "MmtSpace", "ReadsSentences", "TermShare", "read_model"]
@@ -43,6 +43,8 @@ MMT_STARTER: Final = Path(__file__).parent / "weights" / "mmt_starter"
 
 _FRAMES: Final = "frames"
 """Among the tracks that the model reads: the picture space's vectors of frames, of which windows bear the mean."""
+_SPARED: Final = 0.2
+"""Added to the weight of what a window without a frame has. Chosen in trials (docs/mmt.md)."""
 _FRAMES_AT_ONCE: Final = 512
 _WINDOWS_AT_ONCE: Final = 64
 
@@ -110,8 +112,6 @@ class MmtSpace:
 
     normalized: Final = False
     languages: Final = ("en",)
-    segmentation: Final = WINDOWS
-    """Method and version of the cut into windows."""
 
     def __init__(self, name: str, folder: MmtFolder, pictures: Space | None, *, threads: int | None = None) -> None:
         """
@@ -166,6 +166,12 @@ class MmtSpace:
     def pictures(self) -> Space | None:
         """The picture space of its frame term."""
         return self._pictures
+
+    @property
+    def segmentation(self) -> tuple[str, str]:
+        """Method and version of the cut into windows."""
+        pictures = self._pictures
+        return segmentation_over(None if pictures is None else (pictures.name, pictures.version))
 
     @property
     def expert_versions(self) -> Mapping[str, str]:
@@ -294,6 +300,32 @@ class MmtSpace:
         """The chance that each score fits, by the logistic on the model's card; a calibration over the library knows
         more, and stands in its place where there is one."""
         return self._chances.chance(scores)
+
+    def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
+        """The chance that each hit fits, by :meth:`evened` scores; see :class:`retrieval.spaces.space.JudgesHits`."""
+        return self.chance(self.evened(scores, vectors, query), query, items)
+
+    def evened(self, scores: Float32Array, vectors: Float32Array, query: Float32Array) -> Float32Array:
+        """``scores`` [n] of windows ``vectors`` [n, d] (or [1, d] for all) by ``query`` [d], as if each had been seen.
+
+        A window without a frame lacks the terms that the text mostly weighs, however well it sounds. Its score is
+        divided by the weight of the terms that it has, and a bit more: where a text tells nothing of what is heard,
+        little stays little.
+        """
+        if self._config.frames is None:
+            return scores
+        starts = np.cumsum([0, *self._widths[:-1]])
+        held = np.add.reduceat(np.abs(vectors), starts, axis=1) > 0  # [n, terms]
+        weights = np.sqrt(np.add.reduceat(query**2, starts))  # parts of a text are of length 1, times their weights
+        parts = np.minimum(held @ weights + _SPARED, 1.0)
+        return np.asarray(scores / np.where(held[:, -1], 1.0, parts), np.float32)
+
+    @cached_property
+    def _widths(self) -> list[int]:
+        """Of each term's part of a vector, in their order."""
+        config = self._config
+        aligned = [config.aligned_dim(term) for term in config.aligned]
+        return [config.width] * len(config.names) + aligned + ([config.frames.dim] if config.frames else [])
 
     @cached_property
     def _chances(self) -> PlainChances:

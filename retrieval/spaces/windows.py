@@ -6,6 +6,7 @@ no shot border cuts a window short.
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -15,14 +16,28 @@ from numpy.typing import NDArray
 
 from retrieval.types import Float32Array, Span
 
-__all__ = ["LONGEST_SECONDS", "WINDOWS", "cut_windows", "shot_borders", "starts_of_shots"]
+__all__ = ["LONGEST_SECONDS", "WINDOWS", "cut_windows", "segmentation_over", "shot_borders", "starts_of_shots"]
 
 LONGEST_SECONDS: Final = 30.0
 WINDOWS: Final = ("windows", "30s-half-shots-1")
-"""Method and version of the segmentation: another cut has another version."""
+"""Method and version of the segmentation over the starter's shot borders: another cut has another version."""
+_UNMARKED: Final = ("starter", "cb757d1ae77d")
+"""Name and version of the picture space whose cuts were kept before a cut bore a mark of its space."""
 
 _SAME_SHOT: Final = 0.6
 """Cosine of neighbouring frames below which a shot ends between them, where frames are vectors of a picture space."""
+
+
+def segmentation_over(pictures: tuple[str, str] | None) -> tuple[str, str]:
+    """Method and version of the cut on the shot borders of a picture space, by its name and version; None: of no space.
+
+    Each space sees other borders, so that each has a cut of its own: windows of two cuts stand side by side.
+    """
+    method, version = WINDOWS
+    if pictures == _UNMARKED:
+        return WINDOWS
+    mark = "uncut" if pictures is None else hashlib.sha256("\n".join(pictures).encode()).hexdigest()[:12]
+    return method, f"{version}+{mark}"
 
 
 def shot_borders(times: Float32Array, vectors: Float32Array) -> list[float]:

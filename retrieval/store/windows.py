@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.epochs import begin_epoch
 from retrieval.store.forget import count_deletion
-from retrieval.store.results import SegmentRecord, finish_assets, outdate_windows, write_segments
+from retrieval.store.results import SegmentRecord, finish_assets, write_segments
 from retrieval.store.schema import Asset, Embedding, Result, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
@@ -57,6 +57,7 @@ class Windows:
         self._space = space
         self._experts = experts
         self._segmentation = segmentation
+        self._method, self._version = segmentation
         self._has_epoch = False
 
     def missing(self, after: int, limit: int) -> list[int]:
@@ -100,23 +101,37 @@ class Windows:
 
     def _make_room(self, connection: Connection, assets: Iterable[WindowedAsset]) -> None:
         """Take away vectors of an older look, and the whole cut where it was another then."""
-        method, version = self._segmentation
         for asset in assets:
-            cut = select(Segmentation.id).where(
-                Segmentation.asset_id == asset.id, Segmentation.method == method, Segmentation.version == version
-            )
-            segments = select(Segment.id).where(Segment.segmentation_id.in_(cut))
-            old = delete(Embedding).where(Embedding.segment_id.in_(segments))
+            gone = self._leave_other_cuts(connection, asset.id)
+            cut = select(Segmentation.id).where(*self._is_cut_of(asset.id), Segmentation.version == self._version)
+            held = Embedding.segment_id.in_(_segments_of(cut))
             times = select(Segment.start_seconds, Segment.end_seconds).where(Segment.segmentation_id.in_(cut))
             before = [tuple(row) for row in connection.execute(times.order_by(Segment.position))]
             if before == [(span.start_seconds, span.end_seconds) for span in asset.spans]:
-                gone = connection.execute(old.where(Embedding.space_id == self._space.id)).rowcount
+                gone += connection.execute(delete(Embedding).where(held, Embedding.space_id == self._space.id)).rowcount
             else:
-                gone = connection.execute(old).rowcount
+                sharing = connection.scalars(select(Embedding.space_id).distinct().where(held)).all()
+                gone += connection.execute(delete(Embedding).where(held)).rowcount
                 connection.execute(delete(Segmentation).where(Segmentation.id.in_(cut)))
-                outdate_windows(connection, [asset.id])  # of other spaces with this cut
+                done = delete(Result).where(Result.asset_id == asset.id, Result.space_id.in_(sharing))
+                connection.execute(done)  # work again for other spaces with this cut
             if gone:
                 count_deletion(connection)
+
+    def _leave_other_cuts(self, connection: Connection, asset_id: int) -> int:
+        """Take the space's vectors out of cuts of other versions, and away those that no space has vectors in then; how
+        many vectors."""
+        others = select(Segmentation.id).where(*self._is_cut_of(asset_id), Segmentation.version != self._version)
+        own = (Embedding.space_id == self._space.id, Embedding.segment_id.in_(_segments_of(others)))
+        gone = connection.execute(delete(Embedding).where(*own)).rowcount
+        if gone:
+            held = select(Segment.segmentation_id).join(Embedding, Embedding.segment_id == Segment.id)
+            empty = others.where(Segmentation.id.not_in(held.where(Segment.segmentation_id.in_(others))))
+            connection.execute(delete(Segmentation).where(Segmentation.id.in_(empty)))
+        return gone
+
+    def _is_cut_of(self, asset_id: int) -> tuple[ColumnElement[bool], ...]:
+        return Segmentation.asset_id == asset_id, Segmentation.method == self._method
 
     def _is_read(self) -> ColumnElement[bool]:
         """A track of frames bears, after its expert's version and a plus, that of the choice of frames."""
@@ -136,6 +151,11 @@ def holds_timed_media(catalog: Catalog) -> bool:
     timed = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
     with catalog.engine.connect() as connection:
         return connection.scalar(select(Asset.id).where(Asset.kind.in_(timed)).limit(1)) is not None
+
+
+def _segments_of(cuts: Select[int]) -> Select[int]:
+    """The ids of the segments of ``cuts``."""
+    return select(Segment.id).where(Segment.segmentation_id.in_(cuts))
 
 
 def _segments(spans: Sequence[Span]) -> list[SegmentRecord]:

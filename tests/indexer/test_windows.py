@@ -184,7 +184,11 @@ def test_a_search_joins_windows_and_tells_the_experts(
         fused = opened.search("coloured noise", anyway=True)
         assert {hit.path.name for hit in fused.hits} == {"film.mp4", "other.mp4", "tone.wav"}
         (hit, *_) = fused.hits
-        assert {reason.source for reason in hit.why} <= {"frames", "appearance", "motion", "speech"}
+        told = {hit.path.name: {reason.source for reason in hit.why} for hit in fused.hits}
+        assert told["tone.wav"] == {"speech"}
+        for name in ("film.mp4", "other.mp4"):
+            assert told[name] <= {"frames", "appearance", "motion"}
+        assert told["film.mp4"] & {"appearance", "motion"}
         assert sum(reason.share for reason in hit.why) == pytest.approx(1)
         by_frames = opened.search("coloured noise", by="frames", anyway=True)
         assert {hit.path.name for hit in by_frames.hits} == {"film.mp4", "other.mp4"}

@@ -1,4 +1,4 @@
-"""`vidi why`: a picture of where in a picture an answer or a tag comes from."""
+"""`vidi why`: a picture of where in a picture an answer or a tag comes from; of a video or sound, by which experts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui.wording import clock
+from ui.wording import clock, span
 
 if TYPE_CHECKING:
     from retrieval.search.why import Explanation
+    from retrieval.search.why_experts import ExpertsWhy
 
 __all__ = ["add_arguments", "run"]
 
@@ -21,7 +22,7 @@ _FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi why`."""
-    parser.add_argument("path", metavar="PATH", type=Path, help="a picture or a video")
+    parser.add_argument("path", metavar="PATH", type=Path, help="a picture, video or sound")
     parser.add_argument("asked", metavar="QUERY OR TAG", help="what was searched for, or a tag")
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="the picture to write (default: here, as a.jpg.why.png)"
@@ -38,9 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain, draw, and say what was drawn."""
+    """Explain, draw, and say what was drawn. A sound is told of alone."""
+    from retrieval.media.kinds import kind_of
+    from retrieval.types import MediaKind
+
+    if kind_of(arguments.path) is MediaKind.SOUND:
+        return _tell_sound(arguments)
     out = _out(arguments.path, arguments.out)
     found = _explained(arguments)
+    experts = _experts_of_video(arguments) if kind_of(arguments.path) is MediaKind.VIDEO else None
     _write(out, _picture(arguments.path, found.time_seconds), found.heat)
     across, down = found.peak
     if arguments.json:
@@ -52,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             "time_seconds": found.time_seconds,
             "peak": {"x": round(across, 3), "y": round(down, 3)} if found.heat.any() else None,
             "out": str(out),
+            **({"experts": experts.to_json()} if experts else {}),
         }
         print(json.dumps(facts, indent=2))
         return 0
@@ -61,7 +69,78 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"Most of all: {across:.0%} from the left, {down:.0%} from the top.")
     else:
         print(f"{out}: nothing speaks for {arguments.asked!r}{when}, as {found.source} sees it.")
+    for line in _experts_lines(experts, arguments.asked) if experts else ():
+        print(line)
     return 0
+
+
+def _tell_sound(arguments: argparse.Namespace) -> int:
+    from retrieval.errors import QueryError, UsageError
+
+    if arguments.out or arguments.classifier:
+        option = "--out" if arguments.out else "--classifier"
+        raise UsageError(f"{option} is for what can be seen, and {arguments.path} is a sound; leave it out")
+    if (experts := _experts(arguments)) is None:
+        raise QueryError(
+            f"the library holds no windows of {arguments.path}, which tell why a sound is found; "
+            f"run `vidi index` on it, and let --space name a space of windows, such as mmt/starter"
+        )
+    if arguments.json:
+        facts = {"path": str(arguments.path), "asked": arguments.asked, "experts": experts.to_json()}
+        print(json.dumps(facts, indent=2))
+    else:
+        print("\n".join(_experts_lines(experts, arguments.asked)))
+    return 0
+
+
+def _experts_of_video(arguments: argparse.Namespace) -> ExpertsWhy | None:
+    """None where a class is explained, or where the library knows the video by its frames at most."""
+    from retrieval.errors import LibraryError, ModelError, QueryError
+
+    if arguments.classifier or (not arguments.space and _tagger_of(arguments.library, arguments.path, arguments.asked)):
+        return None
+    try:
+        return _experts(arguments)
+    except (LibraryError, ModelError, QueryError):  # the picture is there all the same
+        return None
+
+
+def _experts(arguments: argparse.Namespace) -> ExpertsWhy | None:
+    from retrieval.errors import QueryError
+    from retrieval.search.why_experts import explain_experts
+    from retrieval.settings import library_path
+    from retrieval.store.catalog import Catalog
+
+    if not arguments.asked.strip():
+        raise QueryError('nothing is asked; give a text, such as `vidi why talk.wav "the weather"`')
+    with Catalog(library_path(arguments.library)) as catalog:
+        return explain_experts(
+            catalog, arguments.path, arguments.asked.strip(), arguments.space, at_seconds=arguments.at
+        )
+
+
+def _experts_lines(found: ExpertsWhy, asked: str) -> list[str]:
+    """The best window, then its terms: weight × agreement, and the words of those that are heard or read."""
+    window = span(found.window.start_seconds, found.window.end_seconds)
+    lines = [
+        f"{window} speaks most for {asked!r} in {found.space}: {found.score:.3f}, the sum of weight × agreement of"
+    ]
+    wide = max((len(term.term) for term in found.terms), default=0)
+    for term in found.terms:
+        of = "" if term.expert in term.term else f"  ({term.expert})"
+        lines.append(f"  {term.term:<{wide}}  {term.weight:.3f} × {term.agreement:+.3f} = {term.share:+.3f}{of}")
+    return [*lines, *_quote_lines(found)]
+
+
+def _quote_lines(found: ExpertsWhy) -> list[str]:
+    from retrieval.search.results import Reason
+    from ui.presentation import quote_row, readable
+
+    rows = [
+        quote_row(Reason(source, 0.0, quote.text, quote.start_seconds, quote.end_seconds))
+        for source, quote in found.quotes.items()
+    ]
+    return [f"  “{readable(row.text)}” ({row.origin})" for row in rows]
 
 
 def _explained(arguments: argparse.Namespace) -> Explanation:

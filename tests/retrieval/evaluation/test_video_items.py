@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retrieval.errors import DatasetError
-from retrieval.evaluation import video_items
+from retrieval.evaluation import retrieval_protocol, video_items
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
 from retrieval.evaluation.video_items import embed_video_items, fused_scores
 from retrieval.experts.registry import Experts
@@ -99,19 +99,41 @@ def test_a_table_of_nothing_usable_is_refused(table: Path, space: MmtSpace) -> N
 def test_scores_are_added_and_what_is_unknown_counts_as_the_least() -> None:
     frames = np.array([[0.9, 0.5, -np.inf, -np.inf]], np.float32)
     windows = np.array([[0.1, 0.3, 0.2, -np.inf]], np.float32)
-    fused = fused_scores(frames, windows)
+    fused = fused_scores(frames, windows, np.array([True, True, True, True]))
     np.testing.assert_allclose(fused[0, :3], [1.0, 0.8, 0.2 + 0.5], rtol=1e-6)
     assert fused[0, 3] == -np.inf
+    of_a_sound = fused_scores(frames, windows, np.array([True, True, False, True]))
+    np.testing.assert_allclose(of_a_sound[0, :3], [1.0, 0.8, 0.2 + 0.7], rtol=1e-6)
 
 
 @given(st.integers(1, 30), st.integers(0, 10_000))
 def test_where_both_agree_the_order_stays(count: int, seed: int) -> None:
     scores = np.random.default_rng(seed).permutation(count).astype(np.float32)[None]
-    np.testing.assert_array_equal(np.argsort(-fused_scores(scores, scores)), np.argsort(-scores))
+    np.testing.assert_array_equal(
+        np.argsort(-fused_scores(scores, scores, np.ones(count, np.bool_))), np.argsort(-scores)
+    )
 
 
 def test_of_nothing_but_unknown_items_nothing_is_made() -> None:
     none = np.full((2, 3), -np.inf, np.float32)
-    assert np.isneginf(fused_scores(none, none)).all()
+    assert np.isneginf(fused_scores(none, none, np.ones(3, np.bool_))).all()
     one = np.array([[0.2, 0.1, -np.inf]], np.float32)
-    np.testing.assert_allclose(fused_scores(np.full((1, 3), -np.inf, np.float32), one), one)
+    np.testing.assert_allclose(fused_scores(none[:1], one, np.ones(3, np.bool_)), one)
+
+
+def test_words_that_are_said_join_what_ranks_by_default(
+    table: Path, space: MmtSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The small expert hears "a purple heron" in whatever sounds: only the tone does."""
+    names = ["a.mp4", "b.mp4", "tone.wav"]
+    (table.parent / "heard.csv").write_text(
+        "path,caption\ntone.wav,someone says a purple heron\n" + "".join(f"{name},grey noise\n" for name in names[:2])
+    )
+
+    def order(by: By) -> float:
+        sight_of_all = np.tile([[0.1, 0.9, 0.8]], (3, 1)).astype(np.float32)
+        monkeypatch.setattr(retrieval_protocol, "_scores_of_windows", lambda *_: sight_of_all)
+        return evaluate_retrieval(table.parent / "heard.csv", space, by=by).text_to_media.mean_rank
+
+    assert order(By.SPACE) == pytest.approx((3 + 1 + 2) / 3)
+    assert order(By.FUSED) == pytest.approx((1 + 1 + 2) / 3)

@@ -118,7 +118,7 @@ def test_what_cannot_be_explained_is_a_plain_line(space: StarterSpace, tmp_path:
         explain(broken, "a cat", space)
     with pytest.raises(QueryError, match=r"there is no file at .*absent\.jpg"):
         explain(tmp_path / "absent.jpg", "a cat", space)
-    with pytest.raises(QueryError, match="no picture or video by its name"):
+    with pytest.raises(QueryError, match="no picture, video or sound by its name"):
         explain(tmp_path / "note.txt", "a cat", space)
     with pytest.raises(QueryError, match="nothing is asked"):
         explain(broken, "  ", space)

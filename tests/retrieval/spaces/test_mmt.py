@@ -23,7 +23,7 @@ from retrieval.models.mmt_inputs import Window, mean_frame, prepare_windows
 from retrieval.spaces import mmt as mmt_module
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.registry import get_space
-from retrieval.spaces.space import JudgedByLibrary, Space
+from retrieval.spaces.space import JudgedByLibrary, JudgesHits, Space
 from retrieval.spaces.starter import StarterSpace
 from retrieval.types import FeatureTrack, Float32Array, Span
 from tests.retrieval.models.mmt_cases import noise, track
@@ -257,6 +257,26 @@ def test_the_chance_is_the_cards(space: MmtSpace, tmp_path: Path) -> None:
     broken = get_space(f"mmt/{write(tmp_path / 'broken', config(), {'chance': {'even': 'x'}})}")
     with pytest.raises(WeightsError, match="tells its chances by"):
         broken.chance(np.zeros(1, np.float32), query, 1)
+
+
+def test_a_window_that_can_not_be_seen_is_judged_by_what_it_has(tmp_path: Path) -> None:
+    """Its score is divided by the weight of its terms and a fifth; one with frames keeps its own."""
+    space = get_space(f"mmt/{write(tmp_path / 'told', config(), {'chance': {'even': 0.4, 'steepness': 20}})}")
+    assert isinstance(space, MmtSpace)
+    tracks, text = kept(10), "someone says that it will rain"
+    query = space.embed_text([text])[0]
+    whole = space.embed_windows(tracks, [Span(0, 10)])
+    sound = space.embed_windows({name: tracks[name] for name in ("audio", "speech")}, [Span(0, 10)])
+    scores = np.array([0.3, 0.3], np.float32)
+    evened = space.evened(scores, np.concatenate([whole, sound]), query)
+    (terms,) = space.explain(text, sound)
+    weight = sum(term.weight for term in terms if term.agreement)
+    assert 0 < weight < 0.8
+    np.testing.assert_allclose(evened, [0.3, 0.3 / (weight + 0.2)], rtol=1e-4)
+    chances = space.hit_chance(scores, np.concatenate([whole, sound]), query, 10)
+    np.testing.assert_allclose(chances, space.chance(evened, query, 10))
+    assert chances[1] > chances[0]
+    assert isinstance(space, JudgesHits)
 
 
 def test_without_a_frame_term_no_picture_space_is_needed(tmp_path: Path) -> None:

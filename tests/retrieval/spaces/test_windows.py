@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.spaces.windows import cut_windows, shot_borders
+from retrieval.spaces.windows import WINDOWS, cut_windows, segmentation_over, shot_borders
 from retrieval.types import Span
 
 
@@ -69,3 +69,11 @@ def test_a_window_is_a_span() -> None:
     assert isinstance(window, Span)
     with pytest.raises(AttributeError):
         window.start_seconds = 1.0  # type: ignore[misc]
+
+
+def test_each_picture_space_and_version_has_a_cut_of_its_own() -> None:
+    seen = [("starter", "cb757d1ae77d"), ("starter", "2"), ("open_clip/a", "2"), ("open_clip/" + 200 * "a", "2"), None]
+    cuts = [segmentation_over(pictures) for pictures in seen]
+    assert cuts[0] == WINDOWS  # libraries that were cut before go on
+    assert len(set(cuts)) == len(cuts)
+    assert all(method == "windows" and len(version) <= 64 for method, version in cuts)

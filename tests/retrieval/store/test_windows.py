@@ -14,7 +14,7 @@ from retrieval.store.embedding_rows import catalog_settings
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.lookup import Lookup
 from retrieval.store.results import MediaRecord, SegmentRecord
-from retrieval.store.schema import Embedding, Segment, Track
+from retrieval.store.schema import Embedding, Segment, Segmentation, Track
 from retrieval.store.windows import WindowedAsset, Windows
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind, Span
 
@@ -138,3 +138,34 @@ def test_another_cut_takes_the_place_of_the_old_one(catalog: Catalog, frames: Sp
 def _settings(catalog: Catalog) -> dict[str, str]:
     with catalog.engine.connect() as connection:
         return dict(catalog_settings(connection))
+
+
+def test_windows_of_two_cuts_stand_side_by_side(catalog: Catalog, frames: SpaceRow, space: SpaceRow) -> None:
+    """Two picture spaces see other shot borders: neither makes the other's windows work again."""
+    film = _write(catalog, frames, "film", {("appearance", "a1"): _track()})
+    other = catalog.space("mmt/other", "v1", 3, normalized=False)
+    first, second = Windows(catalog, space, EXPERTS, CUT), Windows(catalog, other, EXPERTS, ("windows", "1+other"))
+    first.write([_windowed(film, (0, 40))])
+    second.write([_windowed(film, (0, 25), (15, 40))])
+    assert (first.missing(0, 10), second.missing(0, 10)) == ([], [])
+    assert (_vectors(catalog, space), _vectors(catalog, other)) == (1, 2)
+    _write(catalog, frames, "film", {("motion", "m1"): _track()})
+    first.write([_windowed(film, (0, 30), (10, 40))])  # borders that are seen otherwise now
+    second.write([_windowed(film, (0, 20), (10, 40))])
+    assert (first.missing(0, 10), second.missing(0, 10)) == ([], [])
+    assert (_vectors(catalog, space), _vectors(catalog, other)) == (2, 2)
+
+
+def test_windows_that_were_kept_under_another_mark_leave_nothing_behind(
+    catalog: Catalog, frames: SpaceRow, space: SpaceRow
+) -> None:
+    film = _write(catalog, frames, "film", {("appearance", "a1"): _track()})
+    Windows(catalog, space, EXPERTS, CUT).write([_windowed(film, (0, 40))])
+    marked = Windows(catalog, space, EXPERTS, ("windows", "1+other"))
+    assert marked.missing(0, 10) == []  # what is finished stays so
+    _write(catalog, frames, "film", {("motion", "m1"): _track()})
+    marked.write([_windowed(film, (0, 40))])
+    assert _vectors(catalog, space) == 1
+    with catalog.engine.connect() as connection:
+        cuts = connection.execute(select(Segmentation.version).where(Segmentation.method == "windows"))
+        assert cuts.scalars().all() == ["1+other"]

@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 
 from retrieval.errors import DatasetError, UsageError
+from retrieval.evaluation import video_items
 from retrieval.evaluation.captions import CaptionedItem
+from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
 from retrieval.experts.motion import Motion
 from retrieval.experts.over_time import Told
 from retrieval.experts.registry import AbsentExpert, Experts
 from retrieval.media.pieces import Piece
 from retrieval.models.mmt_folder import read_mmt_folder
 from retrieval.models.mmt_inference import VideoSide
+from retrieval.search.query import By
+from retrieval.spaces.registry import get_space
 from retrieval.training.composed.film import write_sound
 from retrieval.training.composed.sounds import SAMPLE_RATE
 from retrieval.training.mmt import run as module
@@ -216,7 +220,9 @@ def test_a_video_of_the_training_is_not_measured_on(videos: Path, tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
-def test_another_table_is_measured_on(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+def test_another_table_is_measured_on(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     train, dev = table(videos, plain_rows()[:9]), table(videos, plain_rows()[9:], "dev.csv")
     run = MmtRun(
         source=VideoSource(captions=train, dev=dev), out=tmp_path / "out", say=lines.append, command="",
@@ -226,4 +232,8 @@ def test_another_table_is_measured_on(videos: Path, tmp_path: Path, lines: list[
     assert (card["data"]["clips"], card["figures"]["held_out_clips"]) == (9, 3)
     history = (tmp_path / "out" / "learning_curve.csv").read_text().splitlines()
     assert history[0].startswith("epoch,learning_rate,train_loss,dev_r1")
-    assert json.loads((tmp_path / "out" / "card.json").read_text())["figures"]["text_to_media"]["R@5"] == 100
+    written = json.loads((tmp_path / "out" / "card.json").read_text())["figures"]["text_to_media"]
+    # What is told is what the folder does, measured as a space from the files themselves.
+    monkeypatch.setattr(video_items, "time_experts", lambda: Experts([Motion()], []))
+    again = evaluate_retrieval(dev, get_space(f"mmt/{tmp_path / 'out'}"), by=By.SPACE).text_to_media.to_json()
+    assert written == again
