@@ -102,11 +102,11 @@ def folder_files(
 
 def _small(name: str, weight: NDArray[Any]) -> NDArray[Any]:
     kept = np.float32 if weight.size <= _ALWAYS_FLOAT32 else np.float16
-    largest = float(np.abs(weight).max(initial=0.0))  # NaN where there is one
-    if not largest <= np.finfo(kept).max:
+    most, largest = float(np.finfo(kept).max), float(np.abs(weight).max(initial=0.0))  # NaN where there is one
+    if not largest <= most:
         raise WeightsError(
-            f"the weight {name} reaches {largest:g}, expected at most {np.finfo(kept).max:g}; train it anew with a "
-            f"lower --learning-rate"
+            f"the weight {name} reaches {largest:g}, expected at most {most:g}; train it anew with a lower "
+            f"--learning-rate"
         )
     return np.ascontiguousarray(weight, kept)
 

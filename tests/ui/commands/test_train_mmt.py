@@ -136,7 +136,7 @@ def test_a_second_run_says_what_is_there_and_no_more(
 @pytest.mark.long
 def test_a_learning_rate_that_diverges_is_a_failure_in_one_line(tmp_path: Path, capsys: Captured) -> None:
     rows = ["path,caption"]
-    for number in range(8):
+    for number in range(10):
         write_video(tmp_path / f"{number}.mp4", 1.0, seed=number)
         rows.append(f"{number}.mp4,texture {number} drifts")
     (tmp_path / "captions.csv").write_text("\n".join(rows) + "\n")

@@ -67,7 +67,7 @@ def test_states_are_read_batch_by_batch(toy_config: MmtConfig, tmp_path: Path) -
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held < kept / 10
-    assert states.batch(texts[5:7], toy_config, None).mask.sum(axis=1).tolist() == [14, 14]
+    assert states.batch(texts[5:7], toy_config, None).mask.sum(axis=1).tolist() == [15, 15]
 
 
 def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
