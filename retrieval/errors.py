@@ -18,6 +18,7 @@ VidiError                     an expected failure: its text is one line for a pe
 │   ├── WeightsError          weights are absent, damaged or of another model
 │   └── MissingExtraError     an optional package isn't installed
 ├── DatasetError              a CSV of captions or labels can't be read
+├── TrainingError             a training went where no number follows
 ├── NotFoundError             the library holds nothing of that number
 ├── AccessError               whoever asks the server may not have that
 └── RemoteError               a vidi server refuses, or can't be reached
@@ -43,6 +44,7 @@ __all__ = [
     "NotFoundError",
     "QueryError",
     "RemoteError",
+    "TrainingError",
     "TransientMediaError",
     "UnknownSpaceError",
     "UnknownTagError",
@@ -126,6 +128,10 @@ class MissingExtraError(ModelError):
 
 class DatasetError(VidiError):
     """A CSV of captions or labels can't be read."""
+
+
+class TrainingError(VidiError):
+    """A training left the numbers that can be computed with; what was finite is kept."""
 
 
 class NotFoundError(VidiError):

@@ -79,12 +79,15 @@ def folder_files(
         experts: the version of each of the configuration's.
         card: what a person should know. Its ``chance``, with ``even`` and ``steepness``, is the logistic over scores.
         pictures_version: of the picture space that the frame term names, where there is one.
+
+    Raises:
+        WeightsError: a weight is not finite, or beyond float16.
     """
     if sorted(experts) != list(config.names):
         raise ValueError(f"versions of {sorted(experts)}, expected those of {list(config.names)}")
     if (pictures_version is None) != (config.frames is None):
         raise ValueError("a frame term and the version of its picture space go together")
-    tensors = {name: _small(weight) for name, weight in weights.items() if not name.endswith(_COUNTER)}
+    tensors = {name: _small(name, weight) for name, weight in weights.items() if not name.endswith(_COUNTER)}
     told = {
         "format": FORMAT,
         "experts": dict(experts),
@@ -97,8 +100,15 @@ def folder_files(
     return files | {CARD_FILE: (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode()}
 
 
-def _small(weight: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(weight, np.float32 if weight.size <= _ALWAYS_FLOAT32 else np.float16)
+def _small(name: str, weight: NDArray[Any]) -> NDArray[Any]:
+    kept = np.float32 if weight.size <= _ALWAYS_FLOAT32 else np.float16
+    most, largest = float(np.finfo(kept).max), float(np.abs(weight).max(initial=0.0))  # NaN where there is one
+    if not largest <= most:
+        raise WeightsError(
+            f"the weight {name} reaches {largest:g}, expected at most {most:g}; train it anew with a lower "
+            f"--learning-rate"
+        )
+    return np.ascontiguousarray(weight, kept)
 
 
 def read_mmt_folder(path: Path) -> MmtFolder:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +15,39 @@ from safetensors.numpy import save
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import KERNEL_TENSORS, Head, HubPart, MlpPart, StarterHeads
 
-__all__ = ["save_calibration", "save_heads", "write_whole"]
+__all__ = ["remove_unfinished", "save_calibration", "save_heads", "unfinished", "write_whole"]
 
 Tensors = dict[str, NDArray[np.generic]]
 
 
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """A file beside ``path``, of its suffix and this writer alone: ``path`` when the block ends well, gone if not."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".part{path.suffix}", dir=path.parent)
+    os.close(descriptor)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def remove_unfinished(folder: Path, name: str = "*") -> None:
+    """What writers of ``name`` that were killed left in ``folder``; nobody may be writing there now."""
+    for pattern in (f".{name}.part", f".{name}.*.part*"):
+        for part in folder.glob(pattern):
+            part.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` beside ``path``, sync it, and rename it into place."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    with unfinished(path) as part, part.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    part.chmod(0o644)
-    part.replace(path)
 
 
 def save_heads(heads: StarterHeads, path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -19,6 +19,8 @@ from retrieval.training.heads_file import write_whole
 
 __all__ = ["StageCache", "digest_of", "not_writable"]
 
+_DIGEST: Final = 24  # hexadecimal digits
+
 
 def digest_of(inputs: Sequence[str | bytes]) -> str:
     """A short digest of texts and bytes, in their order."""
@@ -26,7 +28,7 @@ def digest_of(inputs: Sequence[str | bytes]) -> str:
     for item in inputs:
         content = item.encode("utf-8", "surrogateescape") if isinstance(item, str) else item
         digest.update(len(content).to_bytes(8, "little") + content)
-    return digest.hexdigest()[:24]
+    return digest.hexdigest()[:_DIGEST]
 
 
 class StageCache:
@@ -47,6 +49,11 @@ class StageCache:
     def path(self, name: str, inputs: Sequence[str | bytes]) -> Path:
         """Where the stage is kept."""
         return self._folder / f"{name}-{digest_of(inputs)}.safetensors"
+
+    def paths(self, name: str) -> list[Path]:
+        """All finished stages of a name, oldest first."""
+        found = self._folder.glob(f"{name}-{'[0-9a-f]' * _DIGEST}.safetensors")
+        return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
     def load(self, name: str, inputs: Sequence[str | bytes]) -> dict[str, NDArray[Any]] | None:
         """The tensors of a finished stage; None where it is not finished, or its file is damaged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from ui.arguments import fraction, multiple, positive, whole_number
@@ -118,10 +119,9 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
         licence=arguments.licence,
     )
     card = run.train()
-    named = str(arguments.out).lstrip("/")
-    say(f"written: the space and its learning curve in {arguments.out}; to index with it: --space mmt/{named}")
+    clips = f"  of {card['figures'].get('held_out_clips', 0):,} held-out clips"
     return [
-        f"{way.replace('_', ' '):<16}" + "  ".join(f"{name} {value:g}" for name, value in figures.items())
+        f"{way.replace('_', ' '):<16}" + "  ".join(f"{name} {value:g}" for name, value in figures.items()) + clips
         for way, figures in card["figures"].items()
         if isinstance(figures, dict)
     ]
@@ -156,10 +156,17 @@ def _command(arguments: argparse.Namespace) -> str:
     """What the card says to type, without the folders of this machine."""
     from retrieval.experts.foreign import parse_model  # as above
 
-    told = f"vidi train mmt --captions {arguments.captions.name} --out DIR --loss {arguments.loss}"
+    told = f"vidi train mmt --captions {quote(arguments.captions.name)} --out DIR --loss {arguments.loss}"
     told += f" --epochs {arguments.epochs} --batch {arguments.batch} --learning-rate {arguments.learning_rate:g}"
     told += f" --each-expert {arguments.each_expert:g} --leave-out {arguments.leave_out:g}"
     told += f" --precision {arguments.precision} --width {arguments.width} --layers {arguments.layers}"
     told += "".join(f" --expert {parse_model(text).option}" for text in arguments.expert)
-    composed = f" --compose --clips {arguments.clips}" if arguments.compose else ""
-    return f"{told}{composed} --seed {arguments.seed}"
+    told += _data_of(arguments)
+    return f"{told} --seed {arguments.seed}"
+
+
+def _data_of(arguments: argparse.Namespace) -> str:
+    if arguments.compose:
+        sounds = "".join(f" --sounds {quote(folder.resolve().name)}" for folder in arguments.sounds or ())
+        return f" --compose --clips {arguments.clips}{sounds}"
+    return f" --dev {quote(arguments.dev.name)}" if arguments.dev else f" --held-out {arguments.held_out:g}"

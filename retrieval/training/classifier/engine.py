@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
@@ -38,6 +39,12 @@ class Engine(Protocol):
 
     def step(self, loss: Tensor, model: nn.Module, optimizer: Optimizer, clip: float) -> None:
         """Backward, clip the gradient to the length ``clip``, and move the weights."""
+
+    def state(self) -> dict[str, Any]:
+        """What it learned of the run so far, beside model and optimizer: the scale of float16's losses."""
+
+    def continue_from(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` gave, in the same precision; an empty one changes nothing."""
 
     def wait(self) -> None:
         """For the other processes."""
@@ -107,6 +114,15 @@ class LocalEngine:
         self._scaler.step(optimizer)
         self._scaler.update()
 
+    def state(self) -> dict[str, Any]:
+        """As told in :class:`Engine`."""
+        return dict(self._scaler.state_dict())
+
+    def continue_from(self, state: Mapping[str, Any]) -> None:
+        """As told in :class:`Engine`."""
+        if state:
+            self._scaler.load_state_dict(dict(state))
+
     def wait(self) -> None:
         """There is nobody to wait for."""
 
@@ -146,6 +162,16 @@ class AccelerateEngine:
         self._accelerator.backward(loss)
         self._accelerator.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
+
+    def state(self) -> dict[str, Any]:
+        """As told in :class:`Engine`."""
+        scaler = self._accelerator.scaler
+        return {} if scaler is None else dict(scaler.state_dict())
+
+    def continue_from(self, state: Mapping[str, Any]) -> None:
+        """As told in :class:`Engine`."""
+        if state and self._accelerator.scaler is not None:
+            self._accelerator.scaler.load_state_dict(dict(state))
 
     def wait(self) -> None:
         """For the other processes."""

@@ -56,10 +56,13 @@ class HeadRun:
         pictures = read_labelled(self.data)
         described = describe_pictures(pictures)
         run = {"model": self.model, "seed": self.seed, "pictures": described, "expert": Appearance.version}
-        folder = OutFolder(self.out, run)
-        if (card := folder.finished()) is not None:
-            self.say(f"{self.out} is trained already; give another --out to train anew")
-            return card
+        with OutFolder(self.out, run) as folder:
+            if (card := folder.finished()) is not None:
+                self.say(f"{self.out} is trained already; give another --out to train anew")
+                return card
+            return self._train_into(folder, pictures, described)
+
+    def _train_into(self, folder: OutFolder, pictures: LabelledPictures, described: str) -> dict[str, Any]:
         with folder.undone_without_data():
             data = self._features(pictures, StageCache(folder.cache), described)
             check_counts(data.labels, data.classes, str(self.data))

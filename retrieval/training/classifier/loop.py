@@ -225,6 +225,7 @@ class Training:
                 "progress": asdict(self._progress),
                 "model": self.model.state_dict(),
                 "optimizer": optimizer.state_dict(),
+                "engine": self.engine.state(),
                 "best": self._best,
             }
         )
@@ -238,6 +239,7 @@ class Training:
         self._best = found["best"]
         self.model.load_state_dict(found["model"])
         optimizer.load_state_dict(found["optimizer"])
+        self.engine.continue_from(found.get("engine", {}))
         self.say(f"continuing after step {self._progress.step:,}")
 
     # -------------------------------------------------------------------------------------------------------- telling

@@ -105,44 +105,44 @@ class ModelRun:
         # Before anything is decoded: what is wrong with an argument is told at once.
         config, picture_input, model = self._model(len(pictures.classes))
         teacher = self._known_teacher(pictures.classes, engine)
-        folder = OutFolder(self.out, self._identity(pictures), is_main=engine.rank == 0)
-        engine.wait()
-        if (card := folder.finished()) is not None:
-            self.say(f"{self.out} is trained already; give another --out to train anew")
-            return card
-        with folder.undone_without_data():
-            known, asked = self._split(self._decoded(pictures, picture_input, folder, engine))
-        training = Training(
-            model=model,
-            picture_input=picture_input,
-            train=known,
-            dev=asked,
-            recipe=self.recipe,
-            engine=engine,
-            teacher=teacher or self._embedded_teacher(known),
-            distillation=self.distillation,
-            state=StateFile(folder.cache / "state.pt", self.say, self.save_seconds),
-            say=self.say,
-            loaders=min(_MOST_LOADERS, os.cpu_count() or 1) if engine.device.type == "cuda" else 0,
-        )
-        history = training.run()
-        if engine.rank != 0:
+        with OutFolder(self.out, self._identity(pictures), is_main=engine.rank == 0) as folder:
             engine.wait()
-            return {}
-        logits = logits_of(model, picture_input, asked, engine.device).numpy()
-        temperature = fit_temperature(logits, asked.labels)
-        figures = figures_of(logits / temperature, asked.labels) | {
-            "measured_on": f"{len(asked)} pictures held out, by which epoch {training.best_epoch + 1} was chosen",
-        }
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-        counts = {"pictures": len(known) + len(asked), "held_out": len(asked)}
-        card = folder.write(
-            save(tensors),
-            self._card(config, picture_input, pictures, counts, temperature, figures),
-            self._curve(history),
-        )
-        engine.wait()
-        return card
+            if (card := folder.finished()) is not None:
+                self.say(f"{self.out} is trained already; give another --out to train anew")
+                return card
+            with folder.undone_without_data():
+                known, asked = self._split(self._decoded(pictures, picture_input, folder, engine))
+            training = Training(
+                model=model,
+                picture_input=picture_input,
+                train=known,
+                dev=asked,
+                recipe=self.recipe,
+                engine=engine,
+                teacher=teacher or self._embedded_teacher(known),
+                distillation=self.distillation,
+                state=StateFile(folder.cache / "state.pt", self.say, self.save_seconds),
+                say=self.say,
+                loaders=min(_MOST_LOADERS, os.cpu_count() or 1) if engine.device.type == "cuda" else 0,
+            )
+            history = training.run()
+            if engine.rank != 0:
+                engine.wait()
+                return {}
+            logits = logits_of(model, picture_input, asked, engine.device).numpy()
+            temperature = fit_temperature(logits, asked.labels)
+            figures = figures_of(logits / temperature, asked.labels) | {
+                "measured_on": f"{len(asked)} pictures held out, by which epoch {training.best_epoch + 1} was chosen",
+            }
+            tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+            counts = {"pictures": len(known) + len(asked), "held_out": len(asked)}
+            card = folder.write(
+                save(tensors),
+                self._card(config, picture_input, pictures, counts, temperature, figures),
+                self._curve(history),
+            )
+            engine.wait()
+            return card
 
     # ------------------------------------------------------------------------------------------------------ the model
 

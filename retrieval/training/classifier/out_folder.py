@@ -1,22 +1,25 @@
 """The folder that a training writes: its own from the first byte on, and nothing of anybody else's.
 
 ``training.json`` says whose it is; ``cache`` holds what a stopped run goes on with, and is gone at the end; the weights
-and the curve come then, and ``card.json`` last: where it lies, the others are whole.
+and the curve come then, and ``card.json`` last: where it lies, the others are whole. One process at a time has it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from retrieval.errors import DatasetError, UsageError
 from retrieval.models.classifier_files import CARD_FILE, FORMAT, WEIGHTS_FILE
-from retrieval.training.heads_file import write_whole
+from retrieval.training.heads_file import remove_unfinished, write_whole
 from retrieval.training.stage_cache import not_writable
 
 __all__ = ["OutFolder"]
@@ -25,7 +28,7 @@ _MARK: Final = "training.json"
 
 
 class OutFolder:
-    """A folder claimed for one training, known by what goes into it."""
+    """A folder claimed for one training, known by what goes into it; a context manager, at whose end it is let go."""
 
     def __init__(self, path: Path, run: Mapping[str, Any], *, is_main: bool = True, task: str = "classifier") -> None:
         """Claims ``path``, which is absent, empty, or holds the same ``run`` of the same ``task``.
@@ -33,14 +36,33 @@ class OutFolder:
         Only the main of several processes makes it; the others find it.
 
         Raises:
-            UsageError: it holds something else, or can't be made.
+            UsageError: it holds something else, can't be made, or another process has it.
         """
         self.path = path
         self._mark = {"task": task, "run": json.loads(json.dumps(run))}
         self._is_main = is_main
         self.is_new = False
+        self._lock: int | None = None
         if is_main:
-            self._claim()
+            try:
+                self._claim()
+            except BaseException:
+                self.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes have it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @property
     def cache(self) -> Path:
@@ -93,16 +115,33 @@ class OutFolder:
 
     def _claim(self) -> None:
         try:
-            if self.path.exists() and any(self.path.iterdir()):
+            if not self.path.exists():
+                self.path.mkdir(parents=True, exist_ok=True)
+            self._hold()
+            remove_unfinished(self.path, _MARK)  # of a run that was killed before it had its mark
+            if any(self.path.iterdir()):
                 self._check_mark()
             else:
-                self.path.mkdir(parents=True, exist_ok=True)
                 write_whole(self.path / _MARK, (json.dumps(self._mark, indent=1) + "\n").encode())
                 self.is_new = True
             if self.finished() is None:
                 self.cache.mkdir(exist_ok=True)
+            for folder in (self.path, self.cache):
+                remove_unfinished(folder)
         except OSError as error:
             raise not_writable(self.path, error) from error
+
+    def _hold(self) -> None:
+        """The lock is on the folder itself: the system lets go of it however this process ends, and no file is left."""
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"another process is training into {self.path}; wait until it is done, or choose another --out"
+            ) from error
+        except OSError:
+            pass  # some network file systems lock no folders: there it is for people to start no two at once
 
     def _check_mark(self) -> None:
         try:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from retrieval.training.composed.camera import FRAME_HEIGHT, FRAME_RATE, FRAME_WIDTH, frames_of
 from retrieval.training.composed.parts import Clip
 from retrieval.training.composed.sounds import SAMPLE_RATE, heard_wave
+from retrieval.training.heads_file import unfinished
 from retrieval.types import Float32Array
 
 __all__ = ["write_clip", "write_film", "write_sound"]
@@ -34,8 +35,7 @@ def write_clip(clip: Clip, path: Path) -> None:
 
 def write_film(frames: Iterable[NDArray[np.uint8]], wave: Float32Array | None, path: Path) -> None:
     """Frames ``[240, 320, 3]``, ten a second, and the sound under them (None: no sound track)."""
-    temporary = path.with_suffix(".part.mp4")
-    with av.open(str(temporary), "w") as container:
+    with unfinished(path) as part, av.open(str(part), "w") as container:
         # A key frame a second: the decoder can look at any second without those before it.
         options = {"preset": "ultrafast", "crf": "20", "g": str(FRAME_RATE)}
         video = container.add_stream("libx264", rate=FRAME_RATE, options=options)
@@ -50,18 +50,15 @@ def write_film(frames: Iterable[NDArray[np.uint8]], wave: Float32Array | None, p
             for piece in _sound_frames(wave):
                 container.mux(sound.encode(piece))
             container.mux(sound.encode(None))
-    temporary.replace(path)
 
 
 def write_sound(wave: Float32Array, path: Path) -> None:
     """A sound alone, as WAV."""
-    temporary = path.with_suffix(".part.wav")
-    with av.open(str(temporary), "w") as container:
+    with unfinished(path) as part, av.open(str(part), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
         for piece in _sound_frames(wave):
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
-    temporary.replace(path)
 
 
 def _sound_frames(wave: Float32Array) -> Iterator[av.AudioFrame]:

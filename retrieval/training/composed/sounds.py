@@ -70,7 +70,7 @@ def heard_wave(heard: Noise | Saying | Quiet, seconds: int) -> Float32Array:
 
     Raises:
         MissingExtraError: espeak-ng is not installed, and a saying is to be spoken.
-        OSError: the noise's file can't be read.
+        OSError: the noise's file can't be read, or espeak-ng fails.
     """
     if isinstance(heard, Noise):
         return _noise_wave(heard, seconds)
@@ -100,9 +100,12 @@ def _saying_wave(saying: Saying) -> Float32Array:
     if program is None:
         raise MissingExtraError("espeak-ng is not installed: it speaks the sentences; run: apt-get install espeak-ng")
     command = [program, "-v", saying.voice, "-s", str(saying.words_a_minute), "--stdout", saying.text]
-    spoken = subprocess.run(command, check=True, capture_output=True).stdout
+    spoken = subprocess.run(command, check=False, capture_output=True)
+    if spoken.returncode != 0:
+        why = " ".join(spoken.stderr.decode(errors="replace").split()) or f"exit status {spoken.returncode}"
+        raise OSError(f"espeak-ng can't speak it: {why}")
     rng = np.random.default_rng(saying.seed)
-    wave = _loud(_read(BytesIO(spoken))) * rng.uniform(0.5, 1.0)
+    wave = _loud(_read(BytesIO(spoken.stdout))) * rng.uniform(0.5, 1.0)
     return np.clip(wave + rng.normal(0, 10 ** rng.uniform(-4, -2.7), len(wave)), -1, 1).astype(np.float32)
 
 

@@ -6,6 +6,7 @@ Therefore a run that is killed and continued from its state ends, on a CPU, with
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.optim import AdamW
 
+from retrieval.errors import TrainingError
 from retrieval.models.mmt import Mmt, texts_to_torch, videos_to_torch
 from retrieval.models.mmt_inputs import prepare_windows
 from retrieval.training.classifier.engine import Engine
@@ -77,6 +79,7 @@ class MmtTraining:
 
         Raises:
             UsageError: the state can't be written.
+            TrainingError: the loss or a weight is no finite number; such a state is never kept.
         """
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             self._run()
@@ -131,12 +134,15 @@ class MmtTraining:
         loss = batch_loss(similarities.float(), recipe)
         if recipe.each_expert:
             loss = loss + recipe.each_expert * loss_of_each_expert(found, seen, recipe)
+        if not math.isfinite(value := float(loss.detach())):
+            raise self._diverged(f"the loss is {value}")
         self.engine.step(loss, wrapped, optimizer, recipe.clip)
         self._progress.step += 1
-        self._progress.loss_sum += float(loss.detach())
+        self._progress.loss_sum += value
         self._progress.loss_steps += 1
 
     def _end_epoch(self, epoch: int) -> None:
+        self._check_weights()
         progress = self._progress
         found: Mapping[str, float] = {}
         if self.dev is not None:
@@ -159,11 +165,13 @@ class MmtTraining:
 
     def _save(self, optimizer: torch.optim.Optimizer) -> None:
         assert self.state is not None
+        self._check_weights()
         self.state.save(
             {
                 "progress": asdict(self._progress),
                 "model": self.model.state_dict(),
                 "optimizer": optimizer.state_dict(),
+                "engine": self.engine.state(),
             }
         )
 
@@ -174,7 +182,20 @@ class MmtTraining:
         self._progress = _Progress(**found["progress"])
         self.model.load_state_dict(found["model"])
         optimizer.load_state_dict(found["optimizer"])
+        self.engine.continue_from(found.get("engine", {}))
         self.say(f"continuing after step {self._progress.step:,}")
+
+    def _check_weights(self) -> None:
+        """After a last step, no loss tells of weights that went astray."""
+        for name, tensor in self.model.state_dict().items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise self._diverged(f"{name} holds numbers that are not finite")
+
+    def _diverged(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"the training diverged: after {self._progress.step:,} steps {what}, expected finite numbers; give a "
+            f"--learning-rate below {self.recipe.learning_rate:g}, and another --out"
+        )
 
     # -------------------------------------------------------------------------------------------------------- telling
 
@@ -191,7 +212,10 @@ class MmtTraining:
 
     def _tell_epoch(self, figures: MmtEpoch) -> None:
         self._told_at = time.monotonic()
-        found = "" if figures.dev_r1 is None else f", R@1/5/10 {figures.dev_r1}/{figures.dev_r5}/{figures.dev_r10}"
+        found = ""
+        if self.dev is not None:
+            ranks = f"{figures.dev_r1}/{figures.dev_r5}/{figures.dev_r10}"
+            found = f", R@1/5/10 {ranks} of {len(self.dev):,} held-out clips"
         took = [entry["seconds"] for entry in self._progress.history[-5:]]
         left = float(np.mean(took)) * (self.recipe.epochs - figures.epoch - 1)
         place = f"epoch {figures.epoch + 1} of {self.recipe.epochs}"

@@ -37,11 +37,14 @@ def batch_loss(similarities: Tensor, recipe: MmtRecipe) -> Tensor:
 
 
 def loss_of_each_expert(texts: TextVectors, videos: VideoVectors, recipe: MmtRecipe) -> Tensor:
-    """The mean over experts of the loss of ⟨φ_i, ψ_i⟩ alone, each over the clips that have the expert."""
+    """The mean over experts of the loss of ⟨φ_i, ψ_i⟩ alone, each over the clips that have the expert.
+
+    0 where two clips of the batch share no expert: there is nothing to tell apart.
+    """
     losses = []
     for row in range(videos.experts.shape[1]):
         held = videos.present[:, row].nonzero()[:, 0]
         if len(held) > 1:
             alone = texts.experts[held, row].float() @ videos.experts[held, row].float().T
             losses.append(batch_loss(alone, recipe))
-    return torch.stack(losses).mean()
+    return torch.stack(losses).mean() if losses else videos.experts.sum() * 0

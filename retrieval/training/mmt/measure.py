@@ -19,7 +19,10 @@ from retrieval.training.mmt.captions import CaptionStates, PictureTexts
 from retrieval.training.mmt.clips import ClipSet
 from retrieval.types import Float32Array
 
-__all__ = ["Embedded", "embed_clips", "fit_chance", "measure"]
+__all__ = ["FEWEST_FOR_CHANCE", "Embedded", "embed_clips", "fit_chance", "measure"]
+
+FEWEST_FOR_CHANCE: Final = 50
+"""Clips; of fewer, a logistic is fitted to accidents, and a library's own calibration knows better."""
 
 _AT_ONCE: Final = 64
 _NEWTON_STEPS: Final = 25
@@ -71,12 +74,13 @@ def measure(embedded: Embedded) -> dict[str, Any]:
 def fit_chance(embedded: Embedded) -> dict[str, float] | None:
     """A logistic from score to the chance that a clip fits: the right one's scores against those of the best wrong one.
 
-    ``even`` is the score at which both are as likely, ``steepness`` the slope there. None where there is one clip.
+    ``even`` is the score at which both are as likely, ``steepness`` the slope there. None where clips are
+    fewer than :data:`FEWEST_FOR_CHANCE`.
     """
+    if len(embedded.clips) < FEWEST_FOR_CHANCE:
+        return None
     scores = embedded.texts @ embedded.clips.T
     right = scores[np.arange(len(scores)), embedded.owners]
-    if scores.shape[1] < 2:
-        return None
     scores[np.arange(len(scores)), embedded.owners] = -np.inf
     x = np.concatenate([right, scores.max(axis=1)]).astype(np.float64)
     y = np.repeat([1.0, 0.0], len(right))

@@ -29,7 +29,7 @@ from retrieval.training.classifier.state import StateFile
 from retrieval.training.mmt.captions import CaptionStates
 from retrieval.training.mmt.clips import ClipSet
 from retrieval.training.mmt.loop import MmtEpoch, MmtTraining
-from retrieval.training.mmt.measure import embed_clips, fit_chance, measure
+from retrieval.training.mmt.measure import FEWEST_FOR_CHANCE, embed_clips, fit_chance, measure
 from retrieval.training.mmt.model import start_from_statistics, trained_config
 from retrieval.training.mmt.pictures import StarterPictures
 from retrieval.training.mmt.recipe import MmtRecipe
@@ -150,6 +150,7 @@ class MmtRun:
                 is named in no known form.
             TransientMediaError: media workers can't be started on this machine now.
             ModelError: a model's weights are absent or damaged.
+            TrainingError: the numbers of the training left what can be computed with.
         """
         experts, pictures = self.experts(), StarterPictures()
         config = self._config(experts, pictures)
@@ -157,10 +158,20 @@ class MmtRun:
         run = {"data": dict(self.source.described()), "recipe": self.recipe.to_json(), "model": config.to_json(),
                "pictures": pictures.version, "experts": versions}  # fmt: skip
         engine = LocalEngine(self.precision, self.device)
-        folder = OutFolder(self.out, run, task="mmt")
-        if (card := folder.finished()) is not None:
-            self.say(f"{self.out} is trained already; give another --out to train anew")
-            return card
+        with OutFolder(self.out, run, task="mmt") as folder:
+            if (card := folder.finished()) is not None:
+                self.say(f"{self.out} is trained already; give another --out to train anew")
+                return card
+            return self._train_into(folder, config, engine, experts, pictures)
+
+    def _train_into(
+        self,
+        folder: OutFolder,
+        config: MmtConfig,
+        engine: LocalEngine,
+        experts: Sequence[TimeExpert],
+        pictures: StarterPictures,
+    ) -> dict[str, Any]:
         kept = StageCache(self.tracks)
         with folder.undone_without_data():
             data = self.source.prepare(experts, kept, pictures, self)
@@ -170,7 +181,10 @@ class MmtRun:
         model, curve = self._trained(config, data, captions, pictures, folder, engine)
         figures, chance = ({}, None) if data.dev is None else self._figures(model, data.dev, captions, pictures)
         facts = self._card(model, data, figures, chance)
+        versions = {expert.name: expert.version for expert in experts}
         self._write(folder, model, versions, pictures.version, curve, facts)
+        named = str(self.out).lstrip("/")
+        self.say(f"written: the space and its learning curve in {self.out}; to index with it: --space mmt/{named}")
         return facts
 
     @property
@@ -234,7 +248,10 @@ class MmtRun:
     ) -> tuple[dict[str, Any], dict[str, float] | None]:
         """On what was held out: R@k, and the chance that a score stands for."""
         embedded = embed_clips(model, dev, captions, pictures.texts, next(model.parameters()).device)
-        return {**measure(embedded), "held_out_clips": len(dev)}, fit_chance(embedded)
+        if (chance := fit_chance(embedded)) is None:
+            self.say(f"no chances learned of {len(dev)} held-out clips, expected at least {FEWEST_FOR_CHANCE}: a "
+                     f"search takes those of vidi's own calibration over the library")  # fmt: skip
+        return {**measure(embedded), "held_out_clips": len(dev)}, chance
 
     def _card(
         self, model: Mmt, data: Prepared, figures: Mapping[str, Any], chance: Mapping[str, float] | None

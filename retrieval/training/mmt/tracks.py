@@ -1,4 +1,4 @@
-"""Tracks of captioned media, each file decoded once: what is extracted is kept, chunk by chunk, for every later run."""
+"""Tracks of captioned media, each file decoded once: what an expert says of a file is kept for every later run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.experts.extraction import Extracted, extract_tracks
+from retrieval.experts.extraction import Extracted, NotExtracted, Testimony, extract_tracks
 from retrieval.experts.over_time import TimeExpert
 from retrieval.media.kinds import kind_of
 from retrieval.settings import Settings
@@ -22,7 +22,8 @@ from retrieval.types import FeatureTrack, MediaKind
 
 __all__ = ["MediaTracks", "TrackReader"]
 
-_FILES_A_CHUNK: Final = 128
+_STAGE: Final = "track"
+_TELL_SECONDS: Final = 20.0
 _TRIES: Final = 2
 """Of a file at which an expert or the machine failed."""
 
@@ -39,8 +40,22 @@ class MediaTracks:
     """Files of which an expert was not asked, since its model can't be had."""
 
 
+@dataclass(slots=True, eq=False)
+class _Said:
+    """What is known of a file so far."""
+
+    state: str
+    """Of its path, size and time: a file that changed is another."""
+    tracks: dict[str, FeatureTrack] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    """Experts by name that need not be asked again; those without a track here failed at the file."""
+    duration: float = 0.0
+    left_out: str = ""
+    is_incomplete: bool = False
+
+
 class TrackReader:
-    """Reads media by experts, and keeps what they say."""
+    """Reads media by experts, and keeps what they say: an entry a file and expert."""
 
     def __init__(
         self, experts: Sequence[TimeExpert], cache: StageCache, settings: Settings, say: Callable[[str], None]
@@ -51,73 +66,130 @@ class TrackReader:
         self._say = say
 
     def read(self, paths: Sequence[Path]) -> MediaTracks:
-        """The tracks of all ``paths``, from the cache or made.
+        """The tracks of all ``paths``, from the cache or made. What is made is the same in any order of asking.
 
         Raises:
             TransientMediaError: media workers can't be started on this machine now.
             UsageError: the cache can't be written.
         """
-        tracks: dict[Path, Mapping[str, FeatureTrack]] = {}
-        durations: dict[Path, float] = {}
-        left_out: dict[Path, str] = {}
-        incomplete: set[Path] = set()
-        wanted = list(dict.fromkeys(paths))
-        begun, made = time.monotonic(), 0
-        for start in range(0, len(wanted), _FILES_A_CHUNK):
-            some = wanted[start : start + _FILES_A_CHUNK]
-            inputs = [expert.version for expert in self._experts] + [_state_of(path) for path in some]
-            kept = self._cache.load("tracks", inputs)
-            if kept is None:
-                found = self._extract(some)
-                if not found.incomplete:  # what a model that fails to load left unsaid is no answer to keep
-                    self._cache.store("tracks", inputs, _packed(some, found))
-                made += len(some)
-                rate = made / (time.monotonic() - begun)
-                done = min(start + _FILES_A_CHUNK, len(wanted))
-                self._say(f"{done:,} of {len(wanted):,} files read, {rate:.1f} a second, "
-                          f"{(len(wanted) - done) / rate:.0f} s left")  # fmt: skip
-            else:
-                found = _unpacked(some, kept)
-            tracks |= found.tracks
-            durations |= found.durations
-            left_out |= found.left_out
-            incomplete |= found.incomplete
-        return MediaTracks(tracks, durations, left_out, frozenset(incomplete))
+        said = {path: self._kept(path) for path in dict.fromkeys(paths)}
+        self._ask(said)
+        names = [expert.name for expert in self._experts]
+        known = {path: found for path, found in said.items() if not found.left_out}
+        return MediaTracks(
+            {
+                path: {name: found.tracks[name] for name in names if name in found.tracks}
+                for path, found in known.items()
+            },
+            {path: found.duration for path, found in known.items()},
+            {path: found.left_out for path, found in said.items() if found.left_out},
+            frozenset(path for path, found in known.items() if found.is_incomplete),
+        )
 
-    def _extract(self, paths: Sequence[Path]) -> MediaTracks:
-        """Tracks; what fails twice is taken to fail for good, lest one file has its whole chunk decoded at each run."""
-        left_out = {path: why for path in paths if (why := _unfit(path))}
-        found = MediaTracks({}, {}, left_out)
-        wanted = [path for path in paths if path not in left_out]
-        for _ in range(_TRIES):
-            wanted, found = self._tried(wanted, found)
-        return found
+    # -------------------------------------------------------------------------------------------------------- asking
 
-    def _tried(self, paths: Sequence[Path], before: MediaTracks) -> tuple[list[Path], MediaTracks]:
-        """What is worth another try, and ``before`` with what was found now."""
-        tracks, durations, left_out = dict(before.tracks), dict(before.durations), dict(before.left_out)
-        incomplete = set(before.incomplete)
-        again: list[Path] = []
-        for outcome in self._outcomes([(path, _kind(path)) for path in paths]):
-            path = Path(os.fsdecode(outcome.path))
-            left_out.pop(path, None)
-            incomplete.discard(path)
-            if isinstance(outcome, Extracted):
-                tracks[path] = {name: track for (name, _), track in outcome.testimony.tracks.items()}
-                durations[path] = outcome.facts.duration_seconds or 0.0
-                for note in outcome.testimony.failed.values():
-                    self._say(f"{path}: {note}")
-                if outcome.testimony.left_out:
-                    incomplete.add(path)
-                again += [path] if outcome.testimony.failed else []
-            else:
-                left_out[path] = outcome.reason
-                again += [] if outcome.is_permanent else [path]
-        return again, MediaTracks(tracks, durations, left_out, frozenset(incomplete))
+    def _ask(self, said: Mapping[Path, _Said]) -> None:
+        """Decode what lacks an answer, for the experts that owe one; what fails twice is taken to fail for good."""
+        lacking = {path: found for path, found in said.items() if self._owing(found)}
+        telling = _Telling(len(said), len(said) - len(lacking), self._say)
+        for number in range(_TRIES):
+            groups: dict[tuple[TimeExpert, ...], list[Path]] = {}
+            for path, found in lacking.items():
+                groups.setdefault(self._owing(found), []).append(path)
+            for experts, files in groups.items():
+                for outcome in self._outcomes(files, experts):
+                    path = Path(os.fsdecode(outcome.path))
+                    if self._take(said[path], experts, outcome, is_last=number + 1 == _TRIES):
+                        del lacking[path]
+                        telling.done()
 
-    def _outcomes(self, files: Sequence[tuple[Path, MediaKind]]) -> Iterator[Any]:
-        if files:
-            yield from extract_tracks(files, self._experts, settings=self._settings, notice=self._say)
+    def _owing(self, found: _Said) -> tuple[TimeExpert, ...]:
+        if found.left_out and not found.answered:  # no file that experts can be asked of
+            return ()
+        return tuple(expert for expert in self._experts if expert.name not in found.answered)
+
+    def _outcomes(self, files: Sequence[Path], experts: Sequence[TimeExpert]) -> Iterator[Extracted | NotExtracted]:
+        asked = [(path, _kind(path)) for path in files]
+        yield from extract_tracks(asked, experts, settings=self._settings, notice=self._say)
+
+    def _take(
+        self, said: _Said, experts: Sequence[TimeExpert], outcome: Extracted | NotExtracted, *, is_last: bool
+    ) -> bool:
+        """Keep what is final. Whether the file needs no other try."""
+        if isinstance(outcome, NotExtracted):
+            is_final = outcome.is_permanent or is_last
+            said.left_out = outcome.reason if is_final else ""
+            for expert in experts if is_final else ():
+                self._keep(said, expert)
+            return is_final
+        said.duration = outcome.facts.duration_seconds or 0.0
+        testimony = outcome.testimony
+        for note in testimony.failed.values():
+            self._say(f"{os.fsdecode(outcome.path)}: {note}")
+        said.is_incomplete = bool(testimony.left_out)
+        for expert in experts:
+            self._take_track(said, expert, testimony, is_last=is_last)
+        return is_last or not testimony.failed
+
+    def _take_track(self, said: _Said, expert: TimeExpert, testimony: Testimony, *, is_last: bool) -> None:
+        key = (expert.name, expert.version)
+        if (track := testimony.tracks.get(key)) is not None:
+            said.tracks[expert.name] = track
+        elif key in testimony.left_out or not is_last:
+            return  # what a model that fails to load left unsaid is no answer to keep
+        self._keep(said, expert)
+
+    # ------------------------------------------------------------------------------------------------------- the cache
+
+    def _kept(self, path: Path) -> _Said:
+        said = _Said(_state_of(path))
+        if why := _unfit(path):
+            said.left_out = why
+            return said
+        for expert in self._experts:
+            tensors = self._cache.load(_STAGE, _inputs(said, expert))
+            if tensors is None:
+                continue
+            facts = json.loads(tensors["facts"].tobytes())
+            said.answered.add(expert.name)
+            said.duration, said.left_out = facts["duration"], said.left_out or facts["left_out"]
+            if "times" in tensors:
+                said.tracks[expert.name] = FeatureTrack(tensors["times"], tensors["features"])
+        if said.left_out and self._owing(said):  # by another set of experts; all are asked again, lest answers differ
+            return _Said(said.state)
+        return said
+
+    def _keep(self, said: _Said, expert: TimeExpert) -> None:
+        facts = {"duration": said.duration, "left_out": said.left_out}
+        tensors: dict[str, NDArray[Any]] = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+        if (track := said.tracks.get(expert.name)) is not None:
+            tensors |= {"times": track.times, "features": track.features}
+        self._cache.store(_STAGE, _inputs(said, expert), tensors)
+        said.answered.add(expert.name)
+
+
+class _Telling:
+    """How far the reading is, now and then."""
+
+    def __init__(self, total: int, done: int, say: Callable[[str], None]) -> None:
+        self._total, self._done, self._made = total, done, 0
+        self._say = say
+        self._begun = self._told = time.monotonic()
+
+    def done(self) -> None:
+        """One more file is."""
+        self._done += 1
+        self._made += 1
+        now = time.monotonic()
+        if now - self._told >= _TELL_SECONDS or (self._done == self._total and now > self._begun):
+            self._told = now
+            rate = self._made / (now - self._begun)
+            left = (self._total - self._done) / rate
+            self._say(f"{self._done:,} of {self._total:,} files read, {rate:.1f} a second, {left:.0f} s left")
+
+
+def _inputs(said: _Said, expert: TimeExpert) -> list[str]:
+    return [expert.name, expert.version, said.state]
 
 
 def _kind(path: Path) -> MediaKind:
@@ -138,31 +210,5 @@ def _state_of(path: Path) -> str:
     try:
         state = os.stat(path)
     except OSError:
-        return f"{path} absent"
-    return f"{path} {state.st_size} {state.st_mtime_ns}"
-
-
-def _packed(paths: Sequence[Path], found: MediaTracks) -> dict[str, NDArray[Any]]:
-    tensors: dict[str, NDArray[Any]] = {}
-    for row, path in enumerate(paths):
-        for name, track in found.tracks.get(path, {}).items():
-            tensors[f"{row}.{name}.times"] = track.times
-            tensors[f"{row}.{name}.features"] = track.features
-    facts = {
-        "durations": [found.durations.get(path, 0.0) for path in paths],
-        "left_out": [found.left_out.get(path, "") for path in paths],
-    }
-    return tensors | {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
-
-
-def _unpacked(paths: Sequence[Path], tensors: Mapping[str, NDArray[Any]]) -> MediaTracks:
-    facts = json.loads(tensors["facts"].tobytes())
-    left_out = {path: why for path, why in zip(paths, facts["left_out"], strict=True) if why}
-    durations = {path: s for path, s in zip(paths, facts["durations"], strict=True) if path not in left_out}
-    tracks: dict[Path, dict[str, FeatureTrack]] = {path: {} for path in durations}
-    for key in tensors:
-        row, _, rest = key.partition(".")
-        name, _, part = rest.rpartition(".")
-        if part == "times":
-            tracks[paths[int(row)]][name] = FeatureTrack(tensors[key], tensors[f"{row}.{name}.features"])
-    return MediaTracks(tracks, durations, left_out)
+        return f"{path.absolute()} absent"
+    return f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from retrieval.training.mmt.run import MmtRun
 from tests.retrieval.training.mmt.conftest import write_video
 from ui.command_line import main
+from ui.commands.train_mmt import _command, add_arguments
 from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
 
 Captured = pytest.CaptureFixture[str]
@@ -103,6 +107,59 @@ def test_photographs_that_are_too_few_are_refused(tmp_path: Path, capsys: Captur
     command = ["train", "mmt", "--captions", str(table), "--out", str(tmp_path / "out"), "--compose"]
     assert main([*command, "--sounds", str(tmp_path)]) == EXIT_FAILURE
     assert "has 1 captioned pictures, expected at least 50" in only_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("more", "data"),
+    [
+        ([], "--held-out 0.1"),
+        (["--held-out", "0.25"], "--held-out 0.25"),
+        (["--dev", "there/my dev.csv"], "--dev 'my dev.csv'"),
+        (["--compose", "--clips", "20", "--sounds", "here/bells"], "--compose --clips 20 --sounds bells"),
+    ],
+)
+def test_the_card_tells_all_that_the_run_was_given(more: list[str], data: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    told = _command(parser.parse_args(["--captions", "here/a.csv", "--out", "x", *more]))
+    assert told == (
+        "vidi train mmt --captions a.csv --out DIR --loss margin --epochs 20 --batch 64 --learning-rate 0.0005 "
+        f"--each-expert 0.2 --leave-out 0 --precision auto --width 256 --layers 2 {data} --seed 0"
+    )
+
+
+def test_a_second_run_says_what_is_there_and_no_more(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {"text_to_media": {"R@1": 50.0, "MdR": 1.5}, "held_out_clips": 2}
+
+    def train(run: MmtRun) -> dict[str, Any]:
+        run.say(f"{run.out} is trained already; give another --out to train anew")
+        return {"figures": figures}
+
+    monkeypatch.setattr(MmtRun, "train", train)
+    assert main(["train", "mmt", "--captions", "a.csv", "--out", str(tmp_path)]) == 0
+    shown = capsys.readouterr()
+    assert "text to media   R@1 50  MdR 1.5  of 2 held-out clips" in shown.out
+    assert "is trained already" in shown.err
+    assert "written" not in shown.out + shown.err
+
+
+@pytest.mark.long
+def test_a_learning_rate_that_diverges_is_a_failure_in_one_line(tmp_path: Path, capsys: Captured) -> None:
+    rows = ["path,caption"]
+    for number in range(10):
+        write_video(tmp_path / f"{number}.mp4", 1.0, seed=number)
+        rows.append(f"{number}.mp4,texture {number} drifts")
+    (tmp_path / "captions.csv").write_text("\n".join(rows) + "\n")
+    command = [
+        "train", "mmt", "--captions", str(tmp_path / "captions.csv"), "--out", str(tmp_path / "out"), "--tracks",
+        str(tmp_path / "tracks"), "--epochs", "3", "--batch", "4", "--width", "16", "--device", "cpu",
+        "--learning-rate", "1e30",
+    ]  # fmt: skip
+    assert main(command) == EXIT_FAILURE
+    assert "the training diverged: after " in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out" / "card.json").exists()
 
 
 @pytest.mark.long

@@ -12,6 +12,8 @@ import pytest
 from retrieval.errors import DatasetError, MissingExtraError
 from retrieval.evaluation.tables import read_table
 from retrieval.training.composed import sounds as module
+from retrieval.training.composed.atoms import render_parts
+from retrieval.training.composed.drawing import Parts
 from retrieval.training.composed.parts import NamedSound, Noise, Quiet, Saying
 from retrieval.training.composed.sounds import SAMPLE_RATE, find_sounds, heard_wave
 
@@ -52,6 +54,18 @@ def test_without_espeak_the_install_command_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module.shutil, "which", lambda name: None)
     with pytest.raises(MissingExtraError, match="apt-get install espeak-ng"):
         heard_wave(Saying("a sentence", "en-us", 150, 0), 2)
+
+
+def test_a_sentence_that_espeak_fails_at_costs_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "espeak-ng"
+    program.write_text("#!/bin/sh\necho 'no such voice' >&2\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(module.shutil, "which", lambda name: str(program))
+    saying = Saying("a sentence", "en-us", 150, 0)
+    rendered = render_parts(Parts((), (), (saying,)), tmp_path / "atoms", lambda line: None)
+    assert rendered.left_out == ("'a sentence': espeak-ng can't speak it: no such voice",)
+    assert set(rendered.paths) == {Quiet()}
+    assert [path.suffix for path in (tmp_path / "atoms").iterdir()] == [".wav"]
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from retrieval.errors import TrainingError
 from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import MmtConfig
 from retrieval.models.mmt_inputs import Window
@@ -122,3 +124,57 @@ def test_features_that_are_no_numbers_are_left_out(toy_config: MmtConfig, captio
     run = training(toy_config, captions, Broken(toy_clips(32, 1).pairs), recipe=replace(RECIPE, epochs=1))
     assert np.isfinite(run.run()[0].train_loss)
     assert all(torch.isfinite(tensor).all() for tensor in run.model.state_dict().values())
+
+
+def test_a_training_that_diverges_ends_with_one_line_and_keeps_no_such_state(
+    toy_config: MmtConfig, captions: CaptionStates, tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    file = tmp_path / "state.pt"
+    recipe = replace(RECIPE, learning_rate=1e30, epochs=40)
+    run = training(
+        toy_config, captions, toy_clips(64, 1), recipe=recipe, state=StateFile(file, say, seconds=0.0)
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match=r"^the training diverged: after .*; give a --learning-rate below 1e\+30"):
+        run.run()
+    kept = StateFile(file, say).load(torch.device("cpu"))
+    assert kept is None or all(torch.isfinite(tensor).all() for tensor in kept["model"].values())
+
+
+def test_weights_that_a_last_step_spoils_are_no_result(toy_config: MmtConfig, captions: CaptionStates) -> None:
+    run = training(toy_config, captions, toy_clips(16, 1), recipe=replace(RECIPE, epochs=1))
+    step = run.engine.step
+
+    def spoiling(*arguments: Any) -> None:
+        step(*arguments)
+        with torch.no_grad():
+            next(run.model.parameters()).fill_(float("nan"))
+
+    run.engine.step = spoiling  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="holds numbers that are not finite"):
+        run.run()
+
+
+def test_the_scale_of_half_precision_is_continued(tmp_path: Path) -> None:
+    engine, again = (LocalEngine(Precision.FLOAT16, "cpu") for _ in range(2))
+    assert engine.state()["scale"] > 1
+    again.continue_from({**engine.state(), "scale": 8.0})
+    assert again.state()["scale"] == 8
+    LocalEngine(Precision.FLOAT32, "cpu").continue_from({})
+    again.continue_from({})  # of a state file of before
+    assert again.state()["scale"] == 8
+
+
+def test_the_engine_is_in_the_state(
+    toy_config: MmtConfig, captions: CaptionStates, tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    def made() -> MmtTraining:
+        state = StateFile(tmp_path / "state.pt", say, seconds=0.0)
+        return training(toy_config, captions, toy_clips(16, 1), state=state, recipe=replace(RECIPE, epochs=1))
+
+    begun, told = made(), {"scale": 8.0}
+    begun.engine.state = lambda: told  # type: ignore[method-assign]
+    begun.run()
+    again, heard = made(), []
+    again.engine.continue_from = heard.append  # type: ignore[method-assign]
+    again.run()
+    assert heard == [told]

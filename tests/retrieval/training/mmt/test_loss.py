@@ -51,3 +51,13 @@ def test_each_expert_is_judged_on_the_clips_that_have_it() -> None:
     two = torch.tensor([0, 2])
     second = max_margin(texts[two, 1] @ clips[two, 1].T, 0.3)
     assert float(loss_of_each_expert(found, seen, recipe)) == pytest.approx(float((both + second) / 2), rel=1e-5)
+
+
+def test_a_batch_whose_clips_share_no_expert_has_nothing_to_tell_apart() -> None:
+    generator = torch.Generator().manual_seed(0)
+    texts, clips = (torch.randn(2, 2, 6, generator=generator).requires_grad_() for _ in range(2))
+    found = TextVectors(texts, None, torch.full((2, 2), 0.5))
+    seen = VideoVectors(clips, None, torch.eye(2, dtype=torch.bool))
+    loss = loss_of_each_expert(found, seen, MmtRecipe())
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert float(loss.detach()) == 0

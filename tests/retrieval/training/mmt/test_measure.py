@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.training.mmt.measure import Embedded, fit_chance, measure
+from retrieval.training.mmt.measure import FEWEST_FOR_CHANCE, Embedded, fit_chance, measure
 
 
-def embedded(apart: float, count: int = 40) -> Embedded:
+def embedded(apart: float, count: int = 60) -> Embedded:
     """Each text is like its own clip by ``apart`` more than by any other."""
     clips = np.eye(count, dtype=np.float32)
     rng = np.random.default_rng(0)
@@ -36,8 +36,9 @@ def test_a_model_that_learned_nothing_still_has_a_chance_that_rises() -> None:
     assert found["steepness"] > 0
 
 
-def test_one_clip_tells_nothing() -> None:
-    assert fit_chance(Embedded(np.ones((2, 3), np.float32), np.array([0, 0]), np.ones((1, 3), np.float32))) is None
+def test_few_clips_tell_nothing() -> None:
+    assert fit_chance(embedded(0.3, FEWEST_FOR_CHANCE)) is not None
+    assert fit_chance(embedded(0.3, FEWEST_FOR_CHANCE - 1)) is None
 
 
 def test_figures_go_both_ways() -> None:

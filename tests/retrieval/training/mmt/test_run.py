@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from retrieval.errors import DatasetError, UsageError
 from retrieval.evaluation import video_items
 from retrieval.evaluation.captions import CaptionedItem
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
+from retrieval.experts.extraction import extract_tracks
 from retrieval.experts.motion import Motion
 from retrieval.experts.over_time import Told
 from retrieval.experts.registry import AbsentExpert, Experts
@@ -30,7 +31,7 @@ from retrieval.training.mmt import tracks as tracks_module
 from retrieval.training.mmt.recipe import MmtRecipe
 from retrieval.training.mmt.run import MmtRun, VideoSource
 from retrieval.training.mmt.videos import split_by_video
-from retrieval.types import FeatureTrack, Span
+from retrieval.types import FeatureTrack, MediaKind, Span
 from tests.end_to_end.test_odd_videos import write_set_back, write_slowly
 from tests.retrieval.training.mmt.conftest import write_video
 
@@ -92,6 +93,9 @@ def test_a_folder_is_written_that_reads_again(videos: Path, tmp_path: Path, line
     ]  # fmt: skip
     assert "R@10, held out" in (tmp_path / "out" / "learning_curve.svg").read_text()
     assert any("without the audio expert" in line and "pip install" in line for line in lines)
+    assert "chance" not in card
+    assert any("no chances learned of 2 held-out clips, expected at least 50" in line for line in lines)
+    assert any("R@1/5/10" in line and " of 2 held-out clips" in line for line in lines)
 
 
 def test_the_second_run_decodes_nothing(
@@ -105,6 +109,33 @@ def test_the_second_run_decodes_nothing(
     assert first.read_bytes() == second.read_bytes()
     mmt_run(captions, tmp_path / "first", lines).train()
     assert "is trained already" in lines[-1]
+    assert sum(line.startswith("written: ") for line in lines) == 2
+
+
+def test_another_seed_and_one_more_video_decode_that_one_alone(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mmt_run(table(videos, plain_rows(11)), tmp_path / "first", lines).train()
+    decoded: list[Path] = []
+
+    def extract(files: Sequence[tuple[Path, MediaKind]], *more: Any, **options: Any) -> Iterator[Any]:
+        decoded.extend(path for path, _ in files)
+        return extract_tracks(files, *more, **options)
+
+    monkeypatch.setattr(tracks_module, "extract_tracks", extract)
+    captions = table(videos, plain_rows(12)[::-1], "more.csv")
+    MmtRun(
+        source=VideoSource(captions=captions, held_out=0.25, seed=3), out=tmp_path / "second", say=lines.append,
+        command="", tracks=tmp_path / "tracks", recipe=MmtRecipe(epochs=1, batch=4, seed=3), width=16, layers=1,
+    ).train()  # fmt: skip
+    assert [path.name for path in decoded] == ["11.mp4"]
+
+
+def test_a_run_killed_before_its_first_file_is_begun_again(videos: Path, tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".training.json.part").touch()
+    mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: Path, lines: list[str]) -> None:
@@ -237,3 +268,6 @@ def test_another_table_is_measured_on(
     monkeypatch.setattr(video_items, "time_experts", lambda: Experts([Motion()], []))
     again = evaluate_retrieval(dev, get_space(f"mmt/{tmp_path / 'out'}"), by=By.SPACE).text_to_media.to_json()
     assert written == again
+    last = list(csv.DictReader(history))[-1]
+    assert float(last["dev_r1"]) == written["R@1"]
+    assert 1 <= written["MnR"] <= 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,9 @@ def expert() -> Small:
     return Small("motion", Stream.PAIRS)
 
 
-def read(paths: Sequence[Path], expert: Small, lines: list[str]) -> MediaTracks:
+def read(paths: Sequence[Path], expert: Small, lines: list[str], *more: Small) -> MediaTracks:
     cache = StageCache(paths[0].parent / "cache")
-    return TrackReader([expert], cache, Settings(), lines.append).read(paths)  # type: ignore[list-item]
+    return TrackReader([expert, *more], cache, Settings(), lines.append).read(paths)  # type: ignore[list-item]
 
 
 def test_a_model_that_can_not_be_had_is_asked_again_at_the_next_run(
@@ -72,3 +73,42 @@ def test_a_file_that_fails_twice_does_not_have_the_others_decoded_again(
     assert read(films, expert, lines).left_out == dict.fromkeys(films, "its worker died")
     assert read(films, expert, lines).left_out == dict.fromkeys(films, "its worker died")
     assert tried == [films, films]
+
+
+def test_other_files_in_another_order_have_only_themselves_decoded(
+    films: list[Path], expert: Small, lines: list[str]
+) -> None:
+    read(films[:1], expert, lines)
+    assert list(read(films[::-1], expert, lines).tracks) == films[::-1]
+    assert expert.asked == 2
+
+
+def test_a_new_expert_is_asked_alone(films: list[Path], expert: Small, lines: list[str]) -> None:
+    read(films, expert, lines)
+    other = Small("ocr", Stream.FRAMES)
+    found = read(films, expert, lines, other)
+    assert [list(found.tracks[path]) for path in films] == [["motion", "ocr"], ["motion", "ocr"]]
+    assert (expert.asked, other.asked) == (2, 2)
+
+
+def test_a_kill_loses_no_file_that_was_done(films: list[Path], expert: Small, lines: list[str]) -> None:
+    class KilledError(Exception):
+        pass
+
+    class Killing(StageCache):
+        def store(self, *arguments: Any) -> None:
+            super().store(*arguments)
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        TrackReader([expert], Killing(films[0].parent / "cache"), Settings(), lines.append).read(films)  # type: ignore[list-item]
+    expert.asked = 0
+    assert set(read(films, expert, lines).tracks) == set(films)
+    assert expert.asked == 1
+
+
+def test_a_file_that_changed_is_decoded_again(films: list[Path], expert: Small, lines: list[str]) -> None:
+    read(films, expert, lines)
+    film(films[0], seed=7)
+    read(films, expert, lines)
+    assert expert.asked == 3
