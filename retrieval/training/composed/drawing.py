@@ -164,7 +164,7 @@ class _Drawer:
 def draw_training(parts: Parts, count: int, seed: int) -> Iterator[Clip]:
     """Clips to train on, in groups of one to three that share their photographs.
 
-    Every second clip is a single event that its caption tells as people do; the rest tell of order, sounds, speech,
+    A quarter of the clips are single events, told as people do; the rest tell of order, sounds, speech,
     words and motion, and bring a clip of the same events in another order, or the same sight with another sound.
     Where there are no noises or no sayings, nothing tells of them.
     """
