@@ -193,6 +193,7 @@ def write_long_take(path: Path) -> None:
         container.mux(video.encode(None))
 
 
+@pytest.mark.long
 def test_two_showings_an_hour_apart_are_two_moments(tmp_path: Path, ask: Ask) -> None:
     (tmp_path / "media").mkdir()
     write_long_take(tmp_path / "media" / "hour.mp4")
