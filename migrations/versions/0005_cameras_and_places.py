@@ -1,4 +1,4 @@
-"""Ways to contents by their camera, their lens and their place."""
+"""Ways to contents by their camera, their lens and their place, and to those that are present without their rows."""
 
 from alembic import op
 
@@ -12,3 +12,5 @@ def upgrade() -> None:
     op.create_index(op.f("ix_asset_camera"), "asset", ["camera"], unique=False)
     op.create_index(op.f("ix_asset_lens"), "asset", ["lens"], unique=False)
     op.create_index(op.f("ix_asset_latitude_longitude"), "asset", ["latitude", "longitude"], unique=False)
+    op.create_index(op.f("ix_file_asset_id_present"), "file", ["asset_id", "present"], unique=False)
+    op.drop_index(op.f("ix_file_asset_id"), table_name="file")

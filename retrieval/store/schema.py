@@ -151,7 +151,7 @@ class File(Base):
     """It is new, or looks changed: its asset, if it has one, is what it held when it was last read."""
     asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id"))
 
-    __table_args__ = (Index(None, "asset_id"),)
+    __table_args__ = (Index(None, "asset_id", "present"),)  # both: a filter asks for nothing else of most rows
 
 
 class Part(Base):
