@@ -33,6 +33,7 @@ from ui.page.items import Items
 from ui.page.media import MediaRoutes
 from ui.page.renditions import make_renditions_with
 from ui.page.thumbnails import ThumbnailStore
+from ui.trust.access import Access
 from ui.trust.hosts import Hosts, is_loopback
 from ui.trust.login import LoginRoutes
 from ui.trust.roots import AllowedRoots
@@ -60,20 +61,21 @@ def build_application(
         routes += mcp.routes
     if not trust.access.is_open:
         routes += LoginRoutes(trust.access).routes()
-    app = _page(services, port=port, token=trust.access.page_token, routes=routes)
+    app = _page(services, trust.access, port=port, routes=routes)
     if mcp:
         _run_beside(app, mcp.run)
     return Guard(app, hosts=Hosts(address, port, trust.names), access=trust.access, offers_mcp=trust.mcp)
 
 
-def _page(services: Services, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
+def _page(services: Services, access: Access, *, port: int, routes: Sequence[BaseRoute]) -> FastAPI:
     library, catalog = services.library, services.catalog
     files, answers = CatalogFiles(catalog), Answers(library, catalog)
     heat = Heat(library, files, services.thumbnails)
     items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
     media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
-    blocks = build_blocks(answers, Counts(library, catalog).footer, str(services.jobs.roots))
-    return build_app(blocks, media, port=port, token=token, routes=[*routes, *items.routes()])
+    footer, roots = Counts(library, catalog).footer, str(services.jobs.roots)
+    blocks = build_blocks(answers, footer, roots, is_signed_in=not access.is_open)
+    return build_app(blocks, media, port=port, token=access.page_token, routes=[*routes, *items.routes()])
 
 
 def _services(
