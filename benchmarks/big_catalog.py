@@ -59,8 +59,9 @@ def make_vectors(mixture: Mixture, count: int) -> Iterator[NDArray[np.float16]]:
         yield mixture.draw(min(_ROWS, count - start), 1000 + start).astype("<f2")
 
 
-def fill_catalog(library: Path, mixture: Mixture, count: int) -> SpaceRow:
-    """A picture a vector, over 25 years and 1,000 folders (of 0.1 % each); 1 % are videos of one segment."""
+def fill_catalog(library: Path, mixture: Mixture, count: int, root: str = "/media/pictures") -> SpaceRow:
+    """A picture a vector, over 25 years and 1,000 folders (of 0.1 %, in 100 of 1 %, in 10); 1 % are videos of one
+    segment. The files were never made; they lie below ``root``."""
     with Catalog(library, create=True) as catalog:
         space = catalog.space("bench", "1", mixture.dim, normalized=True)
     with closing(sqlite3.connect(library / CATALOG_NAME, isolation_level=None)) as connection:
@@ -68,12 +69,12 @@ def fill_catalog(library: Path, mixture: Mixture, count: int) -> SpaceRow:
         connection.execute("PRAGMA cache_size = -500000")
         first = 1
         for vectors in make_vectors(mixture, count):
-            _insert(connection, space.id, first, vectors)
+            _insert(connection, space.id, first, vectors, root)
             first += len(vectors)
     return space
 
 
-def _insert(connection: sqlite3.Connection, space_id: int, first: int, vectors: NDArray[np.float16]) -> None:
+def _insert(connection: sqlite3.Connection, space_id: int, first: int, vectors: NDArray[np.float16], root: str) -> None:
     ids = range(first, first + len(vectors))
     days = np.random.default_rng(first).integers(0, 9125, len(vectors)).tolist()
     folders = np.random.default_rng(first + 1).integers(0, 1000, len(vectors)).tolist()
@@ -90,7 +91,7 @@ def _insert(connection: sqlite3.Connection, space_id: int, first: int, vectors: 
         (
             (n, path.encode(), path, kind, str(n), n)
             for n, kind, folder in zip(ids, kinds, folders, strict=True)
-            for path in [f"/media/pictures/{folder // 100}/{folder:03}/IMG_{n:07}.jpg"]
+            for path in [f"{root}/{folder // 100}/{folder // 10:02}/{folder:03}/IMG_{n:07}.jpg"]
         ),
     )
     connection.executemany(

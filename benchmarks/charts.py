@@ -74,7 +74,8 @@ def _section(name: str, result: dict[str, Any], *, has_chart: bool) -> str:
     lines += ["| figure | measured |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in _rows(result["figures"])]
     lines += ["", f"{result['measured_at']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "]
-    lines[-1] += f"{machine['processor']}, Python {machine['python']}.\n"
+    load = f", load {machine['load']}" if "load" in machine else ""
+    lines[-1] += f"{machine['processor']}, Python {machine['python']}{load}.\n"
     return "\n".join(lines)
 
 

@@ -34,7 +34,7 @@ from retrieval.search.sight import FRAMES_WEIGHT
 from retrieval.settings import Settings
 from retrieval.spaces.mmt import MMT_STARTER
 from retrieval.training.composed.generate import draw_clips, generate
-from retrieval.training.composed.parts import Clip, Kind
+from retrieval.training.composed.parts import Clip, Kind, Move
 from retrieval.training.composed.sounds import PACKAGES
 from retrieval.training.mmt.pictures import StarterPictures
 from retrieval.training.mmt.tracks import TrackReader
@@ -49,7 +49,9 @@ SEED: Final = 0
 UNSEEN_COUNT: Final = 160
 BY_SIGHT: Final = (Kind.ONE, Kind.TWO, Kind.THREE)
 IN_ORDER: Final = (Kind.TWO, Kind.THREE)
+OF_PAIRS: Final = (Kind.CAMERA, Kind.SOUND, Kind.SPEECH, Kind.WORDS, Kind.MIXED)
 _WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+_STILL: Final = 0.02  # of half a long side a second: less is a hand's tremble
 _RANK_CONSTANT: Final = 60  # of reciprocal rank fusion (Cormack et al. 2009)
 
 Figures = dict[str, Any]
@@ -127,12 +129,15 @@ def compare(seen: BenchmarkClips, model: Path) -> Figures:
     by_kind = {name: {kind.value: recall(those, seen, (kind,)) for kind in Kind} for name, those in scores.items()}
     whole = {name: recall(those, seen) for name, those in scores.items()}
     sight = {name: recall(those, seen, BY_SIGHT) for name, those in scores.items()}
-    order = {
-        kind.value: {
-            name: pairs_told_apart(those, seen.groups, seen.kinds == kind.value) for name, those in scores.items()
+    order, pairs = (
+        {
+            kind.value: {
+                name: pairs_told_apart(those, seen.groups, seen.kinds == kind.value) for name, those in scores.items()
+            }
+            for kind in kinds
         }
-        for kind in IN_ORDER
-    }
+        for kinds in (IN_ORDER, OF_PAIRS)
+    )
     return {
         "videos": len(seen.clips),
         "seconds_of_video": sum(clip.seconds for clip in seen.clips),
@@ -141,6 +146,8 @@ def compare(seen: BenchmarkClips, model: Path) -> Figures:
         "by_kind": by_kind,
         "single_events_among_themselves": {name: recall_among(those, seen, Kind.ONE) for name, those in scores.items()},
         "order_right_percent": order,
+        "other_pairs_right_percent": pairs,
+        "camera_moves_told_by_motion_alone_percent": camera_moves_told(seen),
         "weights_of_speech_and_screen": weights,
         "ratio_to_better_pooled_frames": {
             "pooled_by": better,
@@ -233,6 +240,28 @@ def pairs_told_apart(scores: Float32Array, groups: NDArray[np.int64], chosen: ND
             if other != row
         ]
     return round(100 * float(np.mean(right)), 1)
+
+
+def camera_moves_told(seen: BenchmarkClips) -> float:
+    """Percent of moves that three columns of the motion expert name: whether there is anything to learn from."""
+    clips = [(clip, seen.windows[row]) for row, clip in enumerate(seen.clips) if clip.kind is Kind.CAMERA]
+    right = [_move_of(window.tracks["motion"]) is clip.events[0].shot.move for clip, window in clips]
+    return round(100 * float(np.mean(right)), 1)
+
+
+def _move_of(motion: FeatureTrack) -> Move:
+    """By the largest of pan, tilt and zoom; they are kept as signed square roots, and tell how the picture moves."""
+    roots = motion.features[:, :3].astype(np.float32)
+    terms = (np.sign(roots) * np.square(roots)).mean(axis=0)
+    largest = int(np.abs(terms).argmax())
+    if abs(terms[largest]) < _STILL:
+        return Move.HOLD
+    towards = (
+        (Move.PAN_RIGHT, Move.PAN_LEFT),
+        (Move.TILT_DOWN, Move.TILT_UP),
+        (Move.ZOOM_OUT, Move.ZOOM_IN),
+    )
+    return towards[largest][int(terms[largest] > 0)]
 
 
 def _say(line: str) -> None:

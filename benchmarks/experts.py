@@ -30,7 +30,7 @@ from retrieval.media.video import sample_open_video
 from retrieval.settings import MediaLimits, SamplingSettings
 from retrieval.types import MediaKind
 
-__all__ = ["measure_experts"]
+__all__ = ["measure_experts", "second_of", "spoken_sentences"]
 
 SPOKEN_SECONDS = 20
 """Of each minute."""
@@ -50,13 +50,13 @@ def measure_experts(folder: Path, *, seconds: int = 60, videos: int = 2, rounds:
 
     Shares are of processor time, each expert alone in one thread on pieces that were decoded before.
     """
-    speech = _speech()
+    speech = spoken_sentences()
     paths = [
         make_video(
             folder / f"{number}.mp4",
             seconds,
             seed=number,
-            sound_of=lambda second: _second_of(speech, second),
+            sound_of=lambda second: second_of(speech, second),
             writing_of=lambda shot: WRITINGS[shot % len(WRITINGS)],
         )
         for number in range(videos)
@@ -116,14 +116,18 @@ def _decoded(path: Path) -> list[Piece]:
     pieces: list[Piece] = []
     with open_media(path) as media:
         frames = sample_open_video(
-            media, SamplingSettings(), MediaLimits(), streams=frozenset(Stream), emit=pieces.append
+            media, SamplingSettings(), MediaLimits(), streams=frozenset(Stream) - {Stream.CLIPS}, emit=pieces.append
         )
         pieces.extend(frames)
     return pieces
 
 
-def _speech() -> NDArray[np.float32]:
-    """Sentences one after another ``[n]``, at 48 kHz."""
+def spoken_sentences() -> NDArray[np.float32]:
+    """Sentences one after another ``[n]``, at 48 kHz.
+
+    Raises:
+        MissingExtraError: espeak-ng is not installed.
+    """
     if shutil.which("espeak-ng") is None:
         raise MissingExtraError("espeak-ng is not installed; run: apt-get install espeak-ng")
     parts = []
@@ -137,8 +141,8 @@ def _speech() -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _second_of(speech: NDArray[np.float32], second: int) -> NDArray[np.float32]:
-    """Speech in the first third of each minute, then a quiet tone."""
+def second_of(speech: NDArray[np.float32], second: int) -> NDArray[np.float32]:
+    """The sound ``[48000]`` of a second: speech in the first third of each minute, then a quiet tone."""
     if second % 60 >= SPOKEN_SECONDS:
         return (0.02 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 48_000)).astype(np.float32)
     return np.resize(speech, SPOKEN_SECONDS * 48_000)[second % 60 * 48_000 :][:48_000]

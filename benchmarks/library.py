@@ -58,11 +58,16 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def vidi(library: Path, *arguments: str, watch: Callable[[tuple[float, int]], None] | None = None) -> str:
+def vidi(
+    library: Path,
+    *arguments: str,
+    watch: Callable[[tuple[float, int]], None] | None = None,
+    every_seconds: float = 0.2,
+) -> str:
     """What `vidi` prints in a new process; ``watch`` is told (seconds since its start, bytes of all its processes)."""
     command = [str(Path(sys.executable).with_name("vidi")), "--library", str(library), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    watcher = threading.Thread(target=_watch, args=(process.pid, watch), daemon=True) if watch else None
+    watcher = threading.Thread(target=_watch, args=(process.pid, watch, every_seconds), daemon=True) if watch else None
     if watcher:
         watcher.start()
     output, _ = process.communicate()
@@ -72,8 +77,8 @@ def vidi(library: Path, *arguments: str, watch: Callable[[tuple[float, int]], No
     return output
 
 
-def _watch(pid: int, tell: Callable[[tuple[float, int]], None]) -> None:
-    """PSS of the process and all below it, every fifth of a second: shared pages count once."""
+def _watch(pid: int, tell: Callable[[tuple[float, int]], None], every_seconds: float) -> None:
+    """PSS of the process and all below it: shared pages count once."""
     began = time.perf_counter()
     while True:
         try:
@@ -84,7 +89,7 @@ def _watch(pid: int, tell: Callable[[tuple[float, int]], None]) -> None:
         except psutil.NoSuchProcess:
             return
         tell((time.perf_counter() - began, sum(map(_pss, family))))
-        time.sleep(0.2)
+        time.sleep(every_seconds)
 
 
 def _pss(process: psutil.Process) -> int:

@@ -1,21 +1,20 @@
 """What the page adds to a search in a library of a million assets, in a real browser: from Enter to what is drawn.
 
-A library as :mod:`benchmarks.big_catalog` makes it, whose paths are hard links to a few pictures; the server is a
-process of its own (``python -m benchmarks.page LIBRARY``) that tells how long the engine took. Chromium is Debian's.
+The library is that of :mod:`benchmarks.described_catalog`, with tags, captions, cameras and places, so that filters
+have much to count; the server is a process of its own (``python -m benchmarks.page LIBRARY``) that tells how long the
+engine took. Chromium is Debian's.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,13 +25,12 @@ import numpy as np
 from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.big_catalog import Mixture, fill_catalog
+from benchmarks.big_catalog import Mixture
 from benchmarks.big_index import BenchSpace
+from benchmarks.described_catalog import described_library
 from benchmarks.machine import spread
-from benchmarks.media import make_pictures
 from retrieval.library import Library
 from retrieval.search.results import SearchResult
-from retrieval.store.database import CATALOG_NAME
 from ui.page.server import bind, serve
 
 __all__ = ["measure_page"]
@@ -41,7 +39,6 @@ _QUERIES = 40
 _WARM_UP = 5
 _THUMBNAILS = 200
 _CLIENTS = 10
-_LINKS_MOST = 30_000  # to one file: some file systems take no more than 65,000
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _ENGINE = "engine "
 _DRAWN = """() => new Promise((done) => {
@@ -65,12 +62,12 @@ def measure_page(folder: Path, *, count: int = 1_000_000, seconds: float = 30.0)
 
     ``seconds``: how long ten clients at once go on.
     """
-    library = folder / f"page-{count}"
-    if not (library / CATALOG_NAME).exists():
-        fill_catalog(library, Mixture(), count)
-        _link_files(library, folder / f"page-{count}-media", count)
+    browser = shutil.which("chromium")
+    if browser is None:
+        return {"not_measured": "there is no chromium here: apt-get install chromium, and measure again"}
+    library = described_library(folder, count)
     with _server(library) as server, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=browser, args=_FLAGS)
         page = chromium.new_page(viewport={"width": 1280, "height": 860})
         began = time.perf_counter()
         page.goto(server.address)
@@ -89,27 +86,6 @@ def measure_page(folder: Path, *, count: int = 1_000_000, seconds: float = 30.0)
             "cached_thumbnail_asked_ms": 20,
             **_clients(server.address, seconds),
         }
-
-
-# -- the library -------------------------------------------------------------------------------------------------
-
-
-def _link_files(library: Path, media: Path, count: int) -> None:
-    """Make the paths of the catalog real, below ``media``."""
-    sources = make_pictures(media / "sources", count // _LINKS_MOST + 1, (640, 480))
-    with closing(sqlite3.connect(library / CATALOG_NAME)) as connection:
-        old = "/media/pictures"
-        for number, display in connection.execute("SELECT id, display FROM file"):
-            path = media / display.removeprefix(f"{old}/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.link(sources[number // _LINKS_MOST], path)
-        connection.execute("UPDATE file SET display = replace(display, ?, ?)", (old, str(media)))
-        connection.execute("UPDATE file SET path = CAST(display AS BLOB)")
-        for place, source in enumerate(sources):
-            facts = source.stat()
-            span = (facts.st_size, facts.st_mtime_ns, place * _LINKS_MOST, (place + 1) * _LINKS_MOST)
-            connection.execute("UPDATE file SET size_bytes = ?, modified_ns = ? WHERE id >= ? AND id < ?", span)
-        connection.commit()
 
 
 # -- the server --------------------------------------------------------------------------------------------------

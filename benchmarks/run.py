@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,17 +16,21 @@ from benchmarks.calibration import measure_calibration
 from benchmarks.classifier import measure_classifier
 from benchmarks.clients import measure_clients
 from benchmarks.composed import measure_composed
+from benchmarks.engine import measure_engine
 from benchmarks.experts import measure_experts
 from benchmarks.first_answers import measure_first_answers
 from benchmarks.folding import measure_folding
+from benchmarks.foreign_experts import measure_foreign_experts
 from benchmarks.growth import measure_growth
 from benchmarks.hostile import measure_hostile
 from benchmarks.hybrid import measure_hybrid
 from benchmarks.library import measure_library
+from benchmarks.long_video import measure_long_video
 from benchmarks.machine import describe_machine
 from benchmarks.mmt import measure_mmt
 from benchmarks.negative import measure_negative
 from benchmarks.open_clip import measure_open_clip
+from benchmarks.page import measure_page
 from benchmarks.picture_models import measure_picture_models
 from benchmarks.pictures import measure_encoders, measure_pictures
 from benchmarks.starter import measure_starter
@@ -42,13 +47,17 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "encoders": lambda folder: measure_encoders(folder / "large"),
     "video": lambda folder: measure_video(folder / "video"),
     "experts": lambda folder: measure_experts(folder / "experts"),
+    "foreign_experts": lambda folder: measure_foreign_experts(folder / "foreign_experts"),
     "library": lambda folder: measure_library(folder),
     "first_answers": measure_first_answers,
     "clients": measure_clients,
+    "long_video": lambda folder: measure_long_video(folder / "long_video"),
     "open_clip": measure_open_clip,
     "growth": measure_growth,
     "hostile": lambda folder: measure_hostile(folder / "hostile"),
     "big_index": measure_big_index,
+    "engine": measure_engine,
+    "page": measure_page,
     "mmt": lambda _: measure_mmt(),
     "picture_models": lambda _: measure_picture_models(),
 }
@@ -83,6 +92,9 @@ def main() -> None:
 
 
 def _write(name: str, figures: dict[str, Any]) -> None:
+    if "not_measured" in figures:  # what was measured elsewhere stays
+        print(f"{name} is not measured: {figures['not_measured']}", file=sys.stderr)
+        return
     measured = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine()}
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(measured | {"figures": figures}, indent=2) + "\n"

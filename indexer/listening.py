@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from indexer.job import Job
 from indexer.pipeline import FrameRow
-from retrieval.experts.extraction import ExpertThreads, Testimony
-from retrieval.media.pieces import Stream
-from retrieval.media.tasks import DecodedPiece, Finished
+from retrieval.experts.extraction import ExpertThreads, Testimony, TrackKey
+from retrieval.media.pieces import Piece, Stream
+from retrieval.media.tasks import Finished
 
 __all__ = ["Heard", "Listening"]
 
@@ -21,7 +21,7 @@ class Heard:
     """A file of which all is known; ``rows`` is None where no frames were wanted."""
 
     end: Finished
-    rows: Sequence[FrameRow] | None
+    rows: list[FrameRow] | None
     testimony: Testimony
 
 
@@ -31,7 +31,7 @@ class _Open:
 
     wants_frames: bool
     end: Finished | None = None
-    rows: Sequence[FrameRow] | None = None
+    rows: list[FrameRow] | None = None
     testimony: Testimony | None = None
 
     @property
@@ -59,17 +59,17 @@ class Listening:
         if self._threads is not None:
             self._threads.__exit__(kind, error, traceback)
 
-    def begin(self, key: int, names: Iterable[str] | None, *, wants_frames: bool) -> frozenset[Stream]:
-        """A video or sound is to be decoded; gives what must be, for the experts of these ``names`` (default: all)."""
+    def begin(self, key: int, experts: Iterable[TrackKey] | None, *, wants_frames: bool) -> frozenset[Stream]:
+        """A video or sound is to be decoded; gives what must be, for these ``experts`` (default: all)."""
         threads = self._started()
-        threads.begin(key, names)
+        threads.begin(key, experts)
         self._files[key] = _Open(wants_frames)
         return threads.streams(key) | (frozenset({Stream.FRAMES}) if wants_frames else frozenset())
 
-    def add(self, outcome: DecodedPiece) -> None:
-        """Hand on a piece; waits while the experts are behind."""
+    def add(self, key: int, piece: Piece) -> None:
+        """Hand on a piece to those who read its kind; waits while they are behind."""
         if self._threads is not None:
-            self._threads.add(outcome.key, outcome.piece)
+            self._threads.add(key, piece)
 
     def finish(self, end: Finished) -> None:
         """A file was decoded to its end."""
@@ -82,7 +82,7 @@ class Listening:
         if self._threads is not None and self._files.pop(key, None) is not None:
             self._threads.drop(key)
 
-    def encoded(self, end: Finished, rows: Sequence[FrameRow]) -> Iterator[Heard]:
+    def encoded(self, end: Finished, rows: list[FrameRow]) -> Iterator[Heard]:
         """The frames of a file are encoded; gives it if the experts have nothing to add."""
         if end.key not in self._files:
             yield Heard(end, rows, Testimony())

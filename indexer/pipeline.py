@@ -141,9 +141,11 @@ def _segment_of(frame: Frame) -> SegmentRecord:
 
 
 def record_of(
-    finished: Finished, content_hash: bytes, rows: Sequence[FrameRow], expert_version: str, dim: int
+    finished: Finished, content_hash: bytes, rows: list[FrameRow], expert_version: str, dim: int
 ) -> MediaRecord:
     """All that is kept of one file: tracks at ``expert_version``, vectors as wide as the space's ``dim``.
+
+    ``rows`` is emptied: of ten hours they are as large as the record, which is copied once more when it is written.
 
     Raises:
         BadMediaError: an encoder gave numbers that are not finite.
@@ -151,6 +153,7 @@ def record_of(
     segments = [row.segment for row in rows]
     embeddings = np.stack([row.embedding for row in rows]) if rows else np.zeros((0, dim), np.float32)
     tracks = _tracks(rows, expert_version) if rows else {}
+    rows.clear()
     if not (np.isfinite(embeddings).all() and all(np.isfinite(track.features).all() for track in tracks.values())):
         raise BadMediaError("the encoder gave numbers that are not finite; please report this file")
     return MediaRecord(finished.key, content_hash, finished.facts, segments, embeddings, tracks)

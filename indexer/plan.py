@@ -27,8 +27,8 @@ class Wants:
     """What is wanted of a content that is decoded."""
 
     frames: bool = True
-    experts: frozenset[str] | None = None
-    """Of a video or sound, the names of the experts over time that are asked of it; None: all."""
+    experts: frozenset[Expert] | None = None
+    """Of a video or sound, the experts over time that are asked of it; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,18 +21,21 @@ from indexer.report import IndexReport, ProgressCallback
 from indexer.sidecars import read_sidecars
 from indexer.survey import Survey
 from indexer.territory import Territory
-from indexer.windows import embed_windows, index_windows, spaces_of
+from indexer.windows import embed_windows, index_windows, needs_of, spaces_of
 from indexer.work import Work
 from retrieval.errors import LibraryError, ModelError
 from retrieval.experts.expert import FrameExpert
-from retrieval.experts.over_time import TimeExpert
+from retrieval.experts.foreign import foreign_experts
+from retrieval.experts.over_time import TimeExpert, title_of
 from retrieval.experts.registry import AbsentExpert, Experts, time_experts
 from retrieval.media.kinds import kind_of
+from retrieval.media.pieces import Stream
 from retrieval.paths import display_of
 from retrieval.search.default_space import default_space
 from retrieval.search.tuning import tuning_queries
 from retrieval.settings import Settings, library_path
 from retrieval.spaces.experts import expert_of
+from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
 from retrieval.store.arrears import experts_in_arrears
@@ -102,7 +105,8 @@ class Session:
 
         Raises:
             UnknownSpaceError: no space is called ``space``.
-            ModelError: the Whisper model that the settings name can't be had.
+            UsageError: the settings name an expert's model in no known form.
+            ModelError: the Whisper model or an expert's model that they name can't be had.
         """
         self.library = library_path(library)
         self.territory = Territory()
@@ -111,7 +115,15 @@ class Session:
         self._space, self._windows = spaces_of(chosen)
         self._expert = expert_of(self._space)
         settings = settings or Settings()
-        self._time_experts = _asked(time_experts(whisper_model=settings.index.whisper_model), settings.index.experts)
+        foreign = foreign_experts(settings.index.expert_models)
+        for expert in foreign:
+            expert.load()  # somebody asked for it: what is wrong with it is told now, not after hours
+        here = time_experts(whisper_model=settings.index.whisper_model)
+        both = Experts([*here.present, *foreign], here.absent)
+        self._time_experts = _asked(_seeing(both, self._expert), settings.index.experts)
+        if isinstance(chosen, MmtSpace):
+            for line in needs_of(chosen, self._time_experts.present):
+                notice(line)
         self._settings = replace(settings, sampling=replace(settings.sampling, form=self._expert.form))
         self._progress = progress
         self._notice = notice
@@ -331,17 +343,27 @@ def _job(
 def _loadable(experts: Experts, catalog: Catalog, note: Callable[[str], None]) -> Experts:
     """Without those that have known media to catch up with and can't load: it would be decoded for nothing."""
     in_arrears = experts_in_arrears(catalog, [(expert.name, expert.version) for expert in experts.present])
+    present: list[TimeExpert] = []
     broken: list[AbsentExpert] = []
     for expert in experts.present:
-        if expert.name in in_arrears:
-            try:
+        try:
+            if (expert.name, expert.version) in in_arrears:
                 expert.load()
-            except ModelError as error:
-                broken.append(AbsentExpert(expert.name, str(error)))
-                note(f"the {expert.name} expert is left out: {error}")
-    names = {absent.name for absent in broken}
-    present = [expert for expert in experts.present if expert.name not in names]
+            present.append(expert)
+        except ModelError as error:
+            broken.append(AbsentExpert(title_of(expert), str(error)))
+            note(f"the {title_of(expert)} expert is left out: {error}")
     return Experts(present, [*experts.absent, *broken])
+
+
+def _seeing(experts: Experts, frames: FrameExpert) -> Experts:
+    """Without those of kept frames where a run decodes these in a form of its own: they would see something else."""
+    if frames.form is None:
+        return experts
+    why = f"frames are decoded for {frames.name}, which sees them otherwise; `vidi index --space starter` asks it"
+    blind = [expert for expert in experts.present if expert.stream is Stream.FRAMES]
+    present = [expert for expert in experts.present if expert not in blind]
+    return Experts(present, [*experts.absent, *(AbsentExpert(title_of(expert), why) for expert in blind)])
 
 
 def _asked(experts: Experts, names: Sequence[str] | None) -> Experts:

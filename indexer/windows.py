@@ -5,23 +5,26 @@ No file is opened, so that another model of the same experts costs no decoding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
 from indexer.job import Job
 from indexer.report import IndexReport
 from retrieval.errors import ModelError
+from retrieval.experts.foreign import option_of
+from retrieval.experts.over_time import TimeExpert
 from retrieval.search.tuning import tuning_queries
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.registry import DEFAULT_SPACE, get_space
 from retrieval.spaces.space import Space
+from retrieval.store.arrears import experts_in_arrears
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.index_updates import update_index
 from retrieval.store.lookup import Lookup
 from retrieval.store.results import WINDOW_SPACES
 from retrieval.store.windows import WindowedAsset, Windows, holds_timed_media
 
-__all__ = ["WindowSpaces", "embed_windows", "index_windows", "spaces_of"]
+__all__ = ["WindowSpaces", "embed_windows", "index_windows", "needs_of", "spaces_of"]
 
 WindowSpaces = Callable[[Catalog], Sequence[MmtSpace]]
 """Opens the spaces of windows that a run fills, when they are first needed."""
@@ -61,12 +64,31 @@ def _over(name: str, pictures: str) -> MmtSpace | None:
     return None
 
 
+def needs_of(space: MmtSpace, asked: Sequence[TimeExpert], catalog: Catalog | None = None) -> Iterator[str]:
+    """A line for each expert that a space was trained over, that vidi doesn't ship, and that is not ``asked``.
+
+    With a ``catalog``, only of those that never saw some of what is in it.
+    """
+    here = {(expert.name, expert.version) for expert in asked}
+    for name, version in space.expert_versions.items():
+        option = option_of(name, version)
+        if option is None or (name, version) in here:
+            continue
+        if catalog is None or experts_in_arrears(catalog, [(name, version)]):
+            yield (
+                f"{space.name} was trained over the {name} expert {version}, which this run does not ask: windows of "
+                f"what it never saw go without it; give {option}"
+            )
+
+
 def embed_windows(job: Job, window_spaces: WindowSpaces, report: IndexReport) -> None:
     """Finish every video and sound that has tracks which a space knows and no windows of them there yet."""
     if not holds_timed_media(job.catalog):
         return
     done: set[int] = set()
     for space in window_spaces(job.catalog):
+        for line in needs_of(space, job.time_experts, job.catalog):
+            job.notice(line)
         windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation)
         last = 0
         while found := windows.missing(last, _ASSETS_PER_COMMIT):

@@ -18,6 +18,7 @@ from indexer.plan import Plan, VerdictKind
 from indexer.report import IndexReport
 from retrieval.errors import BadMediaError, MediaError, TransientMediaError
 from retrieval.experts.expert import FrameExpert
+from retrieval.experts.over_time import sampling_for
 from retrieval.media.files import Identity
 from retrieval.media.pieces import Stream
 from retrieval.media.tasks import (
@@ -81,7 +82,10 @@ class Work:
         settings = self._job.settings
         waiting = self._waiting(file_ids)
         workers = MediaWorkers(
-            settings.limits, settings.sampling, processes=settings.index.workers, niceness=_DECODER_NICENESS
+            settings.limits,
+            sampling_for(self._job.time_experts, settings.sampling),
+            processes=settings.index.workers,
+            niceness=_DECODER_NICENESS,
         )
         with self._encoder, self._listening, workers:
             has_more = True
@@ -138,9 +142,11 @@ class Work:
                 if len(self._identified) >= _FILES_PER_JUDGEMENT:
                     self._settle()
             case DecodedFrame():
-                self._keep(self._encoder.add(outcome))
+                self._listening.add(outcome.key, outcome.frame)
+                if self._plan.wants(self._identities[outcome.key].content_hash).frames:
+                    self._keep(self._encoder.add(outcome))
             case DecodedPiece():
-                self._listening.add(outcome)
+                self._listening.add(outcome.key, outcome.piece)
             case Finished():
                 self._finish(outcome)
             case Failed():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
-from retrieval.types import PictureForm
+from retrieval.types import ClipForm, PictureForm
 
 __all__ = ["IndexSettings", "MediaLimits", "SamplingSettings", "Settings", "cache_path", "library_path"]
 
@@ -45,6 +45,8 @@ class SamplingSettings:
     """Side, in pixels, of the square that a frame is squashed to, for the choice of frames and for the experts."""
     form: PictureForm | None = None
     """What the expert wants to see in place of that square; it changes no choice of frames."""
+    clips: ClipForm = field(default_factory=ClipForm)
+    """What frames of clips are, where an expert reads them."""
     merge_difference: float = 6.0
     """Mean absolute difference (0 to 255, on a 16 x 16 grey thumbnail) under which neighbours are merged."""
     longest_span_seconds: float = 10.0
@@ -64,6 +66,9 @@ class IndexSettings:
     """Names of the experts over time that are asked of videos and sounds; None: all that can load here."""
     whisper_model: str | None = None
     """What transcribes: a folder or a name that faster-whisper knows; None: the packaged tiny.en, for English."""
+    expert_models: tuple[str, ...] = ()
+    """Experts whose weights vidi doesn't ship, asked beside its own: each ``NAME=MODEL`` or ``NAME=MODEL:WEIGHTS``, as
+    `vidi index --expert` takes it."""
 
 
 @dataclass(frozen=True, slots=True)

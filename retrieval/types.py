@@ -122,6 +122,19 @@ class PictureForm:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ClipForm:
+    """What an expert of clips wants frames to be: resized to ``resized``, of which the middle is kept,
+    ``[height, width, 3]``."""
+
+    resized: PictureForm = PictureForm(128, 171)
+    height: int = 112
+    width: int = 112
+
+    def __post_init__(self) -> None:
+        _check(self.height >= 1 and self.width >= 1, f"a form has sides from 1 up, got {self}")
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame:
     """A decoded picture, or a kept video frame with the span that it stands for.

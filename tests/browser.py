@@ -47,7 +47,7 @@ class Visit:
         self.tab.on("console", lambda message: self._complain(message.type, message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.goto(address)
-        self.tab.wait_for_selector(".vidi-notice")
+        self.tab.wait_for_selector(".vidi-notice, .vidi-card")
 
     def _complain(self, kind: str, text: str) -> None:
         if kind == "error":

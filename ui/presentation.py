@@ -14,6 +14,7 @@ from retrieval.paths import display_of
 from retrieval.search.results import Hit, Reason, SearchResult
 from retrieval.store.saved_searches import SavedSearch
 from retrieval.types import MediaKind
+from ui.kept_searches import mark_of
 from ui.wording import clock, plural, span
 
 __all__ = [
@@ -41,6 +42,9 @@ _SOURCES = {
     "caption": "what people wrote",
     "speech": "what is said",
     "ocr": "what is written in the picture",
+    "appearance": "what is seen over time",
+    "motion": "what moves",
+    "audio": "what is heard",
 }
 _OPTION_NAMES = {"tags": "tag"}
 
@@ -192,6 +196,8 @@ def headline(result: SearchResult, count: int, *, offset: int = 0, goes_on: bool
         return "No more results."
     if result.fits:
         is_compared = all(reason.source != _FILTER for reason in result.hits[0].why)
+        if count == 1 and is_compared and not (offset or goes_on):
+            return "1 result, with the chance that it fits."
         order = "best first, with the chance that each fits" if is_compared else "the newest first"
         return f"{_counted(count, offset, goes_on=goes_on)}, {order}."
     if count:
@@ -212,7 +218,7 @@ def saved_line(saved: SavedSearch) -> str:
     """A kept search in one line: its words, then its options."""
     options = {name: value for name, value in saved.asked.items() if name != "query" and value}
     shown = [
-        f"--{_OPTION_NAMES.get(name, name)}{'' if value is True else f' {readable(str(each))}'}"
+        f"--{_OPTION_NAMES.get(name, name)}{'' if value is True else f' {readable(mark_of(each))}'}"
         for name, value in options.items()
         for each in (value if isinstance(value, list) else [value])
     ]

@@ -40,6 +40,8 @@ __all__ = [
 
 _SCORE_DIGITS = 4
 _NAMED_MOST = 20
+LETTERS_MOST = 200
+"""Of a tag by hand; those of files may be longer."""
 _TABLES = (".csv", ".txt")
 
 Library = str | os.PathLike[str] | None
@@ -135,8 +137,10 @@ def check_labels(add: Sequence[str], remove: Sequence[str]) -> None:
     """See that these tags can be given and refused.
 
     Raises:
-        UsageError: a label is empty, or stands on both sides.
+        UsageError: a label is empty, too long to be given, or stands on both sides.
     """
+    if longest := max((len(label) for label in add if len(label) > LETTERS_MOST), default=0):
+        raise UsageError(f"a label of {longest:,} letters is too long; expected at most {LETTERS_MOST}")
     if not all(map(label_name, (*add, *remove))):
         raise UsageError("the label is empty; give a name such as dog")
     if both := {label_name(label).casefold() for label in add} & {label_name(label).casefold() for label in remove}:

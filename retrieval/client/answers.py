@@ -13,6 +13,9 @@ __all__ = [
     "Asset",
     "AssetFile",
     "DefaultSpace",
+    "Facet",
+    "FacetValue",
+    "Facets",
     "Failure",
     "FileCounts",
     "Hit",
@@ -24,6 +27,7 @@ __all__ = [
     "PathText",
     "Problem",
     "Reason",
+    "SavedSearch",
     "SearchAnswer",
     "Segment",
     "SpaceCounts",
@@ -119,6 +123,56 @@ class SearchAnswer:
     read_as: str | None = None
     as_of: str | None = None
     """Give it back to have the next pages of the same state of the library."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """A value, how many assets have it, and the field of the query language that asks for it."""
+
+    label: str
+    count: int
+    token: str
+    """Such as ``tag:"red car"``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """``kind``, ``year``, ``folder``, ``tag``, ``camera`` or ``has``: the newest years first, of the others the most
+    frequent."""
+
+    name: str
+    values: list[FacetValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """Of the ``contents`` assets that a query lets through; a facet without values is left out."""
+
+    contents: int
+    facets: list[Facet]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSearch:
+    """A search that is kept under a name. What was not asked is null or empty."""
+
+    name: str
+    saved_at: str
+    """In UTC, ISO 8601, without a zone."""
+    query: str = ""
+    kind: str | None = None
+    under: str | None = None
+    after: str | None = None
+    before: str | None = None
+    tags: list[str] = field(default_factory=list)
+    space: str | None = None
+    by: str | None = None
+    image: list[str] = field(default_factory=list)
+    """Paths on the server's machine, as `vidi search --save` keeps them."""
+    like: list[str] = field(default_factory=list)
+    """Numbers of assets, of a video as ``12@3.5``; or paths."""
+    unlike: list[str] = field(default_factory=list)
+    unfolded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

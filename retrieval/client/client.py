@@ -13,7 +13,19 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from retrieval.client.answers import Asset, Job, JobEvent, ModelCard, SearchAnswer, Segment, Status, Tag, Text
+from retrieval.client.answers import (
+    Asset,
+    Facets,
+    Job,
+    JobEvent,
+    ModelCard,
+    SavedSearch,
+    SearchAnswer,
+    Segment,
+    Status,
+    Tag,
+    Text,
+)
 from retrieval.errors import RemoteError
 
 __all__ = ["Client"]
@@ -87,21 +99,17 @@ class Client:
         offset: int = 0,
         as_of: str | None = None,
         anyway: bool = False,
+        saved: str | None = None,
     ) -> SearchAnswer:
         """As :meth:`retrieval.library.Library.search`. ``images`` are read here and sent; ``under`` is a folder there.
-        ``like`` and ``unlike`` are numbers of assets, of a video with a second.
+        ``like`` and ``unlike`` are numbers of assets, of a video with a second. ``saved`` is the name of a kept search:
+        the words are added to its own, the options take the place of its own.
 
         Raises:
             OSError: a picture can't be read.
             RemoteError: see the class.
         """
-        asked: dict[str, Any] = {
-            "q": query,
-            "kind": kind,
-            "under": None if under is None else os.fspath(under),
-            "after": after,
-            "before": before,
-            "tag": list(tags),
+        asked = _narrowed(query, kind, under, after, before, tags) | {
             "space": space,
             "by": by,
             "like": list(map(_mark, like)),
@@ -111,12 +119,63 @@ class Client:
             "top": top,
             "offset": offset,
             "anyway": anyway,
+            "saved": saved,
         }
         told = {name: value for name, value in asked.items() if value is not None}
         with ExitStack() as stack:
             files = [("image", stack.enter_context(Path(image).open("rb"))) for image in images]
             method = "POST" if files else "GET"
             return self._answer(SearchAnswer, method, "search", params=told, files=files or None)
+
+    def facets(
+        self,
+        query: str = "",
+        *,
+        kind: str | None = None,
+        under: PathLike | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        tags: Sequence[str] = (),
+        most: int = 20,
+    ) -> Facets:
+        """As :meth:`retrieval.library.Library.facets`: what a search can be narrowed by, with counts."""
+        asked = _narrowed(query, kind, under, after, before, tags)
+        return self._answer(Facets, "GET", "facets", params=asked | {"most": most})
+
+    def saved_searches(self) -> list[SavedSearch]:
+        """The searches that are kept, by their names; ``search(saved=NAME)`` answers one."""
+        return self._answer(list[SavedSearch], "GET", "saved")
+
+    def save_search(
+        self,
+        name: str,
+        query: str = "",
+        *,
+        kind: str | None = None,
+        under: PathLike | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        tags: Sequence[str] = (),
+        space: str | None = None,
+        by: str | None = None,
+        like: Sequence[int | tuple[int, float]] = (),
+        unlike: Sequence[int | tuple[int, float]] = (),
+        unfolded: bool = False,
+    ) -> SavedSearch:
+        """Keep a search under ``name``, in place of what had it; what it takes is that of :meth:`search`."""
+        asked = _narrowed(query, kind, under, after, before, tags) | {
+            "name": name,
+            "space": space,
+            "by": by,
+            "like": list(map(_mark, like)),
+            "unlike": list(map(_mark, unlike)),
+            "unfolded": unfolded,
+        }
+        return self._answer(SavedSearch, "POST", "saved", json=asked)
+
+    def forget_search(self, name: str) -> None:
+        """Remove a kept search."""
+        self._send("DELETE", "saved", params={"name": name})
 
     # -- assets --------------------------------------------------------------------------------------------------
 
@@ -248,6 +307,15 @@ class Client:
         return RemoteError(
             f"{self._http.base_url} can't be reached ({type(error).__name__}: {error}); is `vidi ui` running there?"
         )
+
+
+def _narrowed(
+    query: str, kind: str | None, under: PathLike | None, after: str | None, before: str | None, tags: Sequence[str]
+) -> dict[str, Any]:
+    """What is to be found, by the names of the HTTP interface, without what was not given."""
+    asked = {"q": query, "kind": kind, "after": after, "before": before, "tag": list(tags)}
+    asked["under"] = None if under is None else os.fspath(under)
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _mark(marked: int | tuple[int, float]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from retrieval.errors import DatasetError
 from retrieval.evaluation.embedded_items import EmbeddedItems, UnreadableItem, vectors_of_item
 from retrieval.experts.extraction import Extracted, NotExtracted, extract_tracks
+from retrieval.experts.foreign import foreign_experts, option_of
 from retrieval.experts.frames_over_time import FramesOverTime
 from retrieval.experts.over_time import TimeExpert
 from retrieval.experts.registry import time_experts
@@ -68,7 +69,7 @@ def embed_video_items(
     settings = replace(settings, sampling=replace(settings.sampling, form=form))
     pictures = _embedded([path for path in kinds if path not in films], space, settings)
     found: dict[Path, Extracted | NotExtracted] = {}
-    for outcome in extract_tracks(films.items(), _experts(space, notice), settings=settings, notice=notice):
+    for outcome in extract_tracks(films.items(), _experts(space, settings, notice), settings=settings, notice=notice):
         path = Path(os.fsdecode(outcome.path))
         found[path] = outcome
         for note in outcome.testimony.failed.values() if isinstance(outcome, Extracted) else ():
@@ -108,13 +109,18 @@ def _picture_vectors(
     return frames if isinstance(frames, str) else (None, frames)
 
 
-def _experts(space: MmtSpace, notice: Callable[[str], None]) -> list[TimeExpert]:
+def _experts(space: MmtSpace, settings: Settings, notice: Callable[[str], None]) -> list[TimeExpert]:
     """Those whose features the space knows, at its versions; what can't load here is masked, as in an index run."""
     known, experts = space.expert_versions, time_experts()
+    here = [*experts.present, *foreign_experts(settings.index.expert_models)]
+    over_time = [expert for expert in here if known.get(expert.name) == expert.version]
+    asked = {expert.name for expert in over_time}
+    needed = {name: option for name, version in known.items() if (option := option_of(name, version))}
+    for name in sorted(needed.keys() - asked):
+        notice(f"measured without the {name} expert {known[name]}, over which it was trained; give {needed[name]}")
     for absent in experts.absent:
-        if absent.name in known:
+        if absent.name in known.keys() - needed.keys():
             notice(f"measured without the {absent.name} expert: {absent.reason}")
-    over_time = [expert for expert in experts.present if known.get(expert.name) == expert.version]
     return over_time if space.pictures is None else [FramesOverTime(expert_of(space.pictures)), *over_time]
 
 

@@ -18,7 +18,7 @@ from typing import Final, Self, TypeVar
 import numpy as np
 
 from retrieval.errors import ModelError
-from retrieval.experts.over_time import Reading, TimeExpert, Told
+from retrieval.experts.over_time import Reading, TimeExpert, Told, sampling_for, title_of
 from retrieval.media.files import MediaPath
 from retrieval.media.pieces import Piece, Stream, stream_of
 from retrieval.media.tasks import DecodedFrame, DecodedPiece, DecodeTask, Failed, Finished
@@ -26,7 +26,7 @@ from retrieval.media.worker import MediaWorkers
 from retrieval.settings import Settings
 from retrieval.types import FeatureTrack, MediaFacts, MediaKind, TextSource, TimedText
 
-__all__ = ["ExpertThreads", "Extracted", "NotExtracted", "Testimony", "extract_tracks"]
+__all__ = ["ExpertThreads", "Extracted", "NotExtracted", "Testimony", "TrackKey", "extract_tracks"]
 
 _PIECES_AHEAD: Final = 24
 """Pieces that may wait for one expert, the largest of two megabytes."""
@@ -34,7 +34,7 @@ _PIECES_AHEAD: Final = 24
 _T = TypeVar("_T")
 _READERS_OF_WORDS: Final = frozenset(source.value for source in TextSource)
 TrackKey = tuple[str, str]
-"""The name and version of an expert."""
+"""The name and version of an expert: of one name there may be several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class ExpertThreads:
     def __init__(self, experts: Sequence[TimeExpert], notice: Callable[[str], None]) -> None:
         self.experts = tuple(experts)
         self._desks = [_Desk(expert, self._take, notice) for expert in experts]
-        self._asked: dict[int, frozenset[str]] = {}
+        self._asked: dict[int, frozenset[TrackKey]] = {}
         self._gathered: dict[int, _Gathered] = {}
         self._complete: deque[tuple[int, Testimony]] = deque()
         self._changed = threading.Condition()
@@ -106,10 +106,10 @@ class ExpertThreads:
         for desk in self._desks:
             desk.stop()
 
-    def begin(self, key: int, names: Iterable[str] | None = None) -> None:
-        """A file begins, for the experts of these ``names`` alone (default: all)."""
-        wanted = frozenset(desk.expert.name for desk in self._desks)
-        self._asked[key] = wanted if names is None else wanted & frozenset(names)
+    def begin(self, key: int, experts: Iterable[TrackKey] | None = None) -> None:
+        """A file begins, for these ``experts`` alone (default: all)."""
+        wanted = frozenset(desk.key for desk in self._desks)
+        self._asked[key] = wanted if experts is None else wanted & frozenset(experts)
 
     def streams(self, key: int) -> frozenset[Stream]:
         """What the experts of a file read of it."""
@@ -153,8 +153,8 @@ class ExpertThreads:
             yield from self.ready()
 
     def _desks_of(self, key: int) -> list[_Desk]:
-        names = self._asked.get(key, frozenset())
-        return [desk for desk in self._desks if desk.expert.name in names]
+        asked = self._asked.get(key, frozenset())
+        return [desk for desk in self._desks if desk.key in asked]
 
     def _take(self, key: int, expert: TimeExpert, told: Told | None, failure: str | None) -> None:
         """What one expert says of one file (in its thread)."""
@@ -188,6 +188,7 @@ class _Desk:
         notice: Callable[[str], None],
     ) -> None:
         self.expert = expert
+        self.key = (expert.name, expert.version)
         self._tell = tell
         self._notice = notice
         self._waiting: queue.Queue[_Add | _Finish | _Drop | None] = queue.Queue(_PIECES_AHEAD)
@@ -253,10 +254,10 @@ class _Desk:
             return work()
         except ModelError as error:
             self._is_out = True
-            self._notice(f"the {self.expert.name} expert is left out: {error}")
+            self._notice(f"the {title_of(self.expert)} expert is left out: {error}")
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything; the file's other experts go on
             reason = " ".join(str(error).split()) or type(error).__name__
-            self._failed[key] = f"the {self.expert.name} expert failed at it and is left out: {reason}"
+            self._failed[key] = f"the {title_of(self.expert)} expert failed at it and is left out: {reason}"
         return None
 
 
@@ -294,7 +295,9 @@ def extract_tracks(
     settings = settings or Settings()
     with (
         ExpertThreads(experts, notice) as threads,
-        MediaWorkers(settings.limits, settings.sampling, processes=settings.index.workers) as workers,
+        MediaWorkers(
+            settings.limits, sampling_for(experts, settings.sampling), processes=settings.index.workers
+        ) as workers,
     ):
         paths: dict[int, MediaPath] = {}
         facts: dict[int, MediaFacts] = {}

@@ -21,9 +21,11 @@ class FramesOverTime:
 
     stream: Final = Stream.FRAMES
 
-    def __init__(self, expert: FrameExpert) -> None:
+    def __init__(self, expert: FrameExpert, title: str | None = None) -> None:
+        """``title``: what messages call it, if not by its name."""
         self._expert = expert
         self.name = expert.name
+        self.title = title or expert.name
         self.version = expert.version
         self.dim = expert.dim
 

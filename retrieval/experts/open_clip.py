@@ -12,11 +12,11 @@ from retrieval.models.clip.names import FAMILY
 from retrieval.models.clip.towers import ClipModel
 from retrieval.types import Float32Array, PictureForm
 
-__all__ = ["ClipOutput", "ClipPictures"]
+__all__ = ["ClipPictures", "PictureVectors"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ClipOutput:
+class PictureVectors:
     """Vectors ``[n, d]`` of n pictures, under the expert's name."""
 
     name: str
@@ -35,7 +35,7 @@ class ClipOutput:
         return {self.name: self.features.astype(np.float16)}
 
     def __repr__(self) -> str:
-        return f"ClipOutput(name={self.name!r}, features={self.features.shape})"
+        return f"PictureVectors(name={self.name!r}, features={self.features.shape})"
 
 
 class ClipPictures:
@@ -68,7 +68,7 @@ class ClipPictures:
         """
         self._model.load_pictures()
 
-    def encode(self, pixels: NDArray[np.uint8]) -> ClipOutput:
+    def encode(self, pixels: NDArray[np.uint8]) -> PictureVectors:
         """Vectors of ``pixels`` ``[n, height, width, 3]`` RGB; n may be 0.
 
         Raises:
@@ -80,8 +80,8 @@ class ClipPictures:
             raise ValueError(
                 f"pixels must be [n, {expected[0]}, {expected[1]}, 3] uint8, got {pixels.shape} {pixels.dtype}"
             )
-        return ClipOutput(self.name, self._model.embed_pictures(pixels))
+        return PictureVectors(self.name, self._model.embed_pictures(pixels))
 
-    def recall(self, features: Float32Array) -> ClipOutput:
+    def recall(self, features: Float32Array) -> PictureVectors:
         """What :meth:`encode` gave, from kept ``features`` ``[n, d]``."""
-        return ClipOutput(self.name, features)
+        return PictureVectors(self.name, features)

@@ -7,15 +7,16 @@ does not grow with the length of the file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from retrieval.media.pieces import Piece, Stream
-from retrieval.types import FeatureTrack, Float32Array, TimedText
+from retrieval.settings import SamplingSettings
+from retrieval.types import ClipForm, FeatureTrack, Float32Array, TimedText
 
-__all__ = ["Reading", "TimeExpert", "Told", "track_of"]
+__all__ = ["Reading", "ReadsClips", "TimeExpert", "Told", "sampling_for", "title_of", "track_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,26 @@ class TimeExpert(Protocol):
 
     def begin(self) -> Reading:
         """Begin to read a file."""
+
+
+@runtime_checkable
+class ReadsClips(Protocol):
+    """An expert of clips: it says what frames of them are to be."""
+
+    @property
+    def clips(self) -> ClipForm:
+        """The form of a frame."""
+
+
+def sampling_for(experts: Sequence[TimeExpert], sampling: SamplingSettings) -> SamplingSettings:
+    """``sampling``, with frames of clips in the form that the one of ``experts`` wants that reads them, if any does."""
+    forms = [expert.clips for expert in experts if isinstance(expert, ReadsClips)]
+    return replace(sampling, clips=forms[0]) if forms else sampling
+
+
+def title_of(expert: TimeExpert) -> str:
+    """What messages call it: its name, and its model too, where vidi doesn't ship that."""
+    return str(getattr(expert, "title", expert.name))
 
 
 def track_of(rows: Sequence[tuple[float, float, Float32Array]], dim: int, duration_seconds: float) -> FeatureTrack:

@@ -11,9 +11,10 @@ _DEVIATION = 0.02
 
 
 def initialise(module: nn.Module) -> None:
-    """Linear layers of ``module``: weights from a normal distribution of deviation 0.02 cut off at two, biases 0.
+    """Linear layers of ``module``: weights from a normal distribution of deviation 0.02, biases 0.
 
-    As in DeiT (Touvron et al. 2021, section 6) and CvT; norms and convolutions keep torch's own start.
+    As in DeiT (Touvron et al. 2021, section 6), CvT and BERT; it is cut off at ±2, not at two deviations. Norms
+    and convolutions keep torch's own start.
     """
     for part in module.modules():
         if isinstance(part, nn.Linear):

@@ -11,19 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from retrieval.media.attention import Attention, Reason
+from retrieval.media.clips import ClipMaker
 from retrieval.media.container import DECODE_ERRORS, orientation, upright
-from retrieval.media.forms import cut_to, size_before_cut
 from retrieval.media.pairs import GAP_LEAST_SECONDS, GAP_MOST_SECONDS, PairMaker
-from retrieval.media.rgb import reformatted, scaled
+from retrieval.media.rgb import formed, reformatted, scaled
 from retrieval.media.screens import ScreenMaker
 from retrieval.media.shots import SIGNATURE_SIZE, Signature, may_cut, signature
 from retrieval.media.spans import Look
@@ -58,12 +56,15 @@ class Looker:
         form: PictureForm | None = None,
         pairs: PairMaker | None = None,
         screens: ScreenMaker | None = None,
+        clips: ClipMaker | None = None,
     ) -> None:
-        """``pairs`` and ``screens`` are shown what is decoded; for a pair's sake a few frames more are."""
+        """``pairs`` and ``screens`` are shown what is decoded; for a pair's sake a few frames more are. ``clips``
+        decodes for itself: what is looked at stays the same."""
         self._decoder = stream.codec_context
         self._form = form
         self._pairs = pairs
         self._screens = screens
+        self.clips = clips
         self._aspect = pixel_aspect(stream)
         self._timeline = timeline
         self._size = size
@@ -88,6 +89,8 @@ class Looker:
             if key is not None:
                 yield from self._considered(key, is_wanted=True)
             yield from self._inside(part, following, next_key)
+            if self.clips is not None:
+                self.clips.take(part.packets, orientation(self.first) if self.first is not None else (0, False))
             part, key = following, next_key
             if key is None and part is not None and part.starts_at_key:
                 key = self._key(part)
@@ -143,18 +146,11 @@ class Looker:
         if self._screens is not None:
             self._screens.take(seen.time_seconds, seen.frame, is_cut=reason is Reason.CUT)
         pixels = upright(scaled(seen.frame, self._size, self._size, self._full), orientation(seen.frame))
-        shown = None if self._form is None else self._in_form(seen.frame, self._form)
+        shown = None
+        if self._form is not None:
+            turn = orientation(seen.frame)
+            shown = formed(seen.frame, self._form, self._form, self._aspect, turn, self._formed)
         yield Look(max(0.0, seen.time_seconds), pixels, reason is Reason.CUT, shown)
-
-    def _in_form(self, frame: VideoFrame, form: PictureForm) -> NDArray[np.uint8]:
-        """``[height, width, 3]``, its proportions those on a screen."""
-        turn = orientation(frame)
-        shape = (max(1, round(frame.width * self._aspect)), frame.height)
-        if turn[0] % 2:
-            height, width = size_before_cut(form, *shape[::-1])
-        else:
-            width, height = size_before_cut(form, *shape)
-        return np.ascontiguousarray(cut_to(upright(scaled(frame, width, height, self._formed), turn), form))
 
     def _key(self, part: Stretch | None) -> _Seen | None:
         """The key frame that a part starts with, alone."""

@@ -11,7 +11,22 @@ from numpy.typing import NDArray
 
 from retrieval.types import Float32Array, Frame
 
-__all__ = ["SOUND_RATE", "FramePair", "Piece", "ScreenFrame", "SoundPiece", "Stream", "as_floats", "stream_of"]
+__all__ = [
+    "CLIP_RATE",
+    "SOUND_RATE",
+    "ClipFrames",
+    "FramePair",
+    "MediaPiece",
+    "Piece",
+    "ScreenFrame",
+    "SoundPiece",
+    "Stream",
+    "as_floats",
+    "stream_of",
+]
+
+CLIP_RATE: Final = 15
+"""Frames a second of all clips: what torchvision's networks of motion were trained on, or every second of them."""
 
 SOUND_RATE: Final = 16_000
 """Samples a second of all sound."""
@@ -20,6 +35,8 @@ SOUND_RATE: Final = 16_000
 class Stream(StrEnum):
     """What a decoding pass can give of one file. A pass decodes only for those that are asked of it."""
 
+    CLIPS = "clips"
+    """Small frames, :data:`CLIP_RATE` a second: the one stream for which every frame of a film is decoded."""
     FRAMES = "frames"
     """Kept frames, each with the span that it stands for."""
     PAIRS = "pairs"
@@ -52,6 +69,25 @@ class FramePair:
 
     def __repr__(self) -> str:
         return f"FramePair({self.before.shape}, time_seconds={self.time_seconds}, gap_seconds={self.gap_seconds})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClipFrames:
+    """What is on the screen at ``start_seconds`` and at each :data:`CLIP_RATE`-th of a second after: ``frames
+    [n, height, width, 3] uint8`` RGB. Pieces of a file begin at 0 and follow each other without a gap.
+    """
+
+    start_seconds: float
+    frames: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.shape[3] != 3 or self.frames.dtype != np.uint8:
+            raise ValueError(f"frames must be [n, height, width, 3] uint8, got {self.frames.shape} {self.frames.dtype}")
+        if not self.start_seconds >= 0:
+            raise ValueError(f"frames of clips have a start >= 0, got {self.start_seconds}")
+
+    def __repr__(self) -> str:
+        return f"ClipFrames({self.frames.shape}, start_seconds={self.start_seconds})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -97,7 +133,9 @@ class SoundPiece:
         return f"SoundPiece({self.samples.shape}, start_seconds={self.start_seconds})"
 
 
-Piece = Frame | FramePair | ScreenFrame | SoundPiece
+MediaPiece = ClipFrames | FramePair | ScreenFrame | SoundPiece
+"""What a pass gives beside kept frames."""
+Piece = Frame | MediaPiece
 
 
 def as_floats(samples: NDArray[np.int16]) -> Float32Array:
@@ -108,6 +146,8 @@ def as_floats(samples: NDArray[np.int16]) -> Float32Array:
 def stream_of(piece: Piece) -> Stream:
     """The stream that a piece belongs to."""
     match piece:
+        case ClipFrames():
+            return Stream.CLIPS
         case Frame():
             return Stream.FRAMES
         case FramePair():

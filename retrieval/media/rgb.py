@@ -7,7 +7,11 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["reformatted", "scaled"]
+from retrieval.media.container import upright
+from retrieval.media.forms import cut_to, size_before_cut
+from retrieval.types import PictureForm
+
+__all__ = ["formed", "reformatted", "scaled"]
 
 COLORSPACE_UNSPECIFIED = 2
 HIGH_DEFINITION_LINES = 720
@@ -22,6 +26,24 @@ def scaled(frame: VideoFrame, width: int, height: int, reformatter: VideoReforma
     return reformatted(
         frame, width, height, reformatter, Interpolation.AREA if is_far_larger else Interpolation.BICUBIC
     )
+
+
+def formed(
+    frame: VideoFrame,
+    resized: PictureForm,
+    kept: PictureForm,
+    aspect: float,
+    turn: tuple[int, bool],
+    reformatter: VideoReformatter,
+) -> NDArray[np.uint8]:
+    """A frame ``[height, width, 3]`` turned upright by ``turn``: resized as one form has it, of which the other keeps
+    the middle. ``aspect`` of a pixel, width by height: proportions are those on a screen."""
+    width, height = max(1, round(frame.width * aspect)), frame.height
+    if turn[0] % 2:
+        height, width = size_before_cut(resized, height, width)
+    else:
+        width, height = size_before_cut(resized, width, height)
+    return np.ascontiguousarray(cut_to(upright(scaled(frame, width, height, reformatter), turn), kept))
 
 
 def reformatted(

@@ -10,6 +10,7 @@ opposites. A test holds the two against each other.
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class ShotDetector:
         if before is None:
             return False
         apart = difference(before, seen)
-        usual = sum(self._recent) / len(self._recent) if self._recent else 0.0
+        usual = median(self._recent) if self._recent else 0.0  # the last cut, which is among them, is not usual
         is_cut = apart >= max(CUT_THRESHOLD, STANDS_OUT * usual)
         if gap <= NEIGHBOURS_SECONDS:
             self._recent.append(apart)

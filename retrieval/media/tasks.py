@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from retrieval.errors import MediaError, TransientMediaError
 from retrieval.media.files import FileStat, Identity, MediaPath
-from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece, Stream
+from retrieval.media.pieces import MediaPiece, Stream
 from retrieval.types import Frame, MediaFacts, MediaKind, Words
 
 __all__ = [
@@ -103,7 +103,7 @@ class DecodedPiece:
     """Something for an expert over time; those of one stream come in the order of time, well mixed with the others."""
 
     key: int
-    piece: FramePair | ScreenFrame | SoundPiece
+    piece: MediaPiece
 
 
 @dataclass(frozen=True, slots=True)

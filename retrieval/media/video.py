@@ -6,19 +6,23 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
+from av.packet import Packet
+from av.stream import Stream as AnyStream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
 from retrieval.errors import BadMediaError
+from retrieval.media.clips import ClipMaker, another_decoder
 from retrieval.media.container import DECODE_ERRORS, OpenContainer, open_container, orientation, shot_facts, upright
 from retrieval.media.descriptions import container_words
 from retrieval.media.files import MediaPath, OpenMedia, nothing, open_media
 from retrieval.media.looks import Looker, pixel_aspect
 from retrieval.media.pairs import PairMaker
 from retrieval.media.picture import encode_thumbnail, fitted
-from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece, Stream
+from retrieval.media.pieces import MediaPiece, Stream
 from retrieval.media.rgb import scaled
 from retrieval.media.screens import ScreenMaker
 from retrieval.media.sound import SoundReader
@@ -40,7 +44,7 @@ MOST_THREADS = 4
 """Threads of one codec: each holds frames of its own in memory."""
 
 
-def ignore(_piece: FramePair | ScreenFrame | SoundPiece) -> None:
+def ignore(_piece: MediaPiece) -> None:
     """For callers that want frames alone."""
 
 
@@ -80,12 +84,12 @@ def sample_open_video(
     limits: MediaLimits,
     on_progress: Callable[[], None] = nothing,
     streams: frozenset[Stream] = frozenset({Stream.FRAMES}),
-    emit: Callable[[FramePair | ScreenFrame | SoundPiece], None] = ignore,
+    emit: Callable[[MediaPiece], None] = ignore,
 ) -> Generator[Frame, None, VideoSummary]:
     """As :func:`sample_video`, for a file that is open already; of the ``streams`` that are wanted, frames are yielded.
 
     The others are given to ``emit`` as they are met, in the same pass: sound as its packets come by, pairs and screens
-    from the frames that are decoded.
+    from the frames that are decoded. Clips alone need every frame, of which a second decoder takes care.
     """
     with open_container(media, limits) as source:
         stream = source.video if source.video is not None else source.container.streams.audio[0]
@@ -98,12 +102,14 @@ def sample_open_video(
         looker = None
         if source.video is not None and streams - {Stream.SOUND}:
             prepare(source.video, limits)
-            looker = _looker(source.video, timeline, sampling, on_progress, streams, emit)
+            looker = _looker(source.video, timeline, sampling, limits, on_progress, streams, emit)
             looks = looker.looks(stretches(timeline, sampling.interval_seconds))
             if Stream.FRAMES in streams:
                 yield from kept_frames(looks, sampling, lambda: timeline.end_seconds)
             for _ in looks:
                 """Nothing is kept of them."""
+            if looker.clips is not None:
+                looker.clips.finish(timeline.end_seconds)
             if looker.first is None:
                 raise BadMediaError("not one frame can be decoded; copy it again from its source")
         for packet in timeline.packets() if looker is None else ():
@@ -120,9 +126,10 @@ def _looker(
     stream: VideoStream,
     timeline: Timeline,
     sampling: SamplingSettings,
+    limits: MediaLimits,
     on_progress: Callable[[], None],
     streams: frozenset[Stream],
-    emit: Callable[[FramePair | ScreenFrame | SoundPiece], None],
+    emit: Callable[[MediaPiece], None],
 ) -> Looker:
     aspect = pixel_aspect(stream)
     return Looker(
@@ -134,12 +141,24 @@ def _looker(
         sampling.form,
         pairs=PairMaker(aspect, emit) if Stream.PAIRS in streams else None,
         screens=ScreenMaker(aspect, emit) if Stream.SCREENS in streams else None,
+        clips=_clip_maker(stream, timeline, sampling, limits, on_progress, emit) if Stream.CLIPS in streams else None,
     )
 
 
-def _sound_reader(
-    source: OpenContainer, limits: MediaLimits, emit: Callable[[FramePair | ScreenFrame | SoundPiece], None]
-) -> SoundReader | None:
+def _clip_maker(
+    stream: VideoStream,
+    timeline: Timeline,
+    sampling: SamplingSettings,
+    limits: MediaLimits,
+    on_progress: Callable[[], None],
+    emit: Callable[[MediaPiece], None],
+) -> ClipMaker:
+    decoder = another_decoder(stream)
+    _prepare(decoder, limits)
+    return ClipMaker(decoder, timeline.seconds, sampling.clips, pixel_aspect(stream), on_progress, emit)
+
+
+def _sound_reader(source: OpenContainer, limits: MediaLimits, emit: Callable[[MediaPiece], None]) -> SoundReader | None:
     if not source.has_sound:
         return None
     # Of a sound alone, the timeline mends the packets, so that they start at 0.
@@ -168,7 +187,7 @@ def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: in
         if source.video is None:
             raise BadMediaError("a sound has no picture; expected a video")
         prepare(source.video, limits)
-        frame = _frame_at(source, source.video, time_seconds)
+        frame = _frame_at(source, source.video, time_seconds) or _frame_after_all(source, source.video, time_seconds)
         if frame is None:
             raise BadMediaError(f"no frame can be decoded at {time_seconds:g} s; copy it again from its source")
         width, height = fitted(*shape_of(frame, source.video), longest_side)
@@ -177,10 +196,14 @@ def open_video_thumbnail(media: OpenMedia, time_seconds: float, longest_side: in
 
 
 def prepare(stream: VideoStream, limits: MediaLimits) -> None:
+    _prepare(stream.codec_context, limits)
+
+
+def _prepare(decoder: VideoCodecContext, limits: MediaLimits) -> None:
     # Several threads cost no more processor time than one, and use the cores that a lone video would leave idle.
-    stream.thread_count = min(os.cpu_count() or 1, MOST_THREADS)
-    stream.thread_type = "FRAME"
-    stream.codec_context.options = {"max_pixels": str(limits.pixels)}  # a stream may grow after its header
+    decoder.thread_count = min(os.cpu_count() or 1, MOST_THREADS)
+    decoder.thread_type = "FRAME"
+    decoder.options = {"max_pixels": str(limits.pixels)}  # a stream may grow after its header
 
 
 def _frame_at(source: OpenContainer, stream: VideoStream, time_seconds: float) -> VideoFrame | None:
@@ -194,6 +217,29 @@ def _frame_at(source: OpenContainer, stream: VideoStream, time_seconds: float) -
     try:
         for frame in source.container.decode(stream):
             if found is not None and frame.time is not None and frame.time > wanted + unit:
+                break
+            found = frame
+    except DECODE_ERRORS:
+        return found
+    return found
+
+
+def _frame_after_all(source: OpenContainer, stream: VideoStream, time_seconds: float) -> VideoFrame | None:
+    """As :func:`_frame_at` of a file whose clock was set back, which can't be sought in: read from its start."""
+    source.container.seek(0)
+    stream.codec_context.flush_buffers()
+    timeline = Timeline(source.container, stream, SamplingSettings().longest_span_seconds, float("inf"))
+    group: list[Packet[AnyStream]] = []
+    for packet in timeline.packets():
+        if packet.is_keyframe and packet.pts is not None:
+            if group and timeline.seconds(packet.pts) > time_seconds:
+                break
+            group.clear()
+        group.append(packet)
+    found = None
+    try:
+        for frame in (frame for packet in (*group, None) for frame in stream.codec_context.decode(packet)):
+            if found is not None and frame.pts is not None and timeline.seconds(frame.pts) > time_seconds:
                 break
             found = frame
     except DECODE_ERRORS:

@@ -21,7 +21,7 @@ import numpy as np
 from retrieval import errors
 from retrieval.errors import MediaError
 from retrieval.media.files import FileStat, Identity
-from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece, Stream
+from retrieval.media.pieces import ClipFrames, FramePair, MediaPiece, ScreenFrame, SoundPiece, Stream
 from retrieval.media.tasks import (
     DecodedFrame,
     DecodedPiece,
@@ -40,7 +40,7 @@ from retrieval.media.tasks import (
     ThumbnailTask,
 )
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import Frame, MediaFacts, MediaKind, PictureForm, ResizeMode, Span, Words
+from retrieval.types import ClipForm, Frame, MediaFacts, MediaKind, PictureForm, ResizeMode, Span, Words
 
 __all__ = [
     "Closed",
@@ -116,8 +116,13 @@ def settings_from(head: Head) -> tuple[MediaLimits, SamplingSettings, int]:
     """What :func:`settings_message` said."""
     sampling = dict(head["sampling"])
     if sampling["form"] is not None:
-        sampling["form"] = PictureForm(**sampling["form"] | {"resize": ResizeMode(sampling["form"]["resize"])})
+        sampling["form"] = _form(sampling["form"])
+    sampling["clips"] = ClipForm(**sampling["clips"] | {"resized": _form(sampling["clips"]["resized"])})
     return MediaLimits(**head["limits"]), SamplingSettings(**sampling), head["niceness"]
+
+
+def _form(told: Head) -> PictureForm:
+    return PictureForm(**told | {"resize": ResizeMode(told["resize"])})
 
 
 def task_message(task: Task) -> Head:
@@ -168,8 +173,10 @@ def outcome_message(outcome: Outcome) -> Message:
             return {"outcome": name, "key": key, "error": type(error).__name__, "reason": str(error)}, b""
 
 
-def _piece_message(piece: FramePair | ScreenFrame | SoundPiece) -> Message:
+def _piece_message(piece: MediaPiece) -> Message:
     match piece:
+        case ClipFrames(start_seconds=start, frames=frames):
+            return {"start_seconds": start, "shape": frames.shape}, np.ascontiguousarray(frames)
         case FramePair(time_seconds=time, gap_seconds=gap, before=before):
             frames = np.stack([before, piece.after])
             return {"time_seconds": time, "gap_seconds": gap, "shape": frames.shape}, frames
@@ -202,7 +209,10 @@ def _pair(head: Head, body: bytearray) -> FramePair:
     return FramePair(head["time_seconds"], head["gap_seconds"], before, after)
 
 
-_PIECES: Mapping[str, Callable[[Head, bytearray], FramePair | ScreenFrame | SoundPiece]] = {
+_PIECES: Mapping[str, Callable[[Head, bytearray], MediaPiece]] = {
+    "ClipFrames": lambda head, body: ClipFrames(
+        head["start_seconds"], np.frombuffer(body, np.uint8).reshape(head["shape"])
+    ),
     "FramePair": _pair,
     "ScreenFrame": lambda head, body: ScreenFrame(
         head["time_seconds"], np.frombuffer(body, np.uint8).reshape(head["shape"])

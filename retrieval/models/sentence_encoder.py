@@ -1,4 +1,8 @@
-"""all-MiniLM-L6-v2 on tokenizers and ONNX Runtime: the vectors of sentence-transformers, without torch."""
+"""all-MiniLM-L6-v2 on tokenizers and ONNX Runtime: the vectors of sentence-transformers, without torch.
+
+All that use every core share one session in a process: a search reads sentences for the starter and for what is said,
+and their tokens for an MMT.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from retrieval.types import Float32Array
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["SentenceEncoder", "TokenEncoder", "TokenStates", "shared_encoder"]
+__all__ = ["SentenceEncoder", "TokenEncoder", "TokenStates"]
 
 _BATCH: Final = 32
 _LOADING: Final = Lock()
@@ -36,13 +40,14 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls, *, threads: int | None = None) -> Self:
-        """The encoder with the packaged weights, which are checked first. ``threads``: default all usable cores.
+        """The encoder with the packaged weights, which are checked first.
+
+        ``threads`` of a session of its own; by default it has the one that is shared and uses all usable cores.
 
         Raises:
             WeightsError: the weights are not installed, or differ from the published ones.
         """
-        config = minilm_l6()
-        return cls(config, _open_graph("minilm_l6", threads), _load_tokenizer(config))
+        return cls(minilm_l6(), *_opened(threads))
 
     @property
     def dim(self) -> int:
@@ -55,7 +60,7 @@ class SentenceEncoder:
         vectors = np.empty((len(encodings), self.dim), np.float32)
         for rows in _batches_by_length(encodings):
             ids, mask = _pad([encodings[row] for row in rows])
-            (vectors[rows],) = self._model.run(ids=ids, mask=mask)
+            _, vectors[rows] = self._model.run(ids=ids, mask=mask)
         return vectors
 
     def is_cut(self, text: str) -> bool:
@@ -82,7 +87,7 @@ class TokenEncoder:
     @classmethod
     def load(cls, *, threads: int | None = None) -> Self:
         """The encoder with the packaged weights. Arguments and errors as those of :meth:`SentenceEncoder.load`."""
-        return cls(_open_graph("minilm_l6_tokens", threads), _load_tokenizer(minilm_l6()))
+        return cls(*_opened(threads))
 
     def encode(self, texts: Sequence[str]) -> TokenStates:
         """States and vectors of ``texts``. What is beyond 256 tokens is left out."""
@@ -101,24 +106,21 @@ class TokenEncoder:
         return len(self._tokenizer.encode(text.strip()).ids)
 
 
-def shared_encoder() -> SentenceEncoder:
-    """The one encoder of this process that uses all usable cores; loaded when it is first asked for.
-
-    Raises:
-        WeightsError: the weights are not installed, or differ from the published ones.
-    """
+def _opened(threads: int | None) -> tuple[OnnxModel, Tokenizer]:
+    if threads is not None:
+        return _open(threads)
     with _LOADING:  # or two first queries at once would load it twice
         return _shared()
 
 
 @cache
-def _shared() -> SentenceEncoder:
-    return SentenceEncoder.load()
+def _shared() -> tuple[OnnxModel, Tokenizer]:
+    return _open(usable_cores())
 
 
-def _open_graph(graph: str, threads: int | None) -> OnnxModel:
+def _open(threads: int) -> tuple[OnnxModel, Tokenizer]:
     weights = {name: tensor for name, tensor in view_float_tensors(MINILM_WEIGHTS.map()).items() if name not in _UNUSED}
-    return OnnxModel(kept_graph(graph), weights, threads=threads or usable_cores())
+    return OnnxModel(kept_graph("minilm_l6"), weights, threads=threads), _load_tokenizer(minilm_l6())
 
 
 def _load_tokenizer(config: BertConfig) -> Tokenizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["NameTable"]
+__all__ = ["NameTable", "SameNames"]
 
 
 class NameTable:
@@ -27,6 +27,21 @@ class NameTable:
     def ours(self, theirs: str) -> str | None:
         """Our name of a weight; None where the table has none."""
         return _translate(self._to_ours, theirs)
+
+
+class SameNames(NameTable):
+    """Of a model that is named as its checkpoints are."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def theirs(self, ours: str) -> str | None:
+        """As it is."""
+        return ours
+
+    def ours(self, theirs: str) -> str | None:
+        """As it is."""
+        return theirs
 
 
 _Rules = list[tuple[re.Pattern[str], str]]

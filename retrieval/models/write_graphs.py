@@ -16,7 +16,6 @@ def built_graphs() -> dict[str, bytes]:
         "efficientnet_lite0": efficientnet_lite.build_graph(lite0),
         "efficientnet_lite0_map": efficientnet_lite.build_map_graph(lite0),
         "minilm_l6": bert.build_graph(bert.minilm_l6()),
-        "minilm_l6_tokens": bert.build_token_graph(bert.minilm_l6()),
     }
     return {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
 

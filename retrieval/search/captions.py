@@ -30,8 +30,10 @@ class Captions:
 
     def find(self, query: Query, most: int) -> list[Ranking]:
         """The best ``most`` that may be shown and whose words hold all of the query's; nothing where none does."""
-        barred = {key for term in query.against for key in self._texts.holding_all(content_words(term.text))}
-        ids = [key for key in self._texts.holding_all(sought_words(query)) if key not in barred]
+        barred = [content_words(term.text) for term in query.against]
+        ids = self._texts.holding_all(
+            sought_words(query), without=barred, wanted=query.wanted, up_to=query.newest_asset
+        )
         found = live_in_order(self._lookup, ids, query, most)
         chances = dict.fromkeys((asset.id for asset in found), CAPTION_CHANCE)
         return [Ranking(self.source, found, chances, chances.keys())] if found else []
@@ -47,7 +49,7 @@ class Captions:
 
     def nearest(self, query: Query, most: int, fits_from: float) -> list[Ranking]:
         """Those whose words hold some of the query's but not all, most first: none of them fits."""
-        shares = dict(self._texts.holding_some(sought_words(query)))
+        shares = dict(self._texts.holding_some(sought_words(query), up_to=query.newest_asset))
         found = live_in_order(self._lookup, list(shares), query, most)
         chances = {asset.id: shares[asset.id] * min(fits_from, _SOME_MOST) for asset in found}
         return [Ranking(self.source, found, chances)] if found else []

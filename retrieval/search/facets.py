@@ -23,7 +23,8 @@ __all__ = ["Facet", "FacetCounter", "FacetValue", "Facets"]
 BoolArray = NDArray[np.bool_]
 _RARELY = 10
 """While something is written all the time, columns are read again after so many times what reading them takes."""
-_MASKS_MOST = 64
+_COUNTS_MOST = 64
+"""Most questions have no fields, or those of the question before: what was counted is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +63,17 @@ class FacetCounter:
         self._lock = Lock()
         self._version: int | None = None
         self._loaded: tuple[FacetColumns, float, float] | None = None
-        self._masks: OrderedDict[FileFilter, BoolArray] = OrderedDict()
+        self._counted: OrderedDict[tuple[FileFilter, int], Facets] = OrderedDict()
 
     def count(self, wanted: FileFilter, most: int) -> Facets:
         """The facets of what ``wanted`` lets through, each with its ``most`` first values."""
         with self._lock:
             columns = self._columns()
-            mask = self._mask(columns, wanted)
-        named = {
-            "kind": _named(columns.kinds, mask, "kind", most),
-            "year": _years(columns, mask, most),
-            "folder": _folders(columns.folders, mask, most),
-            "tag": _tags(columns, mask, most),
-            "camera": _named(columns.cameras, mask, "camera", most),
-            "has": _has(columns, mask),
-        }
-        facets = (Facet(name, tuple(values)) for name, values in named.items() if values)
-        return Facets(int(mask.sum()), tuple(facets))
+            if (wanted, most) not in self._counted:
+                self._counted[wanted, most] = _count(columns, self._mask(columns, wanted), most)
+                if len(self._counted) > _COUNTS_MOST:
+                    self._counted.popitem(last=False)
+            return self._counted[wanted, most]
 
     def _columns(self) -> FacetColumns:
         version, now = self._catalog.version(), self._clock()
@@ -91,17 +86,26 @@ class FacetCounter:
             columns = load_columns(connection)
         self._loaded = (columns, self._clock(), self._clock() - now)
         self._version = version
-        self._masks.clear()
+        self._counted.clear()
         return columns
 
     def _mask(self, columns: FacetColumns, wanted: FileFilter) -> BoolArray:
         if not wanted:
             return np.ones(len(columns.asset_ids), bool)
-        if wanted not in self._masks:
-            self._masks[wanted] = np.isin(columns.asset_ids, self._lookup.asset_ids(wanted))
-            if len(self._masks) > _MASKS_MOST:
-                self._masks.popitem(last=False)
-        return self._masks[wanted]
+        return np.isin(columns.asset_ids, self._lookup.asset_ids(wanted))
+
+
+def _count(columns: FacetColumns, mask: BoolArray, most: int) -> Facets:
+    named = {
+        "kind": _named(columns.kinds, mask, "kind", most),
+        "year": _years(columns, mask, most),
+        "folder": _folders(columns.folders, mask, most),
+        "tag": _tags(columns, mask, most),
+        "camera": _named(columns.cameras, mask, "camera", most),
+        "has": _has(columns, mask),
+    }
+    facets = (Facet(name, tuple(values)) for name, values in named.items() if values)
+    return Facets(int(mask.sum()), tuple(facets))
 
 
 def _most_first(names: Sequence[str], counts: Sequence[int], field: str, most: int) -> list[FacetValue]:
@@ -124,8 +128,8 @@ def _tags(columns: FacetColumns, mask: BoolArray, most: int) -> list[FacetValue]
 
 
 def _years(columns: FacetColumns, mask: BoolArray, most: int) -> list[FacetValue]:
-    years, counts = np.unique(columns.years[mask], return_counts=True)
-    newest = list(zip(years.tolist(), counts.tolist(), strict=True))[::-1]
+    counts = np.bincount(columns.years[mask])
+    newest = [(year, int(counts[year])) for year in np.flatnonzero(counts)[::-1].tolist()]
     return [FacetValue(f"{year:04}", count, f"on:{year:04}") for year, count in newest[:most]]
 
 

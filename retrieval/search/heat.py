@@ -31,7 +31,9 @@ ScorePixels = Callable[[NDArray[np.uint8]], Float32Array]
 
 _STEP = 0.1
 """Each feature is changed by so much of itself: far above what float32 loses, and the heads are smooth over it."""
-_STEPS_ON_THE_WAY = 4
+_PLACES_ON_THE_WAY = np.array([0.5 - 3**-0.5 / 2, 0.5 + 3**-0.5 / 2], np.float32)
+"""Gauss and Legendre's two: their mean is that over the whole way for every slope that is a cubic of the way. Four even
+steps come no nearer and cost twice as much, and the heads' answers at these places are all that takes time here."""
 _GREY = 127
 _SILENT = 1e-6
 """A feature below it is 0 at every place (none is negative), and has no part in the map."""
@@ -40,8 +42,7 @@ _SILENT = 1e-6
 def class_activation(feature_map: Float32Array, score: ScoreFeatures) -> Float32Array:
     """The heat [h, w], 0 and above, of ``feature_map`` [c, h, w] for ``score``."""
     features = feature_map.mean(axis=(1, 2))  # [c]
-    shares = (np.arange(_STEPS_ON_THE_WAY) + 0.5) / _STEPS_ON_THE_WAY
-    slopes = np.mean([_slopes(features * np.float32(share), score) for share in shares], axis=0)  # [c]
+    slopes = np.mean([_slopes(features * share, score) for share in _PLACES_ON_THE_WAY], axis=0)  # [c]
     return np.asarray(np.maximum(np.tensordot(slopes, feature_map, 1), 0), np.float32)
 
 

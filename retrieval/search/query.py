@@ -115,6 +115,11 @@ class Query:
         """What may be shown: what is wanted, of what the library held then."""
         return self.wanted if self.as_of is None else all_of(self.wanted, AddedBy(self.as_of.asset_id))
 
+    @property
+    def newest_asset(self) -> int | None:
+        """The greatest id of a content that may be shown; None where all may."""
+        return None if self.as_of is None else self.as_of.asset_id
+
 
 def check_text(text: str) -> None:
     """See that ``text`` can be read.

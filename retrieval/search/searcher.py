@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from retrieval.models.sentence_encoder import shared_encoder
+from retrieval.models.sentence_encoder import SentenceEncoder
 from retrieval.search.browsing import newest
 from retrieval.search.candidates import Candidates, find_candidates
 from retrieval.search.chances import JUDGED, ImageChances, TextChances
@@ -22,7 +22,16 @@ from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult
-from retrieval.search.sight import OutrankingJudge, Sight, SightJudge, WindowHits, all_by_windows, explained, sight_of
+from retrieval.search.sight import (
+    InsideJudge,
+    OutrankingJudge,
+    Sight,
+    SightJudge,
+    WindowHits,
+    all_by_windows,
+    explained,
+    sight_of,
+)
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -47,7 +56,7 @@ EmbedPictures = Callable[[Space, Sequence[Path]], Float32Array]
 
 def embed_sentences(texts: Sequence[str]) -> Float32Array:
     """As the speech expert embeds what it hears: MiniLM's vectors ``[n, 384]``, of length 1."""
-    return shared_encoder().encode(texts)
+    return SentenceEncoder.load().encode(texts)
 
 
 class Searcher:
@@ -100,11 +109,12 @@ class Searcher:
         fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
         page = self._page(opened, query, sight.ranking, deciding, words, outranking) if fits or query.anyway else []
         there = self._explained(list(_there(page)), opened, sight, over, query)
+        timing = self._timing(outranking, opened, query)
         return SearchResult(
             query=query.text,
             space=_asked_space(query, opened, over),
             fits=fits,
-            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), outranking, judge.fits_from)),
+            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), timing, judge.fits_from)),
             notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
             as_of=str(query.as_of),
         )
@@ -119,6 +129,14 @@ class Searcher:
         if isinstance(opened.space, MmtSpace) and query.by is not By.SPACE and opened.space.pictures is not None:
             return self._spaces.open(opened.space.pictures.name), opened if joins else None
         return opened, self._spaces.windows_over(opened.space.name) if joins else None
+
+    def _timing(self, judge: AssetJudge, opened: OpenSpace, query: Query) -> AssetJudge:
+        """Who tells the moments: where windows alone have ranked, the frames that they stand upon."""
+        if not isinstance(opened.space, MmtSpace) or opened.space.pictures is None:
+            return judge
+        seen = self._spaces.open(opened.space.pictures.name)
+        meaning = meaning_of(query, seen.space, self._embed_pictures, partial(self._examples.of, seen))
+        return InsideJudge(judge, self._judge(seen, query, meaning, None))
 
     def _explained(
         self, page: list[Ranked], opened: OpenSpace, sight: Sight, over: OpenSpace | None, query: Query

@@ -19,7 +19,7 @@ from retrieval.search.chances import JUDGED
 from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import AssetJudge, Judge, Judged
 from retrieval.search.open_spaces import OpenSpace
-from retrieval.search.ranking import rank_assets
+from retrieval.search.ranking import MOMENT_SHARE, rank_assets
 from retrieval.search.results import Reason
 from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace, TermShare
@@ -28,6 +28,7 @@ from retrieval.types import Float32Array, MediaKind
 
 __all__ = [
     "FRAMES_WEIGHT",
+    "InsideJudge",
     "OutrankingJudge",
     "Sight",
     "SightJudge",
@@ -78,22 +79,56 @@ class SightJudge:
 
 
 def _joined(frames: Judged | None, windows: Judged, scale: float) -> Judged:
-    """The higher chance. The best frames inside the best window tell the moment; of a sound, the windows themselves.
+    """The higher chance. The best frames inside the best windows tell the moments; of a sound, the windows themselves.
 
     ``scale`` makes the chance from which a window fits that from which a frame does.
     """
-    chance = min(1.0, windows.chance * scale)
-    if frames is None or frames.times is None or windows.times is None:
-        return replace(windows, chance=chance, by_segment=np.minimum(1.0, windows.by_segment * scale))
-    if chance <= frames.chance:
+    scaled = np.asarray(np.minimum(1.0, windows.by_segment * scale), np.float32)
+    windows = replace(windows, chance=min(1.0, windows.chance * scale), by_segment=scaled)
+    if frames is None or frames.times is None:
+        return windows
+    if windows.chance <= frames.chance:
         return frames
-    start, end = windows.times[windows.by_segment.argmax()]
-    inside = (frames.times[:, 0] < end) & (frames.times[:, 1] > start)
-    best = frames.by_segment[inside].max(initial=0.0)
-    if best <= 0:
-        return replace(frames, chance=chance)
-    by_segment = np.where(inside, frames.by_segment * (chance / best), frames.by_segment)
-    return Judged(chance, frames.times, np.asarray(by_segment, np.float32))
+    inside = _inside(frames, windows)
+    return replace(inside, by_segment=np.maximum(inside.by_segment, frames.by_segment))
+
+
+def _inside(frames: Judged, windows: Judged) -> Judged:
+    """The chance of ``windows``. The best frame inside those that are near the best has the chance of its window, other
+    frames as much less as they are less likely."""
+    if frames.times is None or windows.times is None:
+        return windows
+    firsts = np.searchsorted(frames.times[:, 1], windows.times[:, 0], side="right")
+    lasts = np.searchsorted(frames.times[:, 0], windows.times[:, 1], side="left")
+    around = np.zeros_like(frames.by_segment)
+    for window in np.flatnonzero(windows.by_segment >= MOMENT_SHARE * windows.by_segment.max(initial=0.0)):
+        inside = slice(firsts[window], lasts[window])
+        around[inside] = np.maximum(around[inside], windows.by_segment[window])
+    best = frames.by_segment[around > 0].max(initial=0.0)
+    by_segment = around * (frames.by_segment / best) if best > 0 else frames.by_segment
+    return replace(frames, chance=windows.chance, by_segment=np.asarray(by_segment, np.float32))
+
+
+class InsideJudge:
+    """Judges as one of windows does; the best frames inside them tell the moments."""
+
+    def __init__(self, windows: AssetJudge, frames: AssetJudge) -> None:
+        self._windows = windows
+        self._frames = frames
+        self.fits_from = windows.fits_from
+
+    def of(self, assets: Iterable[LiveAsset]) -> dict[int, Judged]:
+        """By id; an asset without a sound vector is left out."""
+        listed = list(assets)
+        frames = self._frames.of(listed)
+        return {
+            key: _inside(frames[key], judged) if key in frames else judged
+            for key, judged in self._windows.of(listed).items()
+        }
+
+    def pictures(self, assets: Sequence[LiveAsset]) -> dict[int, Float32Array]:
+        """As :meth:`retrieval.search.judging.Judge.pictures`."""
+        return self._windows.pictures(assets)
 
 
 class OutrankingJudge:

@@ -61,8 +61,10 @@ class _Timed:
         return sought_words(query)
 
     def _holding_all(self, query: Query, most: int) -> list[LiveAsset]:
-        barred = {key for term in query.against for key in self._texts.timed(self._of, content_words(term.text))}
-        ids = [key for key in self._texts.timed(self._of, self._sought(query)) if key not in barred]
+        barred = [content_words(term.text) for term in query.against]
+        ids = self._texts.timed(
+            self._of, self._sought(query), without=barred, wanted=query.wanted, up_to=query.newest_asset
+        )
         return live_in_order(self._lookup, ids, query, most)
 
     def _ranking(self, assets: Sequence[LiveAsset], weight: float) -> list[Ranking]:
@@ -110,8 +112,7 @@ class Speech(_Timed):
 
     def quotes(self, query: Query, asset_ids: Sequence[int]) -> dict[int, list[Quote]]:
         """Of each asset the best places of the query's words; where they are not said, what is nearest in meaning."""
-        words = self._texts.timed(self._of, self._sought(query))
-        held = set(words) & set(asset_ids)
+        held = self._texts.timed_among(self._of, self._sought(query), asset_ids)
         found = super().quotes(query, sorted(held))
         left = [asset_id for asset_id in asset_ids if asset_id not in held]
         return found | (self._nearest_quotes(query, left) if left else {})

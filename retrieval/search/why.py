@@ -9,17 +9,19 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from retrieval.errors import QueryError
 from retrieval.experts.appearance import Appearance
 from retrieval.experts.expert import FrameExpert, FrameOutput
 from retrieval.media.kinds import kind_of
+from retrieval.media.picture import in_form
 from retrieval.media.tasks import DecodedFrame, DecodeTask, Failed
 from retrieval.media.worker import MediaWorkers
 from retrieval.models.feature_map import load_feature_maps
 from retrieval.search.heat import class_activation, occlusion
 from retrieval.search.why_classifier import ask_classifier, classes_called, imagenet_question
-from retrieval.settings import Settings
+from retrieval.settings import SamplingSettings, Settings
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.registry import get_space
 from retrieval.spaces.space import Space
@@ -27,9 +29,19 @@ from retrieval.tagging.trained import TRAINED
 from retrieval.tagging.zero_shot import ZERO_SHOT
 from retrieval.types import Float32Array, Frame, MediaKind, PictureForm
 
-__all__ = ["Explanation", "Question", "ask", "explain", "explain_class", "explain_tag", "explain_text"]
+__all__ = [
+    "Explanation",
+    "Question",
+    "ask",
+    "explain",
+    "explain_class",
+    "explain_picture",
+    "explain_tag",
+    "explain_text",
+]
 
 Pixels = NDArray[np.uint8]
+_UPRIGHT = 1  # as EXIF counts orientations
 _NOTHING = 'nothing is asked; give a text or a tag, such as `vidi why cat.jpg "a cat"`'
 
 
@@ -86,6 +98,21 @@ def explain(
     if not asked.strip():
         raise QueryError(_NOTHING)
     return _explained(path, ask(asked, space), settings, at_seconds)
+
+
+def explain_picture(picture: Image.Image, asked: str, space: Space) -> Explanation:
+    """As :func:`explain`, of a picture in RGB that is decoded already, such as a frame of a video.
+
+    Raises:
+        QueryError: nothing is asked.
+        WeightsError: the models' weights are absent or damaged.
+    """
+    if not asked.strip():
+        raise QueryError(_NOTHING)
+    question, side = ask(asked, space), SamplingSettings().frame_size
+    shaped = picture.resize((side, side)) if question.form is None else in_form(picture, question.form, _UPRIGHT)
+    pixels = np.asarray(shaped)
+    return Explanation(question.heat(pixels), question.source, float(question.scores(pixels[None])[0]), None)
 
 
 def explain_text(

@@ -36,13 +36,19 @@ def _mmt(name: str) -> Space:
     chosen = name.partition("/")[2]
     if not chosen:
         raise UnknownSpaceError(f"{name!r} names no model: expected {FAMILY}/starter, or {FAMILY}/FOLDER of your own")
-    path = MMT_STARTER if chosen == "starter" else Path(chosen).expanduser().absolute()
+    path = MMT_STARTER if chosen == "starter" else _folder_of(chosen)
     folder = read_model(path)
     named = folder.config.frames.space if folder.config.frames else None
     if named and named.partition("/")[0] == FAMILY:
         raise WeightsError(f"{path} stands upon {named}, which is no picture space; train it again")
     pictures = get_space(named) if named else None
-    return MmtSpace(name if path == MMT_STARTER else f"{FAMILY}/{path}", folder, pictures)
+    return MmtSpace(name if path == MMT_STARTER else f"{FAMILY}/{str(path).lstrip('/')}", folder, pictures)
+
+
+def _folder_of(chosen: str) -> Path:
+    """Of a model: ``chosen`` from here or, as the space is called wherever its name is shown, from the root."""
+    near, far = Path(chosen).expanduser().absolute(), Path("/", chosen)
+    return far if far.is_dir() and not near.is_dir() else near
 
 
 _FAMILIES: dict[str, Callable[[str], Space]] = {"open_clip": _open_clip, "mmt": _mmt}

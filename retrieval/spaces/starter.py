@@ -18,7 +18,7 @@ from retrieval.errors import WeightsError
 from retrieval.experts.appearance import LOGITS_ROWS, Appearance
 from retrieval.experts.expert import Rows
 from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS
-from retrieval.models.sentence_encoder import SentenceEncoder, shared_encoder
+from retrieval.models.sentence_encoder import SentenceEncoder
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import StarterHeads
 from retrieval.types import Float32Array
@@ -103,7 +103,7 @@ class StarterSpace:
 
     @cached_property
     def _encoder(self) -> SentenceEncoder:
-        return shared_encoder() if self._threads is None else SentenceEncoder.load(threads=self._threads)
+        return SentenceEncoder.load(threads=self._threads)
 
     @cached_property
     def _heads(self) -> StarterHeads:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.types import Float32Array, Span
 
-__all__ = ["LONGEST_SECONDS", "WINDOWS", "cut_windows", "shot_borders"]
+__all__ = ["LONGEST_SECONDS", "WINDOWS", "cut_windows", "shot_borders", "starts_of_shots"]
 
 LONGEST_SECONDS: Final = 30.0
 WINDOWS: Final = ("windows", "30s-half-shots-1")
@@ -29,11 +30,14 @@ def shot_borders(times: Float32Array, vectors: Float32Array) -> list[float]:
 
     ``times`` [n, 2] and ``vectors`` [n, f] are those of kept frames, whose spans meet at each cut (and elsewhere, too).
     """
-    if len(vectors) < 2:
-        return []
+    return [float(start) for start in times[1:, 0][starts_of_shots(vectors)[1:]]]
+
+
+def starts_of_shots(vectors: Float32Array) -> NDArray[np.bool_]:
+    """Which of a video's frames ``[n, f]`` begin a shot, [n]; the first does."""
     lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     cosines = np.einsum("nf,nf->n", vectors[:-1], vectors[1:]) / (lengths[:-1] * lengths[1:])
-    return [float(start) for start in times[1:, 0][cosines < _SAME_SHOT]]
+    return np.concatenate([np.ones(min(1, len(vectors)), np.bool_), cosines < _SAME_SHOT])
 
 
 def cut_windows(

@@ -30,11 +30,11 @@ def lacks_track(experts: Sequence[Expert]) -> ColumnElement[bool]:
     return and_(File.kind.in_(_TIMED), File.asset_id.is_not(None), or_(false(), *lacking))
 
 
-def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[str]:
-    """The names of those of ``experts`` that lack a track of something whose file is present."""
+def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[Expert]:
+    """Those of ``experts`` that lack a track of something whose file is present."""
     with catalog.engine.connect() as connection:
         return [
-            expert[0]
+            expert
             for expert in experts
             if connection.scalar(select(exists().where(File.present, lacks_track([expert]))))
         ]
@@ -42,12 +42,11 @@ def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[str]
 
 def lacking_experts(
     connection: Connection, asset_ids: Sequence[int], experts: Sequence[Expert]
-) -> dict[int, frozenset[str]]:
-    """Of the videos and sounds among ``asset_ids``, the names of those of ``experts`` that have no track of them."""
+) -> dict[int, frozenset[Expert]]:
+    """Of the videos and sounds among ``asset_ids``, those of ``experts`` that have no track of them."""
     timed = select(Asset.id).where(Asset.id.in_(asset_ids), Asset.kind.in_(_TIMED))
-    lacking = {asset_id: dict(experts) for asset_id in connection.scalars(timed)}
+    lacking = {asset_id: set(experts) for asset_id in connection.scalars(timed)}
     tracks = select(Track.asset_id, Track.expert, Track.version).where(Track.asset_id.in_(list(lacking)))
     for asset_id, name, version in connection.execute(tracks):
-        if lacking[asset_id].get(name) == version:
-            del lacking[asset_id][name]
-    return {asset_id: frozenset(names) for asset_id, names in lacking.items()}
+        lacking[asset_id].discard((name, version))
+    return {asset_id: frozenset(those) for asset_id, those in lacking.items()}

@@ -21,7 +21,8 @@ from retrieval.store.file_filter import (
     without_not,
 )
 from retrieval.store.lookup import Lookup
-from retrieval.store.selection import Selection
+from retrieval.store.selection import Int64Array, Selection
+from retrieval.store.vector_owners import VectorOwners
 
 __all__ = ["Bitmaps"]
 
@@ -39,6 +40,7 @@ class Bitmaps:
     def __init__(self, catalog: Catalog, lookup: Lookup) -> None:
         self._catalog = catalog
         self._lookup = lookup
+        self._owners = VectorOwners(catalog)
         self._lock = Lock()
         self._version: int | None = None
         self._kept: OrderedDict[tuple[int, FileFilter], Selection] = OrderedDict()
@@ -72,12 +74,17 @@ class Bitmaps:
             if key in self._kept and version == self._version:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        made = Selection.of(self._lookup.vector_ids(space, part))
+        made = Selection.of(self._vector_ids(space, part))
         with self._lock:
             if version is not None and version == self._version:
                 self._kept[key] = made
                 self._make_room()
         return made
+
+    def _vector_ids(self, space: SpaceRow, part: FileFilter) -> Int64Array:
+        if self._owners.knows(space):
+            return self._owners.vectors_of(space, self._lookup.asset_ids(part))
+        return self._lookup.vector_ids(space, part)
 
     def _make_room(self) -> None:
         """The one that was asked for the longest ago goes first."""

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, delete, insert, select
 from retrieval.store.database import WRITE_LOCK_NAME, empty_log, open_database
 from retrieval.store.files import hold_lock
 from retrieval.store.schema import Setting, Space
+from retrieval.store.space_names import space_name
 
 __all__ = ["Catalog", "SpaceRow"]
 
@@ -131,7 +132,7 @@ class Catalog:
 
     def space(self, name: str, version: str, dim: int, *, normalized: bool) -> SpaceRow:
         """The row of a space at one version; made when it is new. Needs the write lock."""
-        wanted = select(Space.id).where(Space.name == name, Space.version == version)
+        wanted = select(Space.id).where(space_name() == name, Space.version == version)
         with self.engine.begin() as connection:
             space_id = connection.scalar(wanted)
             if space_id is None:

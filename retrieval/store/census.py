@@ -13,6 +13,7 @@ from retrieval.store.looks import FileState, file_state
 from retrieval.store.results import window_spaces
 from retrieval.store.schema import Asset, Embedding, Failure, File, Look, Result, Root, Space, Trouble
 from retrieval.store.sidecars import FailedSidecar, failed_sidecars
+from retrieval.store.space_names import space_name
 from retrieval.types import MediaKind
 
 __all__ = ["Census", "FailedFile", "SpaceCount", "TroubledPlace", "failures_since", "indexed_roots", "take_census"]
@@ -153,4 +154,6 @@ def _beside(connection: Connection) -> tuple[Counter[str], int]:
 def _count_spaces() -> Select[str, str, int, int]:
     assets = select(func.count()).where(Result.space_id == Space.id).scalar_subquery()
     vectors = select(func.count()).where(Embedding.space_id == Space.id).scalar_subquery()
-    return select(Space.name, Space.version, assets, vectors).where(assets > 0).order_by(Space.name, Space.id.desc())
+    return (
+        select(space_name(), Space.version, assets, vectors).where(assets > 0).order_by(space_name(), Space.id.desc())
+    )

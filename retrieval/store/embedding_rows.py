@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from retrieval.store.catalog import SpaceRow
+from retrieval.store.driver_rows import IDS, rows_of_ids
 from retrieval.store.schema import Embedding, Setting
 from retrieval.store.vectors import Int64Array
 from retrieval.types import Float32Array
@@ -22,7 +24,9 @@ __all__ = [
 ]
 
 _ROWS_PER_CHUNK = 4096
-_IDS_PER_QUERY = 1000
+_VECTORS = select(Embedding.vector_id, Embedding.vector).where(
+    Embedding.space_id == bindparam("space"), Embedding.vector_id.in_(IDS)
+)
 
 
 def catalog_settings(connection: Connection) -> dict[str, str]:
@@ -57,20 +61,16 @@ def rows_above(connection: Connection, space_id: int, vector_id: int) -> Iterato
         vector_id = rows[-1].vector_id
 
 
-def finite_vectors(rows: Sequence[Row[int, bytes]], dim: int) -> tuple[Int64Array, Float32Array]:
-    """Ids ``[n]`` and vectors ``[n, dim]`` of those rows that hold ``dim`` finite float16 numbers."""
-    whole = [row for row in rows if len(row.vector) == 2 * dim]
-    ids = np.array([row.vector_id for row in whole], np.int64)
-    vectors = np.frombuffer(b"".join(row.vector for row in whole), "<f2").reshape(-1, dim).astype(np.float32)
+def finite_vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[Int64Array, Float32Array]:
+    """Ids ``[n]`` and vectors ``[n, dim]`` of those rows ``(vector_id, vector)`` that hold ``dim`` finite float16
+    numbers."""
+    whole = [(vector_id, vector) for vector_id, vector in rows if len(vector) == 2 * dim]
+    ids = np.array([vector_id for vector_id, _ in whole], np.int64)
+    vectors = np.frombuffer(b"".join(vector for _, vector in whole), "<f2").reshape(-1, dim).astype(np.float32)
     finite = np.isfinite(vectors).all(axis=1)
     return ids[finite], vectors[finite]
 
 
 def vectors_of(connection: Connection, space: SpaceRow, ids: Iterable[int]) -> tuple[Int64Array, Float32Array]:
     """Ids ``[n]`` and vectors ``[n, dim]`` of those of ``ids`` that the catalog holds whole, in any order."""
-    columns = select(Embedding.vector_id, Embedding.vector).where(Embedding.space_id == space.id)
-    listed = [int(vector_id) for vector_id in ids]
-    rows: list[Row[int, bytes]] = []
-    for start in range(0, len(listed), _IDS_PER_QUERY):
-        rows += connection.execute(columns.where(Embedding.vector_id.in_(listed[start : start + _IDS_PER_QUERY])))
-    return finite_vectors(rows, space.dim)
+    return finite_vectors(list(rows_of_ids(connection, _VECTORS, ids, space=space.id)), space.dim)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Executable, extract, select
+from sqlalchemy import Connection, extract, func, select
 
-from retrieval.store.file_filter import EVERYTHING
-from retrieval.store.filter_conditions import conditions_of, nanoseconds_of
+from retrieval.store.driver_rows import driver_rows, listed, numbers
+from retrieval.store.filter_conditions import nanoseconds_of
+from retrieval.store.parts import is_shown_by_main
 from retrieval.store.schema import Asset, File, Label, Tag, TimedWords
 
 __all__ = ["FacetColumns", "Names", "load_columns"]
@@ -52,48 +51,84 @@ class FacetColumns:
 
 
 def load_columns(connection: Connection) -> FacetColumns:
-    """All of them, as of now. A few seconds for a million contents."""
-    files = (File.asset_id, File.display, File.modified_ns)
-    own = (Asset.kind, Asset.camera, extract("year", Asset.taken_at), Asset.has_sound, Asset.latitude)
-    shown = select(*files, *own).join(Asset, Asset.id == File.asset_id).order_by(File.id)
-    rows = _rows(connection, shown.where(*conditions_of(EVERYTHING, connection)))
-    columns = list(zip(*rows, strict=True)) or [()] * 8
-    asset_ids, first = np.unique(np.array(columns[0], np.int64), return_index=True)
-
-    def column(place: int) -> list[Any]:
-        values = columns[place]
-        return [values[row] for row in first.tolist()]
-
-    modified = np.array(column(2), np.int64)
-    taken = np.array([year or 0 for year in column(5)], np.int64)
+    """All of them, as of now. It takes seconds for a million contents, most of them in the database's own code: values
+    come as lists of ids in one text each, so that searches in other threads are hardly held up."""
+    shown = (File.present.is_(True), ~is_shown_by_main(), File.asset_id.is_not(None))
+    files = _pairs(connection, select(listed(File.id, File.asset_id)).where(*shown))
+    asset_ids, first = np.unique(files[:, 1], return_index=True)  # files are in the order of their ids
+    first_files = files[first, 0]
     tag_rows, tags = _tags(connection, asset_ids)
     return FacetColumns(
         asset_ids=asset_ids,
-        kinds=_named(column(3)),
-        cameras=_named(column(4)),
-        folders=_named(list(map(posixpath.dirname, column(1)))),
-        years=np.where(taken > 0, taken, _years_of(modified)),
+        kinds=_named(connection, asset_ids, Asset.kind, Asset.id),
+        cameras=_named(connection, asset_ids, Asset.camera, Asset.id),
+        folders=_folders(connection, first_files),
+        years=_years(connection, asset_ids, first_files),
         has={
-            "sound": np.array(column(6), bool),
+            "sound": _is_among(connection, asset_ids, select(listed(Asset.id)).where(Asset.has_sound)),
             "speech": _with_words(connection, asset_ids, "speech"),
             "text": _with_words(connection, asset_ids, "ocr"),
-            "place": np.array([latitude is not None for latitude in column(7)], bool),
+            "place": _is_among(connection, asset_ids, select(listed(Asset.id)).where(Asset.latitude.is_not(None))),
         },
         tag_rows=tag_rows,
         tags=tags,
     )
 
 
-def _rows(connection: Connection, statement: Executable) -> Sequence[tuple[Any, ...]]:
-    """The driver's own rows: a million Row objects would take seconds."""
-    cursor = connection.execute(statement).cursor
-    return [] if cursor is None else cursor.fetchall()
+def _pairs(connection: Connection, statement: Any) -> Int64Array:
+    """``[n, 2]`` numbers that ``statement`` lists, in the order of the first."""
+    pairs = numbers(connection.scalar(statement)).reshape(-1, 2)
+    return pairs[np.argsort(pairs[:, 0], kind="stable")]
 
 
-def _named(values: Sequence[str | None]) -> Names:
-    codes: dict[str, int] = {}
-    found = [-1 if value is None or not value else codes.setdefault(value, len(codes)) for value in values]
-    return Names(np.array(found, np.int64), list(codes))
+def _is_among(connection: Connection, ids: Int64Array, listing: Any) -> BoolArray:
+    return np.isin(ids, numbers(connection.scalar(listing)))
+
+
+def _coded(connection: Connection, ids: Int64Array, value: Any, number: Any) -> tuple[list[Any], Int64Array]:
+    """Every value of a column, and for each of ``ids`` (ascending) the place of its own, -1 for none."""
+    codes = np.full(len(ids), -1)
+    values: list[Any] = []
+    for each, text in driver_rows(connection, select(value, listed(number)).group_by(value)):
+        places, known = _places(ids, numbers(text))
+        codes[places[known]] = len(values)
+        values.append(each)
+    return values, codes
+
+
+def _places(ids: Int64Array, wanted: Int64Array) -> tuple[Int64Array, BoolArray]:
+    """Where ``wanted`` stand in ``ids``, which ascend, and which of them do."""
+    places = np.minimum(np.searchsorted(ids, wanted), max(0, len(ids) - 1))
+    return places, ids[places] == wanted if len(ids) else np.zeros(len(wanted), bool)
+
+
+def _named(connection: Connection, ids: Int64Array, value: Any, number: Any) -> Names:
+    values, codes = _coded(connection, ids, value, number)
+    there = np.array([bool(each) for each in values], bool)
+    renumbered = np.append(np.where(there, np.cumsum(there) - 1, -1), -1)  # none, and an empty name, stay -1
+    return Names(renumbered[codes], [each for each in values if each])
+
+
+def _folders(connection: Connection, first_files: Int64Array) -> Names:
+    """What is left of each path without the letters of its own name at the end."""
+    folder = func.rtrim(File.display, func.replace(File.display, "/", ""))
+    order = np.argsort(first_files)
+    found = _named(connection, first_files[order], folder, File.id)
+    codes = np.empty_like(found.codes)
+    codes[order] = found.codes
+    return Names(codes, [name.rstrip("/") or "/" for name in found.names])
+
+
+def _years(connection: Connection, asset_ids: Int64Array, first_files: Int64Array) -> Int64Array:
+    """Of the time at which it was taken; where it doesn't say, of that at which its file was last modified."""
+    taken, codes = _coded(connection, asset_ids, extract("year", Asset.taken_at), Asset.id)
+    years = np.append(np.array([int(year or 0) for year in taken], np.int64), 0)[codes]
+    undated = select(listed(File.id, File.modified_ns)).join(Asset, Asset.id == File.asset_id)
+    times = _pairs(connection, undated.where(Asset.taken_at.is_(None)))
+    places, known = _places(times[:, 0], first_files)
+    left = known & (years == 0)
+    years[left] = _years_of(times[places[left], 1])
+    return years
 
 
 def _years_of(modified_ns: Int64Array) -> Int64Array:
@@ -103,8 +138,8 @@ def _years_of(modified_ns: Int64Array) -> Int64Array:
 
 
 def _with_words(connection: Connection, asset_ids: Int64Array, expert: str) -> BoolArray:
-    spoken = select(TimedWords.asset_id).where(TimedWords.expert == expert).distinct()
-    return np.isin(asset_ids, np.array([row[0] for row in _rows(connection, spoken)], np.int64))
+    spoken = select(TimedWords.asset_id).where(TimedWords.expert == expert).distinct().subquery()
+    return _is_among(connection, asset_ids, select(listed(spoken.c.asset_id)))
 
 
 def _tags(connection: Connection, asset_ids: Int64Array) -> tuple[Int64Array, Names]:
@@ -112,24 +147,21 @@ def _tags(connection: Connection, asset_ids: Int64Array) -> tuple[Int64Array, Na
     groups: dict[str, int] = {}
     names: list[str] = []
     group_of: dict[int, int] = {}
-    for label_id, name in _rows(connection, select(Label.id, Label.name).order_by(Label.id)):
+    for label_id, name in driver_rows(connection, select(Label.id, Label.name).order_by(Label.id)):
         key = name.casefold()
         if key not in groups:
             groups[key] = len(names)
             names.append(name)
         group_of[label_id] = groups[key]
-    if not names:
-        return np.empty(0, np.int64), Names(np.empty(0, np.int64), [])
-    by_label = np.zeros(max(group_of) + 1, np.int64)
-    by_label[list(group_of)] = list(group_of.values())
 
     def keys(*, refused: bool) -> Int64Array:
-        pairs = _rows(connection, select(Tag.asset_id, Tag.label_id).where(Tag.refused.is_(refused)))
-        listed = np.array(pairs, np.int64).reshape(-1, 2)
-        return np.unique(listed[:, 0] * len(names) + by_label[listed[:, 1]])
+        listing = select(Tag.label_id, listed(Tag.asset_id)).where(Tag.refused.is_(refused)).group_by(Tag.label_id)
+        rows = driver_rows(connection, listing)
+        found = [numbers(text) * len(names) + group_of[label_id] for label_id, text in rows]
+        sorted_keys = np.sort(np.concatenate([np.empty(0, np.int64), *found]))
+        return sorted_keys[np.diff(sorted_keys, prepend=-1) > 0]  # `np.unique` hashes, which takes ten times as long
 
     borne = np.setdiff1d(keys(refused=False), keys(refused=True), assume_unique=True)
-    owners, codes = np.divmod(borne, len(names))
-    places = np.minimum(np.searchsorted(asset_ids, owners), max(0, len(asset_ids) - 1))
-    shown = asset_ids[places] == owners if len(asset_ids) else np.zeros(len(owners), bool)
+    owners, codes = np.divmod(borne, max(1, len(names)))
+    places, shown = _places(asset_ids, owners)
     return places[shown], Names(codes[shown], names)

@@ -39,6 +39,9 @@ __all__ = ["SAVED_PAST", "CatalogIndex", "Notice", "open_index"]
 Notice = Callable[[str], None]
 """Takes one plain line for a person."""
 
+COUNTED_BELOW = 100_000
+"""Rows of a space that are counted whenever anything was committed. Counting a million takes longer than a search: of
+more, they are counted when the index is opened, and known by the catalog's count of deletions from there on."""
 SAVED_PAST = 4096
 """Vectors that a searcher adds before it saves the index for the next one: under a second's work is not worth it."""
 
@@ -112,7 +115,8 @@ class CatalogIndex:
             if version is not None and version == self._seen:
                 return
             with self._catalog.engine.connect() as connection:
-                if not _is_current(connection, self._stamp):
+                counted = self._seen is None or len(self) < COUNTED_BELOW
+                if not _is_current(connection, self._stamp, counted=counted):
                     self._follow_deletions(connection)
                 self._catch_up(connection)
             self._seen = version
@@ -268,11 +272,13 @@ def open_index(
     return index
 
 
-def _is_current(connection: Connection, stamp: IndexStamp) -> bool:
+def _is_current(connection: Connection, stamp: IndexStamp, *, counted: bool = True) -> bool:
     """Whether nothing that ``stamp`` covers was removed or is another vector by now: the count of deletions and the
-    epoch say so, and the rows bear it out."""
+    epoch say so, and, where they are ``counted``, the rows bear it out."""
     if int(catalog_settings(connection)["deletions"]) != stamp.deletions:
         return False
     if not covers(connection, stamp.epoch, stamp.highest_vector_id):
         return False
+    if not counted:
+        return True
     return count_rows(connection, stamp.space_id, up_to=stamp.highest_vector_id) == stamp.count + stamp.skipped

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
 from retrieval.store.conditions import under
@@ -40,16 +40,17 @@ from retrieval.store.file_filter import (
     Spoken,
     Suffix,
     Taken,
+    speaks_of_files,
 )
 from retrieval.store.parts import is_shown_by_main
 from retrieval.store.schema import Asset, Description, File, Sidecar
-from retrieval.store.tags import has_tag
+from retrieval.store.tags import bearing, has_tag
 from retrieval.store.text_index import holds_phrase
 from retrieval.store.timed_text_index import holds_timed_phrase
 from retrieval.store.timed_texts import has_words
 from retrieval.types import TextSource
 
-__all__ = ["conditions_of", "nanoseconds_of"]
+__all__ = ["assets_meeting", "conditions_of", "nanoseconds_of"]
 
 _BIGGEST = 2**63 - 1
 _EARTH_METRES = 6_371_009.0
@@ -64,9 +65,28 @@ _COMPARE = {
 
 def conditions_of(wanted: FileFilter, connection: Connection) -> Iterator[ColumnElement[bool]]:
     """What a row of ``file`` joined to its ``asset`` must satisfy to be shown."""
-    yield File.present.is_(True)
-    yield ~is_shown_by_main()
+    yield from _shown()
     yield _condition(wanted, connection)
+
+
+def assets_meeting(wanted: FileFilter, connection: Connection) -> Select[int]:
+    """A statement: the ids of all contents that have a present file which meets ``wanted``, once for each such file.
+
+    What speaks of the content alone is answered by contents first and then their files: by an index, where there is
+    one, and else by looking at every content, which is still less than every file joined to its own.
+    """
+    files: Select[Any] = select(File.asset_id).where(*_shown())
+    if speaks_of_files(wanted):
+        return files.join(Asset, Asset.id == File.asset_id).where(_condition(wanted, connection))
+    if isinstance(wanted, Bears):
+        return files.where(File.asset_id.in_(bearing(wanted.tag)))
+    if wanted:
+        return files.where(File.asset_id.in_(select(Asset.id).where(_condition(wanted, connection))))
+    return files.where(File.asset_id.is_not(None))
+
+
+def _shown() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return File.present.is_(True), ~is_shown_by_main()
 
 
 def _condition(wanted: FileFilter, connection: Connection) -> ColumnElement[bool]:
@@ -85,7 +105,8 @@ def _condition(wanted: FileFilter, connection: Connection) -> ColumnElement[bool
         case Spoken(words):
             return holds_timed_phrase(connection, Asset.id, TextSource.SPEECH, words)
         case _:
-            return _of_file(wanted) if (of_content := _of_content(wanted)) is None else of_content
+            of_content = _of_content(wanted)
+            return _of_file(wanted, connection) if of_content is None else of_content
 
 
 def _of_content(wanted: FileFilter) -> ColumnElement[bool] | None:
@@ -95,9 +116,9 @@ def _of_content(wanted: FileFilter) -> ColumnElement[bool] | None:
         case Bears(tag):
             return has_tag(tag)
         case Camera(text):
-            return _known(Asset.camera.icontains(text, autoescape=True))
+            return _is_named(Asset.camera, text)
         case Lens(text):
-            return _known(Asset.lens.icontains(text, autoescape=True))
+            return _is_named(Asset.lens, text)
         case Compared(quantity, sign, number):
             return _known(_COMPARE[sign](_column(quantity), number))
         case Near():
@@ -114,20 +135,34 @@ def _of_content(wanted: FileFilter) -> ColumnElement[bool] | None:
             return None
 
 
-def _of_file(wanted: FileFilter) -> ColumnElement[bool]:
+def _of_file(wanted: FileFilter, connection: Connection) -> ColumnElement[bool]:
     match wanted:
         case Below(path):
             return under(path)
         case InFolder(name):
-            return File.display.icontains(f"/{name.strip('/')}/", autoescape=True)
+            return _holds(File.display, f"/{name.strip('/')}/", connection)
         case FileName(text):
             return _is_like(_own_name(), text)
         case Suffix(suffix):
             return File.display.iendswith(f".{suffix.lstrip('.')}", autoescape=True)
         case Taken(after, before):
-            return and_(true(), *_taken(after, before))
+            return _taken(after, before)
         case _:
             raise TypeError(f"{type(wanted).__name__} is no condition that the catalog can be asked")
+
+
+def _is_named(column: Any, text: str) -> ColumnElement[bool]:
+    """``column`` holds ``text``, in any case of ASCII letters: it is one of those of its values that do.
+
+    There are few different ones, and an index leads from each to the next.
+    """
+    every = aliased(Asset)
+    values = getattr(every, column.key)
+    known = select(func.min(values).label("value")).cte(recursive=True)
+    after = select(func.min(values)).where(values > known.c.value).correlate(known).scalar_subquery()
+    known = known.union_all(select(after).where(known.c.value.is_not(None)))
+    alike = select(known.c.value).where(known.c.value.icontains(text, autoescape=True))
+    return and_(column.is_not(None), column.in_(alike))
 
 
 def _known(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -176,7 +211,8 @@ def _near(place: Near) -> ColumnElement[bool]:
         func.cos(Asset.latitude * (math.pi / 180)) * math.cos(latitude) * half_east * half_east
     )
     inside = chord <= math.sin(reach / 2) ** 2
-    return _known(and_(Asset.latitude.between(place.latitude - belt, place.latitude + belt), inside))
+    in_belt = Asset.latitude.between(place.latitude - belt, place.latitude + belt)
+    return and_(Asset.latitude.is_not(None), Asset.longitude.is_not(None), in_belt, inside)
 
 
 def _own_name() -> Any:
@@ -185,21 +221,30 @@ def _own_name() -> Any:
     return func.substr(File.display, func.length(folder) + 1)
 
 
+def _holds(column: Any, text: str, connection: Connection) -> ColumnElement[bool]:
+    """``column`` holds ``text``, in any case of ASCII letters; SQLite's LIKE doesn't know cases anyway."""
+    is_blind = connection.dialect.name == "sqlite"
+    met: ColumnElement[bool] = (column.contains if is_blind else column.icontains)(text, autoescape=True)
+    return met
+
+
 def _is_like(column: Any, text: str) -> ColumnElement[bool]:
     """``column`` holds ``text``, in which ``*`` stands for anything."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
     return func.lower(column).like(func.lower(f"%{escaped}%"), escape="\\")
 
 
-def _taken(after: datetime | None, before: datetime | None) -> Iterator[ColumnElement[bool]]:
+def _taken(after: datetime | None, before: datetime | None) -> ColumnElement[bool]:
+    """By the content's own time, which an index finds; where it has none, by the file's."""
+    own: list[ColumnElement[bool]] = [Asset.taken_at.is_not(None)]
+    modified: list[ColumnElement[bool]] = [Asset.taken_at.is_(None)]
     if after is not None:
-        yield _time_is(Asset.taken_at >= after, File.modified_ns >= nanoseconds_of(after))
+        own.append(Asset.taken_at >= after)
+        modified.append(File.modified_ns >= nanoseconds_of(after))
     if before is not None:
-        yield _time_is(Asset.taken_at < before, File.modified_ns < nanoseconds_of(before))
-
-
-def _time_is(taken: ColumnElement[bool], modified: ColumnElement[bool]) -> ColumnElement[bool]:
-    return case((Asset.taken_at.is_not(None), taken), else_=modified)
+        own.append(Asset.taken_at < before)
+        modified.append(File.modified_ns < nanoseconds_of(before))
+    return or_(and_(*own), and_(*modified))
 
 
 def nanoseconds_of(local: datetime) -> int:

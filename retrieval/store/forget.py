@@ -41,7 +41,7 @@ __all__ = ["Eraser", "ForgetPlan", "KnownPath", "count_deletion"]
 _PEOPLE = "people"
 """The tagger that stands for tags given by hand."""
 _FILES_PER_BATCH = 500
-_RENDITIONS = ("thumbnails", "previews")
+_RENDITIONS = ("thumbnails", "previews", "heat")
 """Folders of what the page made of a content, under names that begin with its hash."""
 _EXAMPLES_MOST = 5
 

@@ -113,7 +113,7 @@ class KnownAsset:
     id: int
     needs_decoding: bool
     """It has no track that the space could be computed from, though it was cut this way or has no result there."""
-    lacking: frozenset[str] = frozenset()
+    lacking: frozenset[Expert] = frozenset()
     """The experts over time that have not said anything of it yet; none of a picture."""
 
 

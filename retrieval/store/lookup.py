@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, exists, false, func, or_, select
 
 from retrieval.errors import LibraryError
 from retrieval.store.catalog import Catalog, SpaceRow
+from retrieval.store.driver_rows import IDS, driver_rows, listed, numbers, rows_of_ids
 from retrieval.store.file_filter import FileFilter
-from retrieval.store.filter_conditions import conditions_of, nanoseconds_of
+from retrieval.store.filter_conditions import assets_meeting, conditions_of, nanoseconds_of
+from retrieval.store.remembered import Remembered
 from retrieval.store.schema import Asset, Embedding, File, Result, Segment, Segmentation, Space, Track
+from retrieval.store.space_names import space_name
 from retrieval.store.tracks import StoredTrack, read_track
 from retrieval.store.vectors import Int64Array
 from retrieval.types import FeatureTrack, Float32Array, MediaKind
 
 __all__ = ["AssetSegments", "LiveAsset", "Lookup"]
 
+_Statement = TypeVar("_Statement", bound=Select[*tuple[Any, ...]])
 _VALUES_PER_QUERY = 1000
+_ASSETS = select(Asset.id, Asset.kind, File.path).join(File, File.asset_id == Asset.id).where(Asset.id.in_(IDS))
+_OWNERS = (
+    select(Embedding.vector_id, Asset.id, Asset.kind, File.path)
+    .join(Segment, Segment.id == Embedding.segment_id)
+    .join(Segmentation, Segmentation.id == Segment.segmentation_id)
+    .join(Asset, Asset.id == Segmentation.asset_id)
+    .join(File, File.asset_id == Asset.id)
+    .where(Embedding.vector_id.in_(IDS))
+)
+_SEGMENTS = (
+    select(Segmentation.asset_id, Segment.start_seconds, Segment.end_seconds, Embedding.vector)
+    .join(Segment, Segment.segmentation_id == Segmentation.id)
+    # The sum keeps SQLite from beginning with every vector of the space: from few assets it is a short way.
+    .join(Embedding, and_(Embedding.segment_id == Segment.id, Embedding.space_id + 0 == bindparam("space")))
+    .where(Segmentation.asset_id.in_(IDS))
+    .order_by(Segmentation.asset_id, Segment.position)
+)
+_TRACKS = (
+    select(Track.asset_id, Track.count, Track.dim, Track.times, Track.features, Track.path)
+    .where(Track.expert == bindparam("expert"), Track.asset_id.in_(IDS))
+    .order_by(Track.id)
+)
 _SPARSE = 0.1
 """A sample that has a smaller share than this of what was asked for says little: the first vectors are better."""
 
@@ -49,14 +75,15 @@ class Lookup:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._engine = catalog.engine
+        self._built = Remembered(catalog)
 
     def spaces(self, name: str | None = None) -> list[SpaceRow]:
         """The spaces (of ``name``) that have vectors or results, newest version first. Nothing is counted."""
         used = or_(exists().where(Embedding.space_id == Space.id), exists().where(Result.space_id == Space.id))
-        columns = (Space.id, Space.name, Space.version, Space.dim, Space.normalized)
+        columns = (Space.id, space_name(), Space.version, Space.dim, Space.normalized)
         statement = select(*columns).where(used).order_by(Space.id.desc())
         if name is not None:
-            statement = statement.where(Space.name == name)
+            statement = statement.where(space_name() == name)
         with self._engine.connect() as connection:
             return [SpaceRow(*row) for row in connection.execute(statement)]
 
@@ -75,31 +102,26 @@ class Lookup:
             .where(Embedding.space_id + 0 == space.id)
         )
         with self._engine.connect() as connection:
-            of_assets = select(File.asset_id).join(Asset, Asset.id == File.asset_id)
-            statement = statement.where(Segmentation.asset_id.in_(of_assets.where(*conditions_of(wanted, connection))))
-            rows = connection.execute(statement).cursor  # the driver's own: half a million Row objects take a second
-            return np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64)
+            statement = statement.where(Segmentation.asset_id.in_(assets_meeting(wanted, connection)))
+            return np.array([row[0] for row in driver_rows(connection, statement)], np.int64)
 
     def asset_ids(self, wanted: FileFilter) -> Int64Array:
         """``[n]`` ids of the contents that have a present file which meets ``wanted``."""
         with self._engine.connect() as connection:
-            statement = select(File.asset_id).join(Asset, Asset.id == File.asset_id)
-            rows = connection.execute(statement.where(*conditions_of(wanted, connection))).cursor
-            return np.unique(np.array([row[0] for row in rows.fetchall()] if rows is not None else [], np.int64))
+            meeting = assets_meeting(wanted, connection).with_only_columns(listed(File.asset_id))
+            return np.unique(numbers(connection.scalar(meeting)))
 
-    def assets_of(self, vector_ids: Sequence[int]) -> dict[int, int]:
-        """The asset of each vector that the catalog still holds."""
-        statement = (
-            select(Embedding.vector_id, Segmentation.asset_id)
-            .join(Segment, Segment.id == Embedding.segment_id)
-            .join(Segmentation, Segmentation.id == Segment.segmentation_id)
-        )
-        found: dict[int, int] = {}
+    def live_by_vector(self, vector_ids: Sequence[int], wanted: FileFilter) -> dict[int, LiveAsset]:
+        """The asset of each vector that the catalog holds, where it has a present file that meets ``wanted``."""
+        owners: dict[int, int] = {}
+        found: defaultdict[int, dict[bytes, str]] = defaultdict(dict)
         with self._engine.connect() as connection:
-            for chunk in _chunks(vector_ids):
-                rows = connection.execute(statement.where(Embedding.vector_id.in_(chunk)))
-                found.update({row.vector_id: row.asset_id for row in rows})
-        return found
+            statement = self._filtered(_OWNERS, wanted, connection)
+            for vector_id, asset_id, kind, path in rows_of_ids(connection, statement, vector_ids):
+                owners[vector_id] = asset_id
+                found[asset_id][path] = kind
+        live = {asset_id: _live(asset_id, kinds) for asset_id, kinds in found.items()}
+        return {vector_id: live[asset_id] for vector_id, asset_id in owners.items()}
 
     def asset_at(self, path: bytes) -> int | None:
         """The content of the file at ``path``; None where it is not known."""
@@ -108,24 +130,33 @@ class Lookup:
 
     def newest_asset(self) -> int:
         """The greatest id of a content; 0 where there is none."""
-        with self._engine.connect() as connection:
-            return connection.scalar(select(func.max(Asset.id))) or 0
+
+        def read() -> int:
+            with self._engine.connect() as connection:
+                return connection.scalar(select(func.max(Asset.id))) or 0
+
+        return self._built.of("newest asset", read)
 
     def live_assets(self, asset_ids: Sequence[int], wanted: FileFilter) -> dict[int, LiveAsset]:
         """Those of ``asset_ids`` that have a present file that meets ``wanted``."""
-        statement = select(Asset.id, Asset.kind, File.path).join(File, File.asset_id == Asset.id)
-        kinds: dict[int, str] = {}
-        paths: defaultdict[int, list[bytes]] = defaultdict(list)
+        found: defaultdict[int, dict[bytes, str]] = defaultdict(dict)
         with self._engine.connect() as connection:
-            statement = statement.where(*conditions_of(wanted, connection))
-            for chunk in _chunks(asset_ids):
-                for row in connection.execute(statement.where(Asset.id.in_(chunk))):
-                    kinds[row.id] = row.kind
-                    paths[row.id].append(row.path)
-        return {
-            asset_id: LiveAsset(asset_id, MediaKind(kind), tuple(sorted(paths[asset_id])))
-            for asset_id, kind in kinds.items()
-        }
+            statement = self._filtered(_ASSETS, wanted, connection)
+            for asset_id, kind, path in rows_of_ids(connection, statement, asset_ids):
+                found[asset_id][path] = kind
+        return {asset_id: _live(asset_id, kinds) for asset_id, kinds in found.items()}
+
+    def _filtered(self, statement: _Statement, wanted: FileFilter, connection: Connection) -> _Statement:
+        """``statement`` over files that meet ``wanted``: building it takes longer than answering it.
+
+        What is wrapped no index answers. Else SQLite would begin with every video, where ``wanted`` is one, and not
+        with the few ids that are asked for.
+        """
+
+        def build() -> _Statement:
+            return statement.where(func.coalesce(and_(*conditions_of(wanted, connection)), false()))
+
+        return self._built.of((statement, wanted), build)
 
     def newest(self, wanted: FileFilter, count: int) -> list[int]:
         """The first ``count`` of the assets that have a present file that meets ``wanted``, the last taken first.
@@ -144,19 +175,11 @@ class Lookup:
 
     def segments(self, space: SpaceRow, asset_ids: Sequence[int]) -> dict[int, AssetSegments]:
         """All segments of each asset, in the order of time. Damaged vectors are left out, as the index does."""
-        statement = (
-            select(Segmentation.asset_id, Segment.start_seconds, Segment.end_seconds, Embedding.vector)
-            .join(Segment, Segment.segmentation_id == Segmentation.id)
-            # As above: from a few assets, not from every vector of the space.
-            .join(Embedding, and_(Embedding.segment_id == Segment.id, Embedding.space_id + 0 == space.id))
-            .order_by(Segmentation.asset_id, Segment.position)
-        )
         rows: defaultdict[int, list[Any]] = defaultdict(list)
         with self._engine.connect() as connection:
-            for chunk in _chunks(asset_ids):
-                for row in connection.execute(statement.where(Segmentation.asset_id.in_(chunk))):
-                    if len(row.vector) == 2 * space.dim:
-                        rows[row.asset_id].append(row)
+            for asset_id, *row in rows_of_ids(connection, _SEGMENTS, asset_ids, space=space.id):
+                if len(row[-1]) == 2 * space.dim:
+                    rows[asset_id].append(row)
         return {asset_id: _segments(asset_rows) for asset_id, asset_rows in rows.items()}
 
     def sample(self, space: SpaceRow, count: int) -> Float32Array:
@@ -190,13 +213,10 @@ class Lookup:
 
         A track that is missing or damaged is left out, and ``notice`` is told in one line.
         """
-        columns = (Track.asset_id, Track.count, Track.dim, Track.times, Track.features, Track.path)
-        statement = select(*columns).where(Track.expert == expert).order_by(Track.id)
         found: dict[int, StoredTrack] = {}
         with self._engine.connect() as connection:
-            for chunk in _chunks(asset_ids):
-                for row in connection.execute(statement.where(Track.asset_id.in_(chunk))):
-                    found[row.asset_id] = StoredTrack(*row[1:])
+            for asset_id, *row in rows_of_ids(connection, _TRACKS, asset_ids, expert=expert):
+                found[asset_id] = StoredTrack(*row)
         tracks: dict[int, FeatureTrack] = {}
         for asset_id, stored in found.items():
             try:
@@ -206,12 +226,16 @@ class Lookup:
         return tracks
 
 
-def _segments(rows: list[Any]) -> AssetSegments:
-    vectors = np.stack([np.frombuffer(row.vector, "<f2") for row in rows]).astype(np.float32)
-    times = None
-    if rows[0].start_seconds is not None:
-        times = np.array([(row.start_seconds, row.end_seconds) for row in rows], np.float32)
-    return AssetSegments(vectors, times)
+def _live(asset_id: int, kinds: Mapping[bytes, str]) -> LiveAsset:
+    """``kinds`` by path: all the same."""
+    return LiveAsset(asset_id, MediaKind(next(iter(kinds.values()))), tuple(sorted(kinds)))
+
+
+def _segments(rows: Sequence[tuple[float | None, float | None, bytes]]) -> AssetSegments:
+    vectors = np.frombuffer(b"".join(vector for _, _, vector in rows), "<f2").reshape(len(rows), -1).astype(np.float32)
+    if rows[0][0] is None:
+        return AssetSegments(vectors, None)
+    return AssetSegments(vectors, np.array([row[:2] for row in rows], np.float32))
 
 
 def _chunks(values: Iterable[int]) -> Iterator[list[int]]:

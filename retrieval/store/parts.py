@@ -13,12 +13,21 @@ from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.orm import aliased
 
 from retrieval.store.catalog import Catalog
+from retrieval.store.driver_rows import IDS, rows_of_ids
 from retrieval.store.results import forget_failures
 from retrieval.store.schema import Asset, Failure, File, Part
 
 __all__ = ["KnownPart", "Parts", "is_left_to_main", "is_shown_by_main"]
 
 _IDS_PER_QUERY = 500
+_MAIN = aliased(File)
+_BESIDE = (
+    select(_MAIN.asset_id, File.path)
+    .join(Part, Part.file_id == File.id)
+    .join(_MAIN, and_(_MAIN.id == Part.main_file_id, _MAIN.present))
+    .where(File.present, _MAIN.asset_id.in_(IDS))
+    .order_by(File.path)
+)
 
 
 def is_left_to_main() -> ColumnElement[bool]:
@@ -118,20 +127,10 @@ class Parts:
 
     def of_assets(self, asset_ids: Sequence[int]) -> dict[int, tuple[bytes, ...]]:
         """The present parts of each asset's present files, in the order of their paths."""
-        main = aliased(File)
-        statement = (
-            select(Asset.id, File.path)
-            .join(Part, Part.file_id == File.id)
-            .join(main, and_(main.id == Part.main_file_id, main.present))
-            .join(Asset, Asset.id == main.asset_id)
-            .where(File.present)
-            .order_by(File.path)
-        )
         found: defaultdict[int, list[bytes]] = defaultdict(list)
         with self._engine.connect() as connection:
-            for chunk in _chunks(asset_ids):
-                for asset_id, path in connection.execute(statement.where(Asset.id.in_(chunk))):
-                    found[asset_id].append(path)
+            for asset_id, path in rows_of_ids(connection, _BESIDE, asset_ids):
+                found[asset_id].append(path)
         return {asset_id: tuple(paths) for asset_id, paths in found.items()}
 
 

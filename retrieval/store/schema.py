@@ -41,7 +41,7 @@ __all__ = [
     "Trouble",
 ]
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -123,7 +123,13 @@ class Asset(Base):
     camera: Mapped[str | None] = mapped_column(String(256))
     lens: Mapped[str | None] = mapped_column(String(256))
 
-    __table_args__ = (Index(None, "kind"), Index(None, "taken_at"))
+    __table_args__ = (
+        Index(None, "kind"),
+        Index(None, "taken_at"),
+        Index(None, "camera"),
+        Index(None, "lens"),
+        Index(None, "latitude", "longitude"),
+    )
 
 
 class File(Base):

@@ -6,24 +6,32 @@ A tag that a person refused is hidden, whoever says it. Names are compared witho
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import aliased
 
 from retrieval.errors import QueryError, UnknownTagError
 from retrieval.store.catalog import Catalog
 from retrieval.store.conditions import under
+from retrieval.store.driver_rows import IDS, rows_of_ids
 from retrieval.store.labels import KEYWORDS_TAGGER, PEOPLE_TAGGER, label_ids, label_name, tagger_id
 from retrieval.store.schema import Asset, File, Label, SegmentTag, Tag, Tagger, TagResult
 
-__all__ = ["KnownTags", "ShownTag", "TaggedFile", "Tags", "has_tag"]
+__all__ = ["KnownTags", "ShownTag", "TaggedFile", "Tags", "bearing", "has_tag"]
 
 _IDS_PER_QUERY = 500
 _BY_PEOPLE = (PEOPLE_TAGGER[0], KEYWORDS_TAGGER[0])
+_SAID = (
+    select(Tag.asset_id, Label.name, Tagger.name.label("tagger"), Tag.score, Tag.refused)
+    .join(Label, Label.id == Tag.label_id)
+    .join(Tagger, Tagger.id == Tag.tagger_id)
+    .where(Tag.asset_id.in_(IDS))
+)
+_SEEN = select(TagResult.asset_id).where(TagResult.asset_id.in_(IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,12 @@ def has_tag(name: str) -> ColumnElement[bool]:
     return said & ~refused
 
 
+def bearing(name: str) -> Select[int]:
+    """The ids of all assets that meet :func:`has_tag`: the way to them, where that is to see whether one does."""
+    refused = func.max(case((Tag.refused, 1), else_=0))
+    return select(Tag.asset_id).where(Tag.label_id.in_(_label_ids(name))).group_by(Tag.asset_id).having(refused == 0)
+
+
 def _label_ids(name: str) -> Any:
     """The labels that are ``name`` in any case. SQLite lowers ASCII alone: of others the usual cases are tried."""
     wanted = label_name(name)
@@ -102,16 +116,16 @@ class Tags:
 
     def known(self, asset_ids: Sequence[int]) -> dict[int, KnownTags]:
         """What is known of each asset that a tagger has seen, or a person tagged."""
-        rows: defaultdict[int, list[Any]] = defaultdict(list)
-        columns = select(Tag.asset_id, Label.name, Tagger.name.label("tagger"), Tag.score, Tag.refused)
-        statement = columns.join(Label, Label.id == Tag.label_id).join(Tagger, Tagger.id == Tag.tagger_id)
-        seen: set[int] = set()
+        tags: defaultdict[int, list[ShownTag]] = defaultdict(list)
+        refused: defaultdict[int, set[str]] = defaultdict(set)
         with self._engine.connect() as connection:
-            for chunk in _chunks(asset_ids):
-                for row in connection.execute(statement.where(Tag.asset_id.in_(chunk))):
-                    rows[row.asset_id].append(row)
-                seen.update(connection.scalars(select(TagResult.asset_id).where(TagResult.asset_id.in_(chunk))))
-        return {asset_id: _known(rows.get(asset_id, []), asset_id in seen) for asset_id in seen | rows.keys()}
+            for asset_id, label, tagger, score, is_refused in rows_of_ids(connection, _SAID, asset_ids):
+                if is_refused:
+                    refused[asset_id].add(label.casefold())
+                else:
+                    tags[asset_id].append(ShownTag(label, score, "people" if tagger in _BY_PEOPLE else tagger))
+            seen = {asset_id for (asset_id,) in rows_of_ids(connection, _SEEN, asset_ids)}
+        return {key: _known(tags[key], refused[key], key in seen) for key in seen | tags.keys() | refused.keys()}
 
     def files(self, roots: Sequence[bytes] = ()) -> list[TaggedFile]:
         """The present files whose content is known (under ``roots``, if there are any), in the order of their paths."""
@@ -182,23 +196,17 @@ class Tags:
                     connection.execute(insert(Tag.__table__), rows)  # type: ignore[arg-type]
 
 
-def _known(rows: Sequence[Any], is_seen: bool) -> KnownTags:
-    refused = frozenset(row.name.casefold() for row in rows if row.refused)
+def _known(tags: Sequence[ShownTag], refused: Set[str], is_seen: bool) -> KnownTags:
     best: dict[str, ShownTag] = {}
-    for row in sorted(rows, key=_rank):
-        key = row.name.casefold()
-        if key not in refused and key not in best:
-            best[key] = ShownTag(row.name, row.score, "people" if row.tagger in _BY_PEOPLE else row.tagger)
-    return KnownTags(tuple(best.values()), refused, is_seen)
+    for tag in sorted(tags, key=lambda tag: (tag.source != "people", -tag.score, tag.label)):
+        if (key := tag.label.casefold()) not in refused:
+            best.setdefault(key, tag)
+    return KnownTags(tuple(best.values()), frozenset(refused), is_seen)
 
 
 def _usual(spellings: Counter[str]) -> str:
     """The most frequent; of equals the first in order, whatever order they were counted in."""
     return min(spellings, key=lambda name: (-spellings[name], name))
-
-
-def _rank(row: Any) -> tuple[bool, float, str]:
-    return (row.tagger not in _BY_PEOPLE, -row.score, row.name)
 
 
 def _is_borne(connection: Connection, name: str, asset_ids: Sequence[int] | None = None) -> bool:

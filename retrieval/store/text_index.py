@@ -1,8 +1,8 @@
 """The words of assets, for full-text search: a table that is derived from the catalog, and lies in its database.
 
 It is SQLite's FTS5, so it is none of the schema's tables: it is made when it is missing, by whoever writes, and other
-engines have none (then nothing is found by words). What is derived from an asset's rows goes in by the same transaction
-as these, and a trigger removes the words of an asset that is forgotten.
+engines have none. Then nothing is found by words: whoever reads asks :func:`has_text_index` first. What is derived from
+an asset's rows goes in by the same transaction as these, and a trigger removes the words of an asset that is forgotten.
 """
 
 from __future__ import annotations
@@ -13,16 +13,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, column, delete, false, insert, literal_column, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    column,
+    delete,
+    false,
+    insert,
+    literal_column,
+    select,
+    table,
+    text,
+)
 
 from retrieval.types import Words
 
 __all__ = [
+    "RANKED_MOST",
     "all_of",
     "any_of",
     "compact_text_index",
     "drop_text_index",
     "find_assets",
+    "find_some",
     "has_text_index",
     "holds_anything",
     "holds_phrase",
@@ -31,10 +45,11 @@ __all__ = [
     "phrase_of",
     "quotes",
     "share_among",
-    "share_held",
     "write_texts",
 ]
 
+RANKED_MOST = 5000
+"""So many that hold the same words are ranked by them, in some ten milliseconds."""
 _NAME = "text_index_2"
 """Raise the number where columns or letters change: the old table is then another, and the new one is filled."""
 _OLD_NAMES = ("text_index_1",)
@@ -122,13 +137,40 @@ def _row(asset_id: int, words: Words) -> dict[str, object]:
     return {"rowid": asset_id, "title": words.title or "", "caption": words.caption or "", **lists}
 
 
-def find_assets(connection: Connection, words: Sequence[str], *, all_of_them: bool) -> list[int]:
-    """The assets whose words hold all of ``words``, or any; best first by BM25. Each word is plain, never syntax."""
-    if not words or not has_text_index(connection):
+def find_assets(
+    connection: Connection,
+    words: Sequence[str],
+    *,
+    without: Sequence[Sequence[str]] = (),
+    up_to: int | None = None,
+    among: Select[int] | None = None,
+) -> list[int]:
+    """The assets whose words hold all of ``words``, and not all of one of ``without``; best first by BM25.
+
+    Each word is plain, never syntax. ``up_to`` an id, and ``among`` those that a statement gives, where they are not
+    None. Of more than ``RANKED_MOST`` the newest are ranked: what so many hold tells little, and scoring takes a
+    hundred times as long as finding.
+    """
+    if not words:
         return []
-    wanted = _matches(all_of(words) if all_of_them else any_of(words))
+    barred = "".join(f" NOT ({all_of(others)})" for others in without if others)
+    return _ranked(connection, f"({all_of(words)}){barred}", up_to, among)
+
+
+def find_some(connection: Connection, words: Sequence[str], *, up_to: int | None = None) -> list[int]:
+    """The assets whose words hold any of ``words``; best first, as :func:`find_assets`."""
+    return _ranked(connection, any_of(words), up_to, None) if words else []
+
+
+def _ranked(connection: Connection, matching: str, up_to: int | None, among: Select[int] | None) -> list[int]:
     rank: ColumnElement[float] = literal_column("rank")
-    return list(connection.scalars(select(_TEXTS.c.rowid).where(wanted).order_by(rank, _TEXTS.c.rowid)))
+    met = select(_TEXTS.c.rowid, rank.label("score")).where(_matches(matching))
+    if up_to is not None:
+        met = met.where(_TEXTS.c.rowid <= up_to)
+    if among is not None:  # the sum keeps FTS5 from being asked for each of them one by one
+        met = met.where((_TEXTS.c.rowid + 0).in_(among))
+    newest = met.order_by(_TEXTS.c.rowid.desc()).limit(RANKED_MOST).subquery()
+    return list(connection.scalars(select(newest.c.rowid).order_by(newest.c.score, newest.c.rowid)))
 
 
 def holds_phrase(connection: Connection, asset_id: Any, words: str, *, of_people: bool = False) -> ColumnElement[bool]:
@@ -140,21 +182,13 @@ def holds_phrase(connection: Connection, asset_id: Any, words: str, *, of_people
     return met
 
 
-def share_held(connection: Connection, words: Sequence[str]) -> dict[int, float]:
-    """For assets that hold any of ``words``, which share of them they hold."""
-    held: Counter[int] = Counter()
-    for word in words:
-        held.update(find_assets(connection, [word], all_of_them=True))
-    return {asset_id: count / len(words) for asset_id, count in held.items()}
-
-
 def share_among(connection: Connection, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, float]:
     """Of those of ``asset_ids`` that hold any of ``words``, which share of them they hold.
 
     A common word stands in half of a library, so a small index is made of these assets alone; for 200 it takes
     some milliseconds, however big the library is.
     """
-    if not words or not has_text_index(connection):
+    if not words:
         return {}
     columns = [_TEXTS.c.rowid, *(_TEXTS.c[name] for name in _COLUMNS)]
     rows = [
@@ -177,7 +211,7 @@ def share_among(connection: Connection, words: Sequence[str], asset_ids: Sequenc
 
 def quotes(connection: Connection, words: Sequence[str], asset_ids: Sequence[int]) -> dict[int, str]:
     """Of each asset the part of its words, on one line, that ``words`` are best found in."""
-    if not words or not has_text_index(connection):
+    if not words:
         return {}
     snippet: ColumnElement[str] = literal_column(f"snippet({_NAME}, -1, '', '', '…', {_QUOTE_TOKENS})")
     statement = select(_TEXTS.c.rowid, snippet).where(_matches(any_of(words)))

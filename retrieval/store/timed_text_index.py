@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, column, false, literal_column, select, table, text
+from sqlalchemy import ColumnElement, Connection, Select, column, exists, false, literal_column, select, table, text
 
 from retrieval.store.schema import TimedWords
-from retrieval.store.text_index import all_of, any_of, phrase_of
+from retrieval.store.text_index import RANKED_MOST, all_of, any_of, phrase_of
 from retrieval.types import TextSource
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "drop_timed_text_index",
     "find_timed",
     "has_timed_text_index",
+    "holds_timed",
     "holds_timed_phrase",
     "make_timed_text_index",
     "phrase_quotes",
@@ -87,19 +88,46 @@ def compact_timed_text_index(connection: Connection) -> None:
         connection.execute(text(f"INSERT INTO {_NAME} ({_NAME}) VALUES ('optimize')"))
 
 
-def find_timed(connection: Connection, source: TextSource, words: Sequence[str]) -> list[int]:
-    """The assets in which one utterance, or one text on the screen, holds all of ``words``; best first by BM25."""
-    if not words or not has_timed_text_index(connection):
+def holds_timed(connection: Connection, source: TextSource) -> bool:
+    """Whether any words of ``source`` can be searched."""
+    anything = select(exists().where(TimedWords.expert == source.value))
+    return has_timed_text_index(connection) and bool(connection.scalar(anything))
+
+
+def find_timed(
+    connection: Connection,
+    source: TextSource,
+    words: Sequence[str],
+    *,
+    without: Sequence[Sequence[str]] = (),
+    up_to: int | None = None,
+    among: Select[int] | Sequence[int] | None = None,
+) -> list[int]:
+    """The asset of each utterance, or text on the screen, that holds all of ``words``; best first by BM25.
+
+    ``up_to``, ``among`` and how many are ranked are as with :func:`retrieval.store.text_index.find_assets`; an asset is
+    left out that holds all of one of ``without`` in one text.
+    """
+    if not words:
         return []
-    statement = _matching(source, all_of(words), TimedWords.asset_id)
-    return list(dict.fromkeys(connection.scalars(statement)))
+    rank: ColumnElement[float] = literal_column("rank")
+    met = _unordered(source, all_of(words), TimedWords.id, TimedWords.asset_id, rank.label("score"))
+    for others in without:
+        if others:
+            met = met.where(TimedWords.asset_id.not_in(_unordered(source, all_of(others), TimedWords.asset_id)))
+    if up_to is not None:
+        met = met.where(TimedWords.asset_id <= up_to)
+    if among is not None:
+        met = met.where(TimedWords.asset_id.in_(among))
+    newest = met.order_by(_TEXTS.c.rowid.desc()).limit(RANKED_MOST).subquery()
+    return list(connection.scalars(select(newest.c.asset_id).order_by(newest.c.score, newest.c.id)))
 
 
 def timed_quotes(
     connection: Connection, source: TextSource, words: Sequence[str], asset_ids: Sequence[int], most: int
 ) -> dict[int, list[Quote]]:
     """Of each asset the ``most`` best places where it says all of ``words``; where none does, those that say some."""
-    if not words or not has_timed_text_index(connection):
+    if not words:
         return {}
     found: dict[int, list[Quote]] = {}
     for matching in (all_of(words), any_of(words)):
@@ -112,7 +140,7 @@ def phrase_quotes(
     connection: Connection, source: TextSource, phrase: str, asset_ids: Sequence[int], most: int
 ) -> dict[int, list[Quote]]:
     """Of each asset the ``most`` best places where it says ``phrase``."""
-    return _quotes(connection, source, phrase_of(phrase), asset_ids, most) if has_timed_text_index(connection) else {}
+    return _quotes(connection, source, phrase_of(phrase), asset_ids, most)
 
 
 def _quotes(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
 
 from retrieval.store.catalog import Catalog
+from retrieval.store.remembered import Remembered
 from retrieval.store.schema import Asset, File, TimedWords
 from retrieval.types import TextSource, TimedText
 
@@ -57,11 +58,16 @@ class TimedTexts:
 
     def __init__(self, catalog: Catalog) -> None:
         self._engine = catalog.engine
+        self._known = Remembered(catalog)
 
     def any(self, source: TextSource) -> bool:
         """Whether words of ``source`` were found in anything."""
-        with self._engine.connect() as connection:
-            return bool(connection.scalar(select(exists().where(TimedWords.expert == source.value))))
+
+        def read() -> bool:
+            with self._engine.connect() as connection:
+                return bool(connection.scalar(select(exists().where(TimedWords.expert == source.value))))
+
+        return self._known.of(source, read)
 
     def of(self, asset_ids: Sequence[int]) -> dict[int, list[TimedText]]:
         """All words of each asset, in the order of time; one without any is left out."""

@@ -18,13 +18,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
+from retrieval import Client
 from retrieval.paths import display_of
 from tests.browser import Visit, launched
-from tests.end_to_end.conftest import SHOTS, photograph
+from tests.end_to_end.conftest import SHOTS, photograph, picture
 from tests.ui.page.conftest import running
 from ui.sample_media import sample_media
 
 SHOT_SECONDS = 3
+PICTURES_TO_STOP_IN = 500
 TIME = "document.querySelector('dialog video').currentTime"
 PLAYS = f"document.querySelector('dialog video')?.readyState >= 2 && {TIME} >= "
 PHONE = {"width": 390, "height": 844}
@@ -150,6 +152,35 @@ def test_a_folder_elsewhere_is_refused_in_words(visit: Visit) -> None:
     expect(visit.tab.locator(".vidi-add-told")).to_contain_text("/etc may not be indexed from here")
 
 
+def test_an_index_run_is_stopped_keeps_its_work_and_goes_on(context: BrowserContext, tmp_path: Path) -> None:
+    """So many pictures that it lasts for seconds after the first of them."""
+    media = tmp_path / "media"
+    media.mkdir()
+    for seed in range(PICTURES_TO_STOP_IN):
+        picture(seed).resize((160, 120)).save(media / f"{seed}.jpg")
+    command = ["-m", "ui.command_line", "--library", str(tmp_path / "library"), "ui", "--no-open"]
+    with running([*command, "--allow-root", str(media)]) as (_, address):
+        visit = Visit(context, address)
+        visit.tab.get_by_role("button", name="Add a folder").click()
+        visit.tab.get_by_label("Path of a folder on this machine").fill(str(media))
+        visit.tab.get_by_role("button", name="Index", exact=True).click()
+        expect(visit.tab.locator(".vidi-progress")).to_contain_text(f"of {PICTURES_TO_STOP_IN} files", timeout=60_000)
+        visit.tab.get_by_role("button", name="Stop").click()
+        state = visit.tab.locator(".vidi-job strong")
+        expect(state).to_have_text("Stopped; what is finished is kept", timeout=60_000)
+        with Client(address) as client:
+            kept = client.status().files
+            assert 0 <= kept.indexed < PICTURES_TO_STOP_IN
+            visit.tab.get_by_role("button", name="Continue").click()
+            expect(state).to_have_text("Done", timeout=120_000)
+            report = client.jobs()[0].report
+            assert report is not None
+            assert report["pictures"] == PICTURES_TO_STOP_IN - kept.indexed
+            assert client.status().files.indexed == PICTURES_TO_STOP_IN
+        assert visit.complaints == []
+        visit.tab.close()
+
+
 # -- searching ---------------------------------------------------------------------------------------------------
 
 
@@ -229,8 +260,8 @@ def test_more_like_this_and_less(visit: Visit) -> None:
     expect(visit.tab.locator("dialog")).to_have_count(0)
     expect(visit.tab.locator("#vidi-liked button")).to_have_count(1)
     expect(cards(visit).first).to_contain_text("cheetah")
-    name = cards(visit).first.locator(".vidi-name").inner_text()
     cards(visit).first.click()
+    name = visit.tab.locator("dialog h2").inner_text()
     visit.tab.get_by_role("button", name="Less like this").click()
     expect(visit.tab.get_by_role("button", name=f"Leave out: less like {name}")).to_be_visible()
     expect(cards(visit).filter(has_text=name)).to_have_count(0)

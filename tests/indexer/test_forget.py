@@ -82,7 +82,8 @@ def test_all_that_is_known_of_a_content_goes_with_its_last_file(filled: Path, tr
     thumbnail = filled / "thumbnails" / name[:2] / f"{name}-480.jpg"
     orphan = filled / "tracks" / name[:2] / f"{name}-appearance-v1.safetensors"
     preview = filled / "previews" / name[:2] / f"{name}-0-30.mp4"
-    for path in (thumbnail, preview, orphan):
+    heat = filled / "heat" / name[:2] / f"{name}-0a.jpg"
+    for path in (thumbnail, preview, heat, orphan):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"features")
     with Catalog(filled) as catalog, catalog.engine.begin() as connection:
@@ -253,8 +254,8 @@ def test_words_are_gone_from_the_text_index_too(filled: Path, tree: Path) -> Non
     left = _everything(filled)
     assert [word for word in (b"quagmir", b"zymurg", b"uagmir", b"ymurg") if word in left] == []
     with Catalog(filled) as catalog, catalog.engine.connect() as connection:
-        assert find_assets(connection, ["quagmire"], all_of_them=True) == []
-        assert len(find_assets(connection, ["aardvark"], all_of_them=True)) == 1
+        assert find_assets(connection, ["quagmire"]) == []
+        assert len(find_assets(connection, ["aardvark"])) == 1
 
 
 def test_what_a_forgotten_copys_sidecar_said_goes_though_its_content_stays(filled: Path, tree: Path) -> None:
@@ -263,8 +264,8 @@ def test_what_a_forgotten_copys_sidecar_said_goes_though_its_content_stays(fille
     assert _forget(filled, tree / "copies") == 1
     assert b"uagmir" not in _everything(filled)
     with Catalog(filled) as catalog, catalog.engine.connect() as connection:
-        assert find_assets(connection, ["quagmire"], all_of_them=True) == []
-        assert len(find_assets(connection, ["harbour"], all_of_them=True)) == 1
+        assert find_assets(connection, ["quagmire"]) == []
+        assert len(find_assets(connection, ["harbour"])) == 1
         assert connection.scalars(select(Label.name).join(Tag)).all() == ["harbour"]
 
 

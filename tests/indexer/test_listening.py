@@ -79,12 +79,12 @@ def media(tmp_path: Path) -> Path:
     return folder
 
 
-def film(path: Path, seed: int = 0) -> None:
+def film(path: Path, seed: int = 0, frames: int = 50) -> None:
     grain = np.random.default_rng(seed).integers(0, 256, (96, 160, 3)).astype(np.uint8)
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
-        for _ in range(50):
+        for _ in range(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grain, "rgb24")))
         container.mux(stream.encode())
 

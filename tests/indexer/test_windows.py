@@ -7,16 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from indexer import index, run
 from indexer.forget import Selection, forget, plan_forgetting
 from retrieval import Library
 from retrieval.errors import QueryError
 from retrieval.experts.appearance import Appearance
+from retrieval.experts.over_time import Told
 from retrieval.experts.registry import Experts
 from retrieval.media.pieces import Stream
 from retrieval.models.mmt import Mmt
@@ -26,6 +28,7 @@ from retrieval.spaces import mmt
 from retrieval.spaces.starter import StarterSpace
 from retrieval.store.catalog import Catalog
 from retrieval.store.schema import Embedding, Result, Segment, Segmentation, Space
+from retrieval.types import FeatureTrack
 from tests.indexer.test_listening import Small, film, tone
 
 VERSIONS = {"appearance": Appearance.version, "motion": "1", "speech": "1"}
@@ -108,6 +111,29 @@ def test_an_expert_that_comes_later_makes_them_anew(
     assert windows(library) == {"mmt/starter": 3}
 
 
+class Unsound(Small):
+    """What it says is no number."""
+
+    def begin(self) -> Any:
+        reading = super().begin()
+        told = FeatureTrack(np.array([[0, 1]], np.float32), np.full((1, 1), np.nan, np.float16))
+        reading.finish = lambda _seconds: Told(told)  # type: ignore[method-assign]
+        return reading
+
+
+def test_numbers_that_are_not_finite_are_told_and_the_windows_go_without_them(
+    media: Path, library: Path, experts: dict[str, Small], model: Path
+) -> None:
+    experts["motion"] = Unsound("motion", Stream.PAIRS)
+    lines: list[str] = []
+    assert index([media], library, notice=lines.append).windowed == 3
+    assert any("film.mp4: the motion expert failed at it" in line and "not finite" in line for line in lines)
+    with Library(library) as opened:
+        hits = opened.search("noise", anyway=True).hits
+        assert len(hits) == 3
+        assert all(np.isfinite(hit.score) for hit in hits)
+
+
 def test_a_model_of_ones_own_stands_beside_and_decodes_nothing(
     media: Path, library: Path, experts: dict[str, Small], model: Path, tmp_path: Path
 ) -> None:
@@ -116,8 +142,27 @@ def test_a_model_of_ones_own_stands_beside_and_decodes_nothing(
     asked = {name: expert.asked for name, expert in experts.items()}
     report = index([media], library, space=f"mmt/{own}")
     assert (report.windowed, report.indexed, report.heard) == (3, 0, 0)
-    assert windows(library) == {"mmt/starter": 3, f"mmt/{own}": 3}
+    assert windows(library) == {"mmt/starter": 3, f"mmt{own}": 3}
     assert {name: expert.asked for name, expert in experts.items()} == asked
+
+
+def test_a_library_that_knows_it_by_a_doubled_slash_is_searched_and_indexed_on(
+    media: Path, library: Path, experts: dict[str, Small], model: Path, tmp_path: Path
+) -> None:
+    own = write_model(tmp_path / "own", seed=4)
+    index([media], library, space=f"mmt/{own}")
+    with Catalog(library) as catalog, catalog.engine.begin() as connection:
+        connection.execute(update(Space).where(Space.name == f"mmt{own}").values(name=f"mmt/{own}"))
+    assert index([media], library, space=f"mmt/{own}").windowed == 0
+    with Library(library) as opened:
+        assert {space["name"] for space in opened.status().to_json()["spaces"]} == {
+            "starter",
+            "mmt/starter",
+            f"mmt{own}",
+        }
+        for name in (f"mmt/{own}", f"mmt{own}"):
+            found = opened.search("noise", space=name, by="space", anyway=True)
+            assert (found.space, len(found.hits)) == (f"mmt{own}", 3)
 
 
 def test_without_the_model_videos_are_indexed_by_their_frames(

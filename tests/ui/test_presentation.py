@@ -54,7 +54,7 @@ def test_a_name_that_is_no_text_stays_on_one_line() -> None:
     ("result", "words"),
     [
         (answer(VIDEO, PICTURE), "2 results, best first"),
-        (answer(VIDEO), "1 result, best first"),
+        (answer(VIDEO), "1 result, with the chance that it fits."),
         (answer(replace(VIDEO, why=(Reason("filter", 1.0),))), "1 result, the newest first."),
         (answer(fits=False), "Nothing fits."),
         (answer(VIDEO, fits=False), "Nothing fits. This is the nearest."),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from retrieval.client.answers import Asset, Segment, Tag, Text
-from retrieval.errors import NotFoundError
+from retrieval.errors import LibraryBusyError, NotFoundError, UsageError
 from retrieval.media.preview import SECONDS_MOST
 from retrieval.search.results import path_json
 from retrieval.store.asset_facts import AssetFacts, AssetReader, KnownSegment
@@ -62,6 +64,7 @@ class AssetAnswers:
         self._parts = Parts(catalog)
         self._tags = Tags(catalog)
         self._texts = TimedTexts(catalog)
+        self._tagging = threading.Lock()  # two people who tag at once wait for one another
 
     def asset(self, asset_id: int) -> dict[str, Any]:
         """As :class:`~retrieval.client.answers.Asset` has it.
@@ -86,6 +89,16 @@ class AssetAnswers:
         if (file := self._files.open(asset_id)) is None:
             raise NotFoundError(_GONE)
         return file
+
+    def check_moment(self, asset_id: int, at_seconds: float) -> None:
+        """See that it lies in the asset, if its length is known.
+
+        Raises:
+            UsageError: it lies at its end or after it.
+        """
+        lasts = self._found(asset_id).facts.duration_seconds
+        if lasts and at_seconds >= lasts:
+            raise UsageError(f"{at_seconds:g} s is no moment of it; expected less than {lasts:g} s, where it ends")
 
     def segments(self, asset_id: int, top: int, offset: int) -> list[dict[str, Any]]:
         """Some of its segments."""
@@ -120,12 +133,12 @@ class AssetAnswers:
         """Add and refuse tags by hand; its tags then.
 
         Raises:
-            UsageError: a label is empty, or on both sides.
-            LibraryBusyError: another process is writing to the library.
+            UsageError: a label is empty, too long, or on both sides.
+            LibraryBusyError: the library is being written to, as while it is indexed.
         """
         self._found(asset_id)
         check_labels(add, remove)
-        with self._catalog.lock():
+        with self._tagging, _told_of_indexing(), self._catalog.lock():
             self._tags.add(add, [asset_id])
             self._tags.remove(remove, [asset_id])
         return self._shown_tags(asset_id)
@@ -144,8 +157,15 @@ def asset_routes(services: Services) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["assets"])
     answers = AssetAnswers(services.catalog)
-    opened = answers.open
+    _add_facts(router, answers)
+    _add_file(router, answers)
+    _add_thumbnail(router, answers, services)
+    _add_preview(router, answers, services)
+    _add_words(router, answers)
+    return router
 
+
+def _add_facts(router: APIRouter, answers: AssetAnswers) -> None:
     @router.get("/assets/{asset_id}", response_model=Asset, summary="What is known of an asset")
     def asset(asset_id: AssetId) -> JSONResponse:
         return JSONResponse(answers.asset(asset_id))
@@ -162,11 +182,15 @@ def asset_routes(services: Services) -> APIRouter:
     def segment(segment_id: Annotated[int, Path(ge=1, le=NUMBER_MOST)]) -> JSONResponse:
         return JSONResponse(answers.segment(segment_id))
 
+
+def _add_file(router: APIRouter, answers: AssetAnswers) -> None:
     @router.head("/assets/{asset_id}/file", include_in_schema=False)
     @router.get("/assets/{asset_id}/file", response_class=Response, summary="The file itself, whole or in ranges")
     async def file(asset_id: AssetId, request: Request) -> Response:
-        return _in_ranges(await to_thread.run_sync(opened, asset_id), request)
+        return _in_ranges(await to_thread.run_sync(answers.open, asset_id), request)
 
+
+def _add_thumbnail(router: APIRouter, answers: AssetAnswers, services: Services) -> None:
     @router.get(
         "/assets/{asset_id}/thumbnail",
         response_class=Response,
@@ -188,8 +212,10 @@ def asset_routes(services: Services) -> APIRouter:
             jpeg = services.thumbnails.get(video_or_picture, at_seconds, size)
             return Response(jpeg, headers=headers, media_type="image/jpeg")
 
-        return await to_thread.run_sync(_closing, opened, asset_id, make, limiter=services.thumbnail_makers)
+        return await to_thread.run_sync(_closing, answers.open, asset_id, make, limiter=services.thumbnail_makers)
 
+
+def _add_preview(router: APIRouter, answers: AssetAnswers, services: Services) -> None:
     @router.head("/assets/{asset_id}/preview", include_in_schema=False)
     @router.get(
         "/assets/{asset_id}/preview",
@@ -206,12 +232,15 @@ def asset_routes(services: Services) -> APIRouter:
         def make(video: OpenFile) -> OpenFile:
             return services.previews.open(video, start, seconds)
 
+        await to_thread.run_sync(answers.check_moment, asset_id, start)
         async with services.preview_makers:
             if await request.is_disconnected():
                 return Response(status_code=_NOBODY_WAITS)  # nobody waits any more: the next one has its turn
-            clip = await to_thread.run_sync(_closing, opened, asset_id, make)
+            clip = await to_thread.run_sync(_closing, answers.open, asset_id, make)
         return _in_ranges(clip, request)
 
+
+def _add_words(router: APIRouter, answers: AssetAnswers) -> None:
     @router.get("/assets/{asset_id}/texts", response_model=list[Text], summary="What machines heard and read in it")
     def texts(asset_id: AssetId) -> JSONResponse:
         return JSONResponse(answers.texts(asset_id))
@@ -224,7 +253,16 @@ def asset_routes(services: Services) -> APIRouter:
     def write_tags(asset_id: AssetId, add: Labels = [], remove: Labels = []) -> JSONResponse:  # noqa: B006 read alone
         return JSONResponse(answers.tag(asset_id, add, remove))
 
-    return router
+
+@contextmanager
+def _told_of_indexing() -> Iterator[None]:
+    """Whoever tags on the page has no other library to choose: most often it is the page's own that is indexed."""
+    try:
+        yield
+    except LibraryBusyError as error:
+        raise LibraryBusyError(
+            "this library is being indexed, or written to by another vidi; tag when that is done or stopped"
+        ) from error
 
 
 def _closing(open_file: Callable[[int], OpenFile], asset_id: int, make: Callable[[OpenFile], Value]) -> Value:

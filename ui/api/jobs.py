@@ -22,6 +22,7 @@ _LETTERS_MOST = 1024
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_SIGNS = 15.0
 """Of life, so that nobody between takes the connection for dead."""
+_DIGITS_MOST = 18
 
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -70,11 +71,15 @@ def job_routes(services: Services) -> APIRouter:
     async def follow(
         job_id: JobId, last_event_id: Annotated[str, Header(description="Begin after this event")] = ""
     ) -> StreamingResponse:
-        after = int(last_event_id) if last_event_id.isascii() and last_event_id.isdecimal() else 0
-        news = _news(job_of(job_id), after)
+        news = _news(job_of(job_id), _event_number(last_event_id))
         return StreamingResponse(news, headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
 
     return router
+
+
+def _event_number(text: str) -> int:
+    """What is no number of an event is heard as "from the first on"."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MOST else 0
 
 
 async def _news(job: IndexJob, after: int) -> AsyncIterator[str]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.routing import BaseRoute
 
 from retrieval.errors import VidiError
 from retrieval.search.results import SearchResult
 from ui.api.assets import NUMBER_MOST, AssetAnswers
 from ui.api.mcp_package import check_mcp
+from ui.api.problems import wrong_arguments
 from ui.api.search import answer_json
 from ui.api.services import Services
 
 __all__ = ["McpServer", "open_mcp"]
 
+_log = logging.getLogger(__name__)
 _TOP_MOST = 100
 Top = Annotated[int, Field(ge=1, le=_TOP_MOST, description="At most so many")]
 _INSTRUCTIONS = (
@@ -46,10 +49,24 @@ def open_mcp(services: Services, path: str) -> McpServer:
     """
     check_mcp()
     from mcp.server.mcpserver import MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
     from mcp.server.transport_security import TransportSecuritySettings
     from mcp_types import ToolAnnotations
 
-    server = MCPServer("vidi", version=version("vidi"), instructions=_INSTRUCTIONS, log_level="CRITICAL")
+    class PlainServer(MCPServer):  # type: ignore[misc]  # an optional package, of which mypy knows no types
+        """One that tells in a plain line which argument is wrong, not as pydantic does."""
+
+        async def call_tool(self, *arguments: Any, **named: Any) -> Any:
+            try:
+                return await super().call_tool(*arguments, **named)
+            except ToolError as error:
+                if isinstance(error.__cause__, ValidationError):
+                    raise ToolError(wrong_arguments(error.__cause__.errors())) from error
+                raise
+
+    with _logging_kept():
+        server = PlainServer("vidi", version=version("vidi"), instructions=_INSTRUCTIONS)
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it tells with a stack trace what is told here in a line
     reads = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
     for tool in _tools(services):
         server.add_tool(tool, annotations=reads)
@@ -61,6 +78,18 @@ def open_mcp(services: Services, path: str) -> McpServer:
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     return McpServer(list(app.routes), server.session_manager.run)
+
+
+@contextmanager
+def _logging_kept() -> Iterator[None]:
+    """What is done meanwhile to the logger above all others is undone: the package sets it up as if it were alone."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 def _tools(services: Services) -> list[Callable[..., Any]]:
@@ -117,5 +146,8 @@ def _told(tool: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
             return await tool(*arguments, **named)
         except VidiError as error:
             raise ToolError(str(error)) from error
+        except Exception as error:
+            _log.error("the tool %s failed: %s: %s", tool.__name__, type(error).__name__, error)
+            raise
 
     return answer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,9 +25,10 @@ from retrieval.errors import (
     VidiError,
 )
 
-__all__ = ["PROBLEMS", "PROBLEM_TYPE", "add_problem_handlers", "problem"]
+__all__ = ["PROBLEMS", "PROBLEM_TYPE", "add_problem_handlers", "problem", "wrong_arguments"]
 
 PROBLEM_TYPE = "application/problem+json"
+_ERRORS_TOLD = 5
 PROBLEMS: dict[int | str, dict[str, object]] = {
     "default": {
         "description": "Why it was refused (RFC 9457)",
@@ -64,6 +66,11 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def wrong_arguments(errors: Iterable[Mapping[str, Any]]) -> str:
+    """pydantic's ``errors`` in a line: where, and what was expected. Of many the first."""
+    return "; ".join([f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in errors][:_ERRORS_TOLD])
+
+
 async def _expected(_request: Request, error: Exception) -> Response:
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
     return problem(status, str(error))
@@ -76,8 +83,8 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [f"{'.'.join(map(str, each['loc'][1:])) or each['loc'][0]}: {each['msg']}" for each in error.errors()]
-    return problem(422, "; ".join(found[:5]))
+    found = [{**each, "loc": each["loc"][1:] or each["loc"]} for each in error.errors()]  # without "query" or "body"
+    return problem(422, wrong_arguments(found))
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:

@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     retrieval = kinds.add_parser("retrieval", help="text to media and back, on captions")
     retrieval.add_argument("--captions", required=True, type=Path, metavar="CSV", help="header: path,caption")
     retrieval.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks")
+    retrieval.add_argument(
+        "--expert", action="append", default=[], metavar="NAME=MODEL:WEIGHTS",
+        help="an expert that an MMT was trained over, as `vidi index` takes it (may be repeated)",
+    )  # fmt: skip
     tags = kinds.add_parser("tags", help="the choice of a classifier, or of a space among the words, on labels")
     tags.add_argument("--labels", required=True, type=Path, metavar="CSV", help="header: path,label")
     measured = tags.add_mutually_exclusive_group()
@@ -61,10 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _retrieval(arguments: argparse.Namespace) -> dict[str, Any]:
     from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
     from retrieval.search.query import By
+    from retrieval.settings import IndexSettings, Settings
     from retrieval.spaces.registry import get_space
 
-    by = By.parse(arguments.by)
-    return evaluate_retrieval(arguments.captions, get_space(arguments.space or _USUAL), by=by, notice=_say).to_json()
+    by, space = By.parse(arguments.by), get_space(arguments.space or _USUAL)
+    settings = Settings(index=IndexSettings(expert_models=tuple(arguments.expert)))
+    return evaluate_retrieval(arguments.captions, space, by=by, settings=settings, notice=_say).to_json()
 
 
 def _tags(arguments: argparse.Namespace) -> dict[str, Any]:

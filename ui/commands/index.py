@@ -38,6 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what transcribes speech: a folder with a Whisper model converted for CTranslate2, or a name that "
         "faster-whisper knows, such as small (default: tiny.en, which comes with vidi[speech] and knows English)",
     )
+    parser.add_argument(
+        "--expert",
+        action="append",
+        default=[],
+        metavar="NAME=MODEL:WEIGHTS",
+        help="also ask an expert whose weights vidi doesn't ship, such as motion=torchvision/r2plus1d_18:FILE, "
+        "audio=clap:FOLDER, scene=places365/resnet18:FILE, rgb=timm/NAME:FILE; without weights they are fetched, "
+        "where a hub has them (may be repeated, each NAME once)",
+    )
     parser.add_argument("--workers", type=_positive, metavar="N", help="decoding processes (default: one a core)")
     parser.add_argument(
         "--json",
@@ -62,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     from retrieval.settings import Settings
 
     settings = Settings()
-    settings = replace(settings, index=replace(settings.index, whisper_model=arguments.whisper))
+    index = replace(settings.index, whisper_model=arguments.whisper, expert_models=tuple(arguments.expert))
+    settings = replace(settings, index=index)
     if arguments.workers:
         settings = replace(settings, index=replace(settings.index, workers=arguments.workers))
     spaces = list(dict.fromkeys(arguments.space or [None]))

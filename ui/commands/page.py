@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name, as of a proxy, under which the page is asked for; with its port if the address shows one",
+        help="a further name, as of a proxy, under which the page is asked for, with its port if the address shows "
+        "one; https://NAME where the proxy speaks TLS",
     )
 
 
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Here, not above: help must not wait for it.
     from retrieval.settings import library_path
     from ui.page.server import DEFAULT_PORT, bind, check_exposed, serve
-    from ui.trust.hosts import address_to_bind, is_loopback
+    from ui.trust.hosts import Name, address_to_bind, is_loopback
     from ui.trust.settings import Trust
 
     address, access = address_to_bind(arguments.host), _access(arguments)
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         from ui.api.mcp_package import check_mcp
 
         check_mcp()
-    trust = Trust(access, tuple(arguments.allow_host), _roots(arguments.allow_root), arguments.mcp)
+    trust = Trust(access, tuple(map(Name.parse, arguments.allow_host)), _roots(arguments.allow_root), arguments.mcp)
     bound = bind(address, arguments.port)
     port = bound.getsockname()[1]
     if arguments.port is None and port != DEFAULT_PORT:

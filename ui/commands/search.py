@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ui.arguments import whole_number, words_of
+from ui.kept_searches import joined
 from ui.presentation import result_lines, saved_line
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="find what looks like this picture (with words: both; repeated: all of them)",
     )
+    _add_filters(parser)
+    _add_evidence(parser)
+    _add_page(parser)
+    _add_saved(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=("picture", "video", "sound"), help="only pictures, only moments of video, or only sounds"
     )
@@ -42,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tag", action="append", dest="tags", metavar="LABEL", help="only what bears this tag (repeated: all of them)"
     )
+
+
+def _add_evidence(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", metavar="S", help="the space to search in (default: see `vidi models --use`)")
     parser.add_argument(
         "--by",
@@ -56,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unlike", action="append", metavar="PATH", help="find less like this result, or picture (repeated)"
     )
     parser.add_argument("--unfolded", action="store_true", help="show near-identical pictures each for itself")
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=whole_number(1), default=20, metavar="N", help="at most so many hits (default: %(default)s)"
     )
@@ -64,12 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of", metavar="STATE", help="only what was there at an earlier answer: the as_of of its JSON (for paging)"
     )
     parser.add_argument("--anyway", action="store_true", help="show the nearest even if nothing fits")
+
+
+def _add_saved(parser: argparse.ArgumentParser) -> None:
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--save", metavar="NAME", help="keep this search under a name, and answer it")
     saved.add_argument("--saved", metavar="NAME", help="answer a kept search; words are added, options take its places")
     saved.add_argument("--list-saved", action="store_true", help="list the kept searches")
     saved.add_argument("--unsave", metavar="NAME", help="remove a kept search")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         asked = _asked(arguments)
         if arguments.saved is not None:
-            asked = _joined(library.saved_search(arguments.saved).asked, asked)
+            asked = joined(library.saved_search(arguments.saved).asked, asked)
         page = {name: getattr(arguments, name) for name in ("offset", "as_of", "anyway")}
         # For people one more than is shown: it tells whether there are more.
         result = library.search(**asked, **page, top=arguments.top + (not arguments.json))
@@ -115,11 +132,6 @@ def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     words = " ".join(words_of([*arguments.query, *arguments.more_words]))
     given = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name)}
     return {"query": words, **given}
-
-
-def _joined(kept: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A kept search with what was given besides."""
-    return {**kept, **given, "query": f"{kept['query']} {given['query']}".strip()}
 
 
 def _print_saved(searches: Sequence[SavedSearch], *, as_json: bool) -> None:

@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tracks", type=Path, metavar="DIR",
         help="where what the experts say of each file is kept, for every later run (default: vidi's cache folder)",
     )  # fmt: skip
+    parser.add_argument(
+        "--expert", action="append", default=[], metavar="NAME=MODEL:WEIGHTS",
+        help="learn over an expert whose weights vidi doesn't ship, as `vidi index --expert` takes it, in the place of "
+        "vidi's own of that name, if there is one (may be repeated, each NAME once)",
+    )  # fmt: skip
     parser.add_argument("--name", default="", metavar="TEXT", help="for the card (default: the name of DIR)")
     parser.add_argument("--data-note", default="", metavar="TEXT", help="where the videos are from, for the card")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the space, for the card")
@@ -102,6 +107,7 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
         say=say,
         command=_command(arguments),
         tracks=arguments.tracks or cache_path() / "tracks",
+        expert_models=tuple(arguments.expert),
         name=arguments.name,
         recipe=recipe,
         width=arguments.width,
@@ -112,7 +118,8 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
         licence=arguments.licence,
     )
     card = run.train()
-    say(f"written: the space and its learning curve in {arguments.out}; to index with it: --space mmt/{arguments.out}")
+    named = str(arguments.out).lstrip("/")
+    say(f"written: the space and its learning curve in {arguments.out}; to index with it: --space mmt/{named}")
     return [
         f"{way.replace('_', ' '):<16}" + "  ".join(f"{name} {value:g}" for name, value in figures.items())
         for way, figures in card["figures"].items()
@@ -147,9 +154,12 @@ def _source(arguments: argparse.Namespace, cache: Path) -> ClipSource:
 
 def _command(arguments: argparse.Namespace) -> str:
     """What the card says to type, without the folders of this machine."""
+    from retrieval.experts.foreign import parse_model  # as above
+
     told = f"vidi train mmt --captions {arguments.captions.name} --out DIR --loss {arguments.loss}"
     told += f" --epochs {arguments.epochs} --batch {arguments.batch} --learning-rate {arguments.learning_rate:g}"
     told += f" --each-expert {arguments.each_expert:g} --leave-out {arguments.leave_out:g}"
     told += f" --precision {arguments.precision} --width {arguments.width} --layers {arguments.layers}"
+    told += "".join(f" --expert {parse_model(text).option}" for text in arguments.expert)
     composed = f" --compose --clips {arguments.clips}" if arguments.compose else ""
     return f"{told}{composed} --seed {arguments.seed}"

@@ -19,18 +19,20 @@ from retrieval.search.reading import read_query
 from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
 from retrieval.store.looks import FileState, file_state
-from retrieval.store.saved_searches import SavedSearches
 from retrieval.store.schema import File
 from ui.page.facets import facets_markup
 from ui.page.files import CatalogFiles
 from ui.page.likes import Like, Likes
 from ui.page.markup import cards, caret, notice, welcome
+from ui.page.saved import SavedOnPage
 from ui.presentation import NOTHING_IS_ALL, headline, rows_of
 from ui.wording import clock
 
-__all__ = ["PAGE_SIZE", "Answer", "Answers", "Question", "Searches"]
+__all__ = ["PAGE_SIZE", "PICTURES_MOST", "Answer", "Answers", "Question", "Searches"]
 
 PAGE_SIZE = 24
+PICTURES_MOST = 4
+"""Of one question, as the programming interface has it."""
 _WORTH_MORE = PAGE_SIZE // 2
 """A page with so many finds may be followed by others, though it isn't full: what doesn't fit was left out of it."""
 _QUOTED_LETTERS = 120
@@ -45,7 +47,7 @@ class Searches(Protocol):
         self,
         query: str = "",
         *,
-        image: Path | None = None,
+        image: Sequence[Path] = (),
         like: Sequence[Like] = (),
         unlike: Sequence[Like] = (),
         unfolded: bool = False,
@@ -71,7 +73,8 @@ class Question:
 
     text: str = ""
     """In the query language."""
-    image: Path | None = None
+    images: tuple[Path, ...] = ()
+    """Pictures, as many as :data:`PICTURES_MOST`."""
     likes: Likes = field(default_factory=Likes)
     offset: int = 0
     anyway: bool = False
@@ -82,7 +85,7 @@ class Question:
     @property
     def is_empty(self) -> bool:
         """Whether it asks for nothing yet."""
-        return not (self.text.strip() or self.image or self.likes)
+        return not (self.text.strip() or self.images or self.likes)
 
     def next_page(self, answer: Answer) -> Question:
         """The same, further on than ``answer``."""
@@ -112,13 +115,14 @@ class Answers:
         self._library = library
         self._catalog = catalog
         self._files = CatalogFiles(catalog)
+        self._kept = SavedOnPage(catalog)
 
     def answer(self, question: Question) -> Answer:
         """The answer; a failure too becomes a plain sentence, never an exception."""
         try:
             return self._answer(question)
         except QueryError as error:
-            told, *place = _without_folder(str(error), question.image).split("\n")
+            told, *place = _without_folder(str(error), question.images).split("\n")
             return Answer("", None, complaint=caret(_sentence(told), [line[2:] for line in place]))
         except VidiError as error:
             return Answer("", notice("That can't be answered.", _sentence(str(error))))
@@ -158,8 +162,10 @@ class Answers:
             return ""
 
     def _answer(self, question: Question) -> Answer:
+        if len(question.images) > PICTURES_MOST:
+            raise QueryError(f"expected at most {PICTURES_MOST} pictures, got {len(question.images)}; take some out")
         if question.is_empty:
-            return Answer("", welcome(self._kept()) if self._has_contents() else self._nothing_indexed())
+            return Answer("", welcome(self._kept.all()) if self._has_contents() else self._nothing_indexed())
         if question.likes.more:
             # Few pictures are as near to one as what fits its description: the nearest are what is asked for here.
             question = replace(question, anyway=True)
@@ -167,7 +173,7 @@ class Answers:
             # One more than is shown tells whether there are more.
             result = self._library.search(
                 question.text,
-                image=question.image,
+                image=question.images,
                 like=question.likes.more,
                 unlike=question.likes.less,
                 unfolded=question.likes.unfolded,
@@ -190,12 +196,6 @@ class Answers:
         read_as = result.read_as or ""
         return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
 
-    def _kept(self) -> list[tuple[str, str]]:
-        """(name, line) of the searches that people keep; those that are more than a line are for the terminal."""
-        kept = SavedSearches(self._catalog).all()
-        lines = [(saved.name, {key: value for key, value in saved.asked.items() if value}) for saved in kept]
-        return [(name, str(asked["query"])) for name, asked in lines if asked.keys() == {"query"}]
-
     def _has_contents(self) -> bool:
         """Whether any file is indexed: nothing is counted, which would take seconds in a large library."""
         with self._catalog.engine.connect() as connection:
@@ -211,9 +211,10 @@ class Answers:
 
 def _nothing_fits(result: SearchResult, question: Question) -> Answer:
     reading, read_as = read_query(question.text), result.read_as or ""
-    is_filter_alone = not (reading.text.strip() or reading.against or question.image or question.likes)
+    is_filter_alone = not (reading.text.strip() or reading.against or question.images or question.likes)
     words = shorten(reading.text.strip() or question.text, _QUOTED_LETTERS, placeholder=" …")
-    asked = f"“{words}”" if words else "that picture"
+    pictures = {0: "", 1: "that picture"}.get(len(question.images), "those pictures")
+    asked = " with ".join(filter(None, [f"“{words}”" if words else "", pictures])) or "that"
     told = NOTHING_IS_ALL if is_filter_alone else f"Nothing of yours seems to show {asked}."
     text = " ".join([told, *map(_sentence, result.notices)])
     if is_filter_alone or question.anyway:
@@ -221,9 +222,11 @@ def _nothing_fits(result: SearchResult, question: Question) -> Answer:
     return Answer("", notice("Nothing fits well.", text), read_as=read_as, offers_nearest=True)
 
 
-def _without_folder(line: str, picture: Path | None) -> str:
+def _without_folder(line: str, pictures: Sequence[Path]) -> str:
     """Where the server keeps a picture that was dropped into the page is nobody's business."""
-    return line if picture is None else line.replace(str(picture), picture.name)
+    for picture in pictures:
+        line = line.replace(str(picture), picture.name)
+    return line
 
 
 def _sentence(line: str) -> str:

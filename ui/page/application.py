@@ -32,6 +32,7 @@ from ui.page.item_routes import ItemRoutes
 from ui.page.items import Items
 from ui.page.media import MediaRoutes
 from ui.page.renditions import make_renditions_with
+from ui.page.saved import SavedOnPage
 from ui.page.thumbnails import ThumbnailStore
 from ui.trust.access import Access
 from ui.trust.hosts import Hosts, is_loopback
@@ -54,35 +55,37 @@ def build_application(
         MissingExtraError: MCP is asked for, and its package isn't installed.
     """
     address, port = bound_to
+    hosts = Hosts(address, port, trust.names)
     services = _services(stack, catalog, library, trust, is_local=is_loopback(address), temporary=temporary)
     mcp = open_mcp(services, MCP_PATH) if trust.mcp else None
     routes: list[BaseRoute] = [Mount(API_PREFIX, build_api(services))]
     if mcp:
         routes += mcp.routes
     if not trust.access.is_open:
-        routes += LoginRoutes(trust.access).routes()
-    app = _page(services, trust.access, port=port, routes=routes)
+        routes += LoginRoutes(trust.access, hosts.is_https).routes()
+    app = _page(services, trust.access, _kept_in(catalog, temporary) / "heat", port=port, routes=routes)
     if mcp:
         _run_beside(app, mcp.run)
-    return Guard(app, hosts=Hosts(address, port, trust.names), access=trust.access, offers_mcp=trust.mcp)
+    return Guard(app, hosts=hosts, access=trust.access, offers_mcp=trust.mcp)
 
 
-def _page(services: Services, access: Access, *, port: int, routes: Sequence[BaseRoute]) -> FastAPI:
+def _page(services: Services, access: Access, heat_folder: Path, *, port: int, routes: Sequence[BaseRoute]) -> FastAPI:
     library, catalog = services.library, services.catalog
     files, answers = CatalogFiles(catalog), Answers(library, catalog)
-    heat = Heat(library, files, services.thumbnails)
+    heat = Heat(library, files, services.thumbnails, heat_folder)
     items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
     media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
     footer, roots = Counts(library, catalog).footer, str(services.jobs.roots)
     blocks = build_blocks(answers, footer, roots, is_signed_in=not access.is_open)
-    return build_app(blocks, media, port=port, token=access.page_token, routes=[*routes, *items.routes()])
+    routes = [*routes, *items.routes(), *SavedOnPage(catalog).routes()]
+    return build_app(blocks, media, port=port, token=access.page_token, routes=routes)
 
 
 def _services(
     stack: ExitStack, catalog: Catalog, library: Library, trust: Trust, *, is_local: bool, temporary: Path
 ) -> Services:
     workers = stack.enter_context(MediaWorkers(processes=_WORKERS))
-    kept = catalog.library if os.access(catalog.library, os.W_OK) else temporary
+    kept = _kept_in(catalog, temporary)
     return Services(
         library=library,
         catalog=catalog,
@@ -90,6 +93,11 @@ def _services(
         previews=PreviewStore(kept / "previews", make_clips_with(workers)),
         jobs=stack.enter_context(IndexJobs(catalog, _roots(catalog, trust, is_local))),
     )
+
+
+def _kept_in(catalog: Catalog, temporary: Path) -> Path:
+    """Where pictures and clips for the page are kept."""
+    return catalog.library if os.access(catalog.library, os.W_OK) else temporary
 
 
 def _roots(catalog: Catalog, trust: Trust, is_local: bool) -> AllowedRoots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from ui.page.help import help_button, help_text
 from ui.page.library_tab import library_markup
 from ui.page.likes import parse_likes
 from ui.page.markup import brand, filter_button, quiet_line
+from ui.page.saved import saved_button, saved_panel
 
 __all__ = ["build_blocks", "theme"]
 
-_PLACEHOLDER = "Describe it, or drop a picture"
+_log = logging.getLogger(__name__)
+_FAILED = "that call can't be answered; the terminal in which vidi runs says more"
+_PLACEHOLDER = "Describe it, or drop pictures"
 _PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 _SECONDS_BETWEEN_COUNTS = 10
 _SEARCHES_AT_ONCE = 4
@@ -43,6 +47,21 @@ def theme() -> gr.themes.Base:
     )
 
 
+class _OneLineBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
+    """Gradio prints a trace of the stack for each call that it can't read; here the terminal is told in a line."""
+
+    async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """As Gradio's own."""
+        try:
+            answered: dict[str, Any] = await super().process_api(*arguments, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            _log.error("a call of the page failed: %s: %s", type(error).__name__, str(error).partition("\n")[0])
+            raise gr.Error(_FAILED, print_exception=False) from error
+        return answered
+
+
 def build_blocks(
     answers: Answers, footer: Callable[[], str], allowed_roots: str, *, is_signed_in: bool = False
 ) -> gr.Blocks:
@@ -52,7 +71,7 @@ def build_blocks(
     Who ``is_signed_in`` can sign out.
     """
     forget = (_FORGET_UPLOADS_SECONDS, _FORGET_UPLOADS_SECONDS)
-    with gr.Blocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
+    with _OneLineBlocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
         _html("vidi-brand", brand(is_signed_in=is_signed_in))
         with gr.Tabs(elem_id="vidi-tabs"):
             with gr.Tab("Search", id="search"):
@@ -68,11 +87,12 @@ def build_blocks(
 def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
     with gr.Row(elem_id="vidi-ask"):
         query = _query_box()
-        _html("vidi-help-button", help_button())
+        _html("vidi-ask-buttons", saved_button() + help_button())
     likes = gr.Textbox("", visible="hidden", label="Ids of assets to find more like", elem_id="vidi-likes")
     for component in (query, likes):
         component.async_move_resource_to_block_cache = _take_uploads_alone
     complaint = _html("vidi-complaint")
+    _html("vidi-saved", saved_panel())
     _html("vidi-help", help_text())
     _html("vidi-liked")
     with gr.Row(elem_id="vidi-body"):
@@ -120,7 +140,7 @@ def _query_box() -> gr.MultimodalTextbox:
         placeholder=_PLACEHOLDER,
         sources=["upload"],
         file_types=_PICTURE_TYPES,
-        file_count="single",
+        file_count="multiple",
         label="What to find",
         show_label=False,
         max_lines=4,
@@ -143,10 +163,9 @@ async def _take_uploads_alone(named: str | Path | None) -> str | None:
 
 def _question(query: dict[str, Any] | None, likes: str, *, anyway: bool = False) -> Question:
     query = query or {}
-    files = query.get("files") or []
     return Question(
         text=query.get("text") or "",
-        image=Path(files[-1]) if files else None,
+        images=tuple(map(Path, query.get("files") or ())),
         likes=parse_likes(likes),
         anyway=anyway,
     )

@@ -45,8 +45,13 @@ _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 _SEARCH_PATH = f"{API_PREFIX}/search"
 """A picture is sent to it, and nothing is changed."""
 _BODY_MOST = 1 << 20
+_LOGIN_MOST = 16 << 10
+"""Bytes of a name and a password, from whoever reaches the server."""
 _UPLOAD_MOST = 256 << 20
 """Bytes of all that is sent at once; one picture may have 64 MB."""
+_DIGITS_MOST = 18
+_PATH_SHOWN = 200
+"""Letters, in the terminal."""
 _UPLOAD_PATHS = ("/gradio_api/upload", _SEARCH_PATH)
 _HEADERS = {
     "Content-Security-Policy": (
@@ -58,9 +63,10 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
 }
-"""The first also has the browser itself see to it that the page asks no other host for anything."""
+"""The first also has the browser itself see to it that the page asks no other host for anything. With "no-referrer" as
+the last, browsers would send the form of the sign-in with `Origin: null`, which is refused."""
 
 
 class Guard:
@@ -82,7 +88,7 @@ class Guard:
             try:
                 await (refusal or self._app)(scope, receive, _with_headers(send))
             except Exception as error:  # noqa: BLE001 the last border: the browser was told "Internal Server Error"
-                _log.error("answering %s failed: %s: %s", scope["path"], type(error).__name__, error)
+                _log.error("answering %s failed: %s: %s", scope["path"][:_PATH_SHOWN], type(error).__name__, error)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
@@ -132,15 +138,15 @@ def _too_much(path: str, headers: Headers) -> Response | None:
     """The server itself sees to it that no more comes than was said."""
     if "transfer-encoding" in headers:
         return _refused(path, 411, "expected a request that says how long it is (Content-Length)")
-    most = _UPLOAD_MOST if path in _UPLOAD_PATHS else _BODY_MOST
+    most = _UPLOAD_MOST if path in _UPLOAD_PATHS else _LOGIN_MOST if path == LOGIN_PATH else _BODY_MOST
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > most:
-        return _refused(path, 413, f"expected at most {most >> 20} MiB, got {length} bytes")
+    if not length.isdecimal() or len(length) > _DIGITS_MOST or int(length) > most:
+        return _refused(path, 413, f"expected at most {most:,} bytes, got {length[:_DIGITS_MOST]}")
     return None
 
 
 def _sign_in(path: str) -> Response:
-    if path == "/":
+    if path in ("/", LOGOUT_PATH):  # whose session has ended is signed out
         return RedirectResponse(LOGIN_PATH, 303)
     headers = {"WWW-Authenticate": "Bearer"}
     return _refused(path, 401, "sign in on the page, or send `Authorization: Bearer TOKEN`", headers)

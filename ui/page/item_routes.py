@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from retrieval.errors import VidiError
 from ui.page.answers import Answers
+from ui.page.asset_numbers import asset_number
 from ui.page.heat import Heat
 from ui.page.items import Items
 
@@ -33,15 +34,15 @@ class ItemRoutes:
 
     def routes(self) -> list[Route]:
         """GET and HEAD alone."""
-        at = "/page/items/{asset_id:int}"
+        at = "/page/items/{asset_id}"
         return [Route(at, self._item), Route(f"{at}/moments", self._moments), Route(f"{at}/why", self._why)]
 
     async def _item(self, request: Request) -> Response:
-        return await _told(lambda: self._items.of(_asset_id(request)), lambda item: JSONResponse(item.to_json()))
+        return await _told(lambda: self._items.of(asset_number(request)), lambda item: JSONResponse(item.to_json()))
 
     async def _moments(self, request: Request) -> Response:
         query = request.query_params.get("q", "")
-        return await _told(lambda: self._answers.moments(_asset_id(request), query), JSONResponse)
+        return await _told(lambda: self._answers.moments(asset_number(request), query), JSONResponse)
 
     async def _why(self, request: Request) -> Response:
         try:
@@ -51,7 +52,7 @@ class ItemRoutes:
         query = request.query_params.get("q", "")
         headers = {"Cache-Control": "no-store"}
         return await _told(
-            lambda: self._heat.draw(_asset_id(request), query, at_seconds),
+            lambda: self._heat.draw(asset_number(request), query, at_seconds),
             lambda jpeg: Response(jpeg, media_type="image/jpeg", headers=headers),
         )
 
@@ -66,12 +67,6 @@ async def _told(work: Callable[[], Any], respond: Callable[[Any], Response]) -> 
         _log.error("the page failed: %s: %s", type(error).__name__, error)
         return PlainTextResponse("that went wrong; the terminal in which vidi runs says more", 500)
     return PlainTextResponse(_GONE, 404) if found is None else respond(found)
-
-
-def _asset_id(request: Request) -> int:
-    """A number that no database holds names nothing."""
-    asset_id: int = request.path_params["asset_id"]
-    return asset_id if asset_id < 2**63 else 0
 
 
 def _seconds(text: str | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -136,20 +136,22 @@ def filter_button() -> str:
     )
 
 
-def welcome(kept: Sequence[tuple[str, str]] = ()) -> str:
+def welcome(kept: Sequence[Mapping[str, str]] = ()) -> str:
     """Before the first query: what to do, and a few that can be tried by a click: those that people ``kept``, each its
-    name and its line, and examples.
+    ``name``, ``line`` and ``address``, and examples.
     """
-    own = f'<p>Your searches</p><p class="vidi-chips">{_chips(kept)}</p>' if kept else ""
+    chips = "".join(
+        f'<button type="button" class="vidi-chip" data-address="{escape(each["address"])}" '
+        f'title="{escape(each["line"])}">{escape(each["name"])}</button>'
+        for each in kept
+    )
+    own = f'<p>Your searches</p><p class="vidi-chips">{chips}</p>' if kept else ""
+    examples = "".join(
+        f'<button type="button" class="vidi-chip" data-query="{escape(each)}">{escape(each)}</button>'
+        for each in EXAMPLES
+    )
     return (
         '<div class="vidi-notice"><p class="vidi-title">Describe a picture, or a moment in a video, in English.</p>'
-        f'<p class="vidi-chips">{_chips([(example, example) for example in EXAMPLES])}</p>{own}'
+        f'<p class="vidi-chips">{examples}</p>{own}'
         '<p class="vidi-hint">Press <kbd>/</kbd> to type, <kbd>?</kbd> for help.</p></div>'
-    )
-
-
-def _chips(asked: Sequence[tuple[str, str]]) -> str:
-    return "".join(
-        f'<button type="button" class="vidi-chip" data-query="{escape(line)}">{escape(name)}</button>'
-        for name, line in asked
     )

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from retrieval.errors import MediaError
 from retrieval.types import MediaKind
+from ui.page.asset_numbers import asset_number
 from ui.page.files import CatalogFiles, OpenFile
 from ui.page.ranges import respond_with
 from ui.page.thumbnails import SIZES, ThumbnailStore
@@ -34,8 +35,8 @@ class MediaRoutes:
     def routes(self) -> list[Route]:
         """GET and HEAD alone."""
         return [
-            Route("/media/{asset_id:int}", self._media),
-            Route("/thumbnail/{asset_id:int}", self._thumbnail),
+            Route("/media/{asset_id}", self._media),
+            Route("/thumbnail/{asset_id}", self._thumbnail),
         ]
 
     async def _media(self, request: Request) -> Response:
@@ -56,9 +57,7 @@ class MediaRoutes:
             return await to_thread.run_sync(self._make_thumbnail, request, at_seconds, size)
 
     def _open(self, request: Request) -> OpenFile | None:
-        asset_id: int = request.path_params["asset_id"]
-        # A number that no database holds names nothing.
-        return self._files.open(asset_id) if asset_id < 2**63 else None
+        return self._files.open(asset_number(request))
 
     def _make_thumbnail(self, request: Request, at_seconds: float, size: int) -> Response:
         opened = self._open(request)

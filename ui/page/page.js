@@ -1,9 +1,10 @@
 // What Gradio doesn't do by itself. This file joins the parts: the box, the gallery, an item large, the library.
 import { watchAnswers } from "./answering.js";
-import { focusBox, queryText, setQuery, watchBox } from "./asking.js";
+import { focusBox, queryText, setQuery, setSearch, watchBox } from "./asking.js";
 import { isTyping } from "./dom.js";
 import { watchGallery } from "./gallery.js";
 import { watchLibrary } from "./library.js";
+import { toggleSaved, watchSaved } from "./saved.js";
 import { open } from "./viewer.js";
 
 const help = () => document.querySelector("#vidi-help-text");
@@ -40,11 +41,14 @@ document.addEventListener("click", (event) => {
   const on = (selector) => event.target.closest?.(selector);
   const asks = on("[data-query]");
   if (asks) setQuery(asks.dataset.query);
+  const kept = on("[data-address]");
+  if (kept) setSearch(kept.dataset.address);
   const filter = on(".vidi-facet");
   if (filter) narrow(filter);
   const card = on(".vidi-card");
   if (card) open(card);
   if (on("#vidi-help-toggle")) toggleHelp();
+  if (on("#vidi-saved-toggle")) toggleSaved();
   const filters = on("#vidi-filters");
   if (filters) filters.setAttribute("aria-expanded", String(filters.getAttribute("aria-expanded") !== "true"));
   if (on(".vidi-to-library")) showTab("Library");
@@ -54,6 +58,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") {
     toggleHelp(false);
+    toggleSaved(false);
     if (!isTyping(event.target)) focusBox();
   }
   // An empty field takes no slash and no question mark: whoever types one there is on the way to the box, or to help.
@@ -69,3 +74,4 @@ watchAnswers();
 watchBox();
 watchGallery();
 watchLibrary();
+watchSaved();

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import UsageError, VidiError
+from ui.page.terminal import told_in_lines
 from ui.trust.access import Access
 from ui.trust.hosts import is_loopback
 from ui.trust.settings import Trust
@@ -107,6 +108,7 @@ def serve(
     trust = trust or Trust()
     check_exposed(bound.getsockname()[0], trust.access)
     with ExitStack() as stack:
+        stack.enter_context(told_in_lines())
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidi-page-")))
         _keep_gradio_quiet(temporary / "uploads")
         # Here, not above, and after the settings that it reads at import: Gradio takes seconds to load.

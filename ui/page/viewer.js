@@ -1,5 +1,6 @@
 // One item, large: beside it all that is known of it, and what can be done with it.
-import { like, queryText, unfold } from "./asking.js";
+import { hasItemStep, leaveItem, stepIntoItem } from "./address.js";
+import { isAboutToAsk, like, queryText, unfold } from "./asking.js";
 import { ask, button, isTyping, make, read } from "./dom.js";
 import { cards } from "./gallery.js";
 import { momentButtons, showPicture, showSound, showVideo, strip, transcript } from "./player.js";
@@ -86,6 +87,7 @@ const heatToggle = (stage, item, player, told) => {
   const toggle = button("Where in the picture?", { title: "Shows what in it speaks for the query" });
   toggle.setAttribute("aria-pressed", "false");
   const hide = () => {
+    stage.classList.remove("vidi-looking");
     stage.querySelector(".vidi-heat")?.remove();
     toggle.setAttribute("aria-pressed", "false");
     told.textContent = "";
@@ -93,18 +95,19 @@ const heatToggle = (stage, item, player, told) => {
   toggle.onclick = async () => {
     if (toggle.getAttribute("aria-pressed") === "true") return hide();
     toggle.setAttribute("aria-pressed", "true");
-    told.textContent = "Looking …";
+    told.textContent = "Looking where it comes from …";
+    stage.classList.add("vidi-looking");
     player?.pause();
     const at = player ? `&at=${player.now.toFixed(3)}` : "";
-    let answer;
-    try {
-      answer = await ask(`/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`);
-    } catch (error) {
-      hide();
-      told.textContent = error.message;
+    const asked = `/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`;
+    const [answer, failure] = await ask(asked).then((one) => [one, null], (error) => [null, error.message]);
+    if (toggle.getAttribute("aria-pressed") !== "true") return;
+    stage.classList.remove("vidi-looking");
+    if (failure) {
+      toggle.setAttribute("aria-pressed", "false");
+      told.textContent = failure;
       return;
     }
-    if (toggle.getAttribute("aria-pressed") !== "true") return;
     const image = make("img", { className: "vidi-heat", alt: "What speaks for the query is bright" });
     image.src = URL.createObjectURL(await answer.blob());
     image.onload = () => URL.revokeObjectURL(image.src);
@@ -237,7 +240,7 @@ const closed = () => {
   viewer.remove();
   viewer = null;
   card.focus();
-  if (history.state?.vidi === "viewer") history.back();
+  if (hasItemStep() && !isAboutToAsk()) leaveItem(); // a search that it led to takes the place of its step
 };
 
 export const open = (card) => {
@@ -250,7 +253,7 @@ export const open = (card) => {
   fill(viewer, card);
   viewer.showModal();
   viewer.focus({ preventScroll: true }); // not a button of it, nor the video, which has keys of its own
-  history.pushState({ vidi: "viewer" }, ""); // on a phone, going back closes it
+  stepIntoItem();
 };
 
 window.addEventListener("popstate", () => viewer?.close());

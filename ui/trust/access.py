@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
 
@@ -47,15 +46,29 @@ class Access:
 
 
 def session_of(headers: Headers) -> str:
-    """The session's secret in the cookie; empty where there is none."""
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """The session's secret in the cookie; empty where there is none.
+
+    Other programs' cookies come with it, whatever they hold: a browser sends those of a host to all of its ports.
+    """
+    wanted = _cookie_of(headers.get("host", ""))
+    for cookie in ";".join(headers.getlist("cookie")).split(";"):
+        name, _, secret = cookie.strip().partition("=")
+        if name == wanted:
+            return secret
+    return ""
 
 
-def session_cookie(secret: str) -> str:
-    """A ``Set-Cookie`` that scripts can't read and that no other site's request carries; empty: one that ends it."""
+def session_cookie(secret: str, host: str, *, is_https: bool = False) -> str:
+    """A ``Set-Cookie`` that scripts can't read and that no other site's request carries; empty: one that ends it.
+
+    ``host`` is the value of ``Host`` by which the browser asked. With ``is_https`` it sends the cookie by TLS alone.
+    """
     seconds = SESSION_SECONDS if secret else 0
-    return f"{_COOKIE}={secret}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict"
+    tls = "; Secure" if is_https else ""
+    return f"{_cookie_of(host)}={secret}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{tls}"
+
+
+def _cookie_of(host: str) -> str:
+    """The cookie's name, by the port in ``host``, a value of ``Host``: each server on a machine has its own."""
+    port = host.rpartition(":")[2]
+    return f"{_COOKIE}_{port}" if port.isdecimal() else _COOKIE

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from retrieval.errors import UsageError
 
-__all__ = ["Hosts", "address_to_bind", "is_loopback"]
+__all__ = ["Hosts", "Name", "address_to_bind", "is_loopback"]
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 def address_to_bind(host: str) -> str:
@@ -34,11 +37,36 @@ def is_loopback(address: str) -> bool:
     return ip_address(address).is_loopback
 
 
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A further name of the server, as of a proxy."""
+
+    host: str
+    """With its port, if the address shows one."""
+    is_https: bool = False
+    """Stated by the person who starts the server: whatever is asked by this name came to a proxy by TLS."""
+
+    @classmethod
+    def parse(cls, text: str) -> Name:
+        """``photos.example``, ``photos.example:8443``, or ``https://photos.example``.
+
+        Raises:
+            UsageError: it is none of these.
+        """
+        scheme, separator, host = text.strip().lower().rpartition("://")
+        if not _HOST.fullmatch(host.removesuffix("/")) or (separator and scheme not in _DEFAULT_PORTS):
+            raise UsageError(
+                f"--allow-host {text!r} is no name of a server; expected photos.example, photos.example:8443, or "
+                "https://photos.example where a proxy with TLS stands before vidi"
+            )
+        return cls(host.removesuffix("/"), scheme == "https")
+
+
 class Hosts:
     """The values of ``Host`` and of ``Origin`` that are answered."""
 
-    def __init__(self, address: str, port: int, names: Iterable[str] = ()) -> None:
-        """``address`` is bound, at ``port``; ``names`` are further ones, as of a proxy, with their port if it has one.
+    def __init__(self, address: str, port: int, names: Iterable[Name] = ()) -> None:
+        """``address`` is bound, at ``port``; ``names`` are further ones.
 
         At an address other than loopback, this machine's own name is one too; where all addresses are bound, so is any
         address: a name alone can be pointed elsewhere.
@@ -51,16 +79,24 @@ class Hosts:
             own = socket.gethostname().lower()
             fixed |= {own, f"{own}.local"}
         self._fixed = {name for each in fixed for name in self._with_port(each)}
-        self._further = {name.lower() for name in names}
+        named = list(names)
+        self._further = {name.host for name in named}
+        self._https = {name.host for name in named if name.is_https}
 
     def allow(self, host: str) -> bool:
         """Whether ``host``, as the header of that name has it, is a name of this server."""
         host = host.lower()
         return host in self._fixed or host in self._further or (self._any_address and self._is_own_address(host))
 
+    def is_https(self, host: str) -> bool:
+        """Whether ``host`` is a name that is reached by TLS alone, as was stated. No header of a request can say so."""
+        return host.lower() in self._https
+
     def allow_origin(self, origin: str, host: str) -> bool:
         """Whether a page of ``origin`` is one of this server, which was asked as ``host``, an allowed one."""
         scheme, separator, asked = origin.lower().partition("://")
+        if self.is_https(host):
+            return scheme == "https" and asked == host.lower()
         if not separator or scheme not in (("http",) if self._is_local and not self._further else _DEFAULT_PORTS):
             return False
         return asked == host.lower() or (asked in self._fixed and host.lower() in self._fixed)

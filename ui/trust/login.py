@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.datastructures import FormData
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -19,6 +19,8 @@ __all__ = ["LOGIN_PATH", "LOGOUT_PATH", "LoginRoutes"]
 
 LOGIN_PATH, LOGOUT_PATH = "/login", "/logout"
 _FREE_BY_ADDRESS, _FREE_BY_USER = 5, 20
+_SECONDS_TO_SEND = 10.0
+"""A form: whoever has not signed in may hold a connection no longer by sending slowly."""
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>vidi: sign in</title>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
@@ -39,8 +41,10 @@ _TOKEN = '<label>Token <input name="token" type="password" autocomplete="off" re
 class LoginRoutes:
     """``/login`` gives the form and takes it; ``/logout`` ends the session."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, is_https: Callable[[str], bool] = lambda host: False) -> None:
+        """``is_https`` tells of a value of ``Host`` whether what is asked by it came by TLS, to a proxy."""
         self._access = access
+        self._is_https = is_https
         self._by_address = Attempts(_FREE_BY_ADDRESS)
         self._by_user = Attempts(_FREE_BY_USER)
         self._checks = CapacityLimiter(1)  # each takes 64 MB
@@ -57,26 +61,39 @@ class LoginRoutes:
         return self._page("")
 
     async def _sign_in(self, request: Request) -> Response:
-        async with request.form(max_files=0, max_fields=4) as form:
-            user, keys = _text(form, "user"), self._keys(request, _text(form, "user"))
-            if (wait := _reserve(keys)) > 0:
-                seconds = math.ceil(wait)
-                headers = {"Retry-After": str(seconds)}
-                return self._page(f"Too many attempts. Try again in {seconds} seconds.", 429, headers)
-            is_right = await to_thread.run_sync(self._is_right, user, form, limiter=self._checks)
+        try:
+            with fail_after(_SECONDS_TO_SEND):
+                form = await request.form(max_files=0, max_fields=4)
+        except ClientDisconnect:
+            return Response(status_code=408)  # nobody reads it
+        except TimeoutError:
+            return self._page("That took too long. Try again.", 408, {"Connection": "close"})
+        return await self._attempt(request, form)
+
+    async def _attempt(self, request: Request, form: FormData) -> Response:
+        user, keys = _text(form, "user"), self._keys(request, _text(form, "user"))
+        if (wait := _reserve(keys)) > 0:
+            seconds = math.ceil(wait)
+            headers = {"Retry-After": str(seconds)}
+            return self._page(f"Too many attempts. Try again in {seconds} seconds.", 429, headers)
+        is_right = await to_thread.run_sync(self._is_right, user, form, limiter=self._checks)
         if not is_right:
             return self._page("That is not right.", 401)
         for limit, key in keys:
             limit.succeed(key)
         response = RedirectResponse("/", 303)
-        response.headers["Set-Cookie"] = session_cookie(self._access.sessions.begin())
+        response.headers["Set-Cookie"] = self._cookie(request, self._access.sessions.begin())
         return response
 
     async def _sign_out(self, request: Request) -> Response:
         self._access.sessions.end(session_of(request.headers))
         response = RedirectResponse(LOGIN_PATH, 303)
-        response.headers["Set-Cookie"] = session_cookie("")
+        response.headers["Set-Cookie"] = self._cookie(request, "")
         return response
+
+    def _cookie(self, request: Request, secret: str) -> str:
+        host = request.headers.get("host", "")
+        return session_cookie(secret, host, is_https=request.url.scheme == "https" or self._is_https(host))
 
     def _keys(self, request: Request, user: str) -> list[tuple[Attempts, str]]:
         address = request.client.host if request.client else ""

@@ -38,11 +38,13 @@ class AllowedRoots:
         What is outside is refused alike whether it exists or not.
 
         Raises:
-            UsageError: it is no absolute path.
+            UsageError: it is no absolute path, or none that a file could have.
             AccessError: it lies outside.
         """
         if "\0" in path:
             raise UsageError("a path holds no NUL; give the path of a folder")
+        if any("\ud800" <= sign <= "\udfff" for sign in path):  # JSON can hold halves of signs, an answer can't
+            raise UsageError(f"{path!r} is no text; give the path of a folder, or index it with `vidi index`")
         named = os.path.normpath(os.path.expanduser(path))
         if not os.path.isabs(named):
             raise UsageError(f"{path!r} is no absolute path; give one such as /home/me/Pictures")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ui.trust.access import Access
+from ui.trust.hosts import Name
 
 __all__ = ["Trust"]
 
@@ -15,8 +16,7 @@ class Trust:
     """Whom to answer, and with what."""
 
     access: Access = field(default_factory=Access)
-    names: tuple[str, ...] = ()
-    """Further values of ``Host``, as of a proxy."""
+    names: tuple[Name, ...] = ()
     roots: tuple[Path, ...] = ()
     """Folders that may be indexed; none: those that are indexed already and, on loopback, the user's home."""
     mcp: bool = False

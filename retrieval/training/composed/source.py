@@ -28,7 +28,7 @@ __all__ = ["FEWEST_PHOTOGRAPHS", "ComposedSource", "read_parts", "read_photograp
 
 FEWEST_PHOTOGRAPHS: Final = 50
 
-_OF_SIGHT: Final = frozenset({"appearance", "motion"})
+_OF_SIGHT: Final = frozenset({"appearance", "motion", "rgb", "scene"})
 _OF_SIGNS: Final = frozenset({"ocr"})
 _OF_SOUND: Final = frozenset({"audio", "speech"})
 

@@ -55,7 +55,8 @@ def start_from_statistics(model: Mmt, clips: ClipSet, seed: int) -> None:
 
     As if features were standardised first (mean 0, deviation 1 over some of ``clips``), but folded into the projection:
     else a camera's pan of a few hundredths would stay unseen beside columns a hundred times as large. That is so of
-    motion; the states of a network, and vectors of a space, are left as they are.
+    motion (and does no harm where a network tells it); other states of a network, and vectors of a space, are left as
+    they are.
     """
     rng = np.random.default_rng([seed, 6])
     windows = [clips[int(row)].window for row in rng.permutation(len(clips))[:_SAMPLE]]

@@ -13,6 +13,7 @@ import torch
 from retrieval.errors import DatasetError
 from retrieval.evaluation.captions import CaptionedItem, read_captions
 from retrieval.experts.appearance import Appearance
+from retrieval.experts.foreign import foreign_experts
 from retrieval.experts.frames_over_time import FramesOverTime
 from retrieval.experts.over_time import TimeExpert
 from retrieval.experts.registry import time_experts
@@ -128,6 +129,8 @@ class MmtRun:
     say: Callable[[str], None]
     command: str
     tracks: Path = field(default_factory=lambda: cache_path() / "tracks")
+    expert_models: tuple[str, ...] = ()
+    """Experts whose weights vidi doesn't ship, as `vidi index --expert` names them."""
     name: str = ""
     recipe: MmtRecipe = field(default_factory=MmtRecipe)
     width: int = 256
@@ -143,9 +146,10 @@ class MmtRun:
 
         Raises:
             DatasetError: the table can't be used.
-            UsageError: ``out`` holds something else, or can't be written; there is no such device.
+            UsageError: ``out`` holds something else, or can't be written; there is no such device; an expert's model
+                is named in no known form.
             TransientMediaError: media workers can't be started on this machine now.
-            WeightsError: a model's weights are absent or damaged.
+            ModelError: a model's weights are absent or damaged.
         """
         experts, pictures = self.experts(), StarterPictures()
         config = self._config(experts, pictures)
@@ -174,11 +178,17 @@ class MmtRun:
         return self.name or self.out.resolve().name
 
     def experts(self) -> list[TimeExpert]:
-        """Those that can load here, by name; of each other the reason is told."""
-        found = time_experts()
+        """Those that can load here, by name; of each other the reason is told. Of two of one name, that whose model
+        was named is asked: an MMT knows one of each."""
+        found, foreign = time_experts(), foreign_experts(self.expert_models)
+        for expert in foreign:
+            expert.load()  # somebody asked for it: what is wrong with it is told now, not after hours
+        chosen = {expert.name for expert in foreign}
         for absent in found.absent:
-            self.say(f"without the {absent.name} expert: {absent.reason}")
-        return sorted([FramesOverTime(Appearance()), *found.present], key=lambda expert: expert.name)
+            if absent.name not in chosen:
+                self.say(f"without the {absent.name} expert: {absent.reason}")
+        own = [expert for expert in [FramesOverTime(Appearance()), *found.present] if expert.name not in chosen]
+        return sorted([*own, *foreign], key=lambda expert: expert.name)
 
     def _config(self, experts: Sequence[TimeExpert], pictures: StarterPictures) -> MmtConfig:
         dims = {expert.name: expert.dim for expert in experts}

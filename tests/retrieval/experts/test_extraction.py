@@ -114,7 +114,7 @@ def test_a_model_that_cannot_be_had_is_told_of_once_and_left_out() -> None:
 def test_only_the_experts_that_are_asked_answer() -> None:
     threads = ExpertThreads([Counting(), Counting("audio"), Motion()], ignore)
     with threads:
-        threads.begin(1, ["audio"])
+        threads.begin(1, [("audio", "1")])
         threads.begin(2, [])
         assert threads.streams(1) == {Stream.SOUND}
         assert threads.streams(2) == frozenset()

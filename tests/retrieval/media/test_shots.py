@@ -40,6 +40,22 @@ def test_two_reds_are_alike() -> None:
     assert difference(signature(orange_red), signature(pink_red)) < 2
 
 
+def test_a_cut_soon_after_another_is_found_though_the_picture_moves() -> None:
+    """The last cut is among the differences that came before, and says nothing of how fast the picture moves."""
+    moving, cut = 24, 200
+    steps = [(0.1, moving), (0.2, moving), (0.3, cut), (0.4, moving), (1.4, moving), (1.5, -132)]
+    detector, brightness = ShotDetector(), 0
+    detector.starts_shot(0.0, np.zeros((36, 64, 3), np.int16))
+    found = []
+    for time, step in steps:
+        brightness += step
+        seen = np.zeros((36, 64, 3), np.int16)
+        seen[..., 2] = brightness
+        if detector.starts_shot(time, seen):
+            found.append(time)
+    assert found == [0.3, 1.5]
+
+
 def test_a_wild_picture_is_not_cut_at_every_frame() -> None:
     generator = np.random.default_rng(3)
     frames = [generator.integers(0, 256, (36, 64, 3)).astype(np.uint8) for _ in range(30)]

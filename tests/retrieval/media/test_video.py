@@ -320,6 +320,17 @@ def test_a_thumbnail_shows_the_moment(make: Any, limits: MediaLimits) -> None:
         assert abs(int(image[20, 20, 0]) - 40 * min(int(second), 5)) < 10
 
 
+def test_a_thumbnail_of_two_recordings_joined_shows_the_moment_of_either(make: Any, limits: MediaLimits) -> None:
+    """Each begins at 0: nothing can be sought in what comes second."""
+    greys = [[np.full((96, 160, 3), grey, np.uint8)] * 100 for grey in (60, 200)]
+    parts = [make.video(f"{number}.ts", frames) for number, frames in enumerate(greys)]
+    joined = make.folder / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for second, grey in ((0.0, 60), (3.0, 60), (6.0, 200), (7.9, 200)):
+        image = np.asarray(Image.open(io.BytesIO(video_thumbnail(joined, second, 80, limits))))
+        assert abs(int(image[20, 20, 0]) - grey) < 10, second
+
+
 def test_a_thumbnail_of_sound_is_refused(make: Any, limits: MediaLimits) -> None:
     with pytest.raises(BadMediaError, match="a sound has no picture"):
         video_thumbnail(make.sound("a.mp3", "libmp3lame"), 0.0, 80, limits)

@@ -327,6 +327,21 @@ def test_gradients_reach_every_weight() -> None:
     assert without == []
 
 
+@pytest.mark.parametrize("encoder", VideoEncoder)
+@pytest.mark.parametrize("missing", [Missing.SCORED, Missing.ZERO])
+def test_a_model_that_has_just_begun_learns_from_windows_that_lack_an_expert(
+    missing: Missing, encoder: VideoEncoder
+) -> None:
+    torch.manual_seed(0)
+    features = FeatureTokens.POOLED if encoder is VideoEncoder.GATING else FeatureTokens.ORDERED
+    model = Mmt(small_config(missing=missing, encoder=encoder, features=features)).eval()
+    batch = videos_to_torch(videos(model.config))
+    model(texts_to_torch(texts(model.config)), batch).square().sum().backward()
+
+    largest = max(float(one.grad.abs().max()) for one in model.parameters() if one.grad is not None)
+    assert largest < 1e3
+
+
 def test_what_is_drawn_in_training_differs_and_not_in_evaluation() -> None:
     config = replace(small_config(), most_features=4)
     window = [Window({"audio": track(40, DIMS["audio"])})]

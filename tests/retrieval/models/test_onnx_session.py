@@ -11,7 +11,7 @@ from retrieval.models.onnx_graph import GraphWriter
 from retrieval.models.onnx_session import OnnxModel, kept_graph
 from retrieval.models.write_graphs import built_graphs
 
-NAMES = ["efficientnet_lite0", "efficientnet_lite0_map", "minilm_l6", "minilm_l6_tokens"]
+NAMES = ["efficientnet_lite0", "efficientnet_lite0_map", "minilm_l6"]
 
 
 @pytest.fixture

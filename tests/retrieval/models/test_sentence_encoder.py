@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import pytest
 
-from retrieval.models.sentence_encoder import SentenceEncoder
+from retrieval.models import sentence_encoder
+from retrieval.models.onnx_session import OnnxModel
+from retrieval.models.sentence_encoder import SentenceEncoder, TokenEncoder
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +44,19 @@ def test_what_is_beyond_256_tokens_is_cut_and_said_to_be(encoder: SentenceEncode
     assert not encoder.is_cut(fits)
     assert encoder.is_cut(too_long)
     np.testing.assert_allclose(*encoder.encode([fits, "word " * 10_000]), atol=1e-5)
+
+
+def test_sentences_and_tokens_share_one_session_even_where_both_are_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+
+    def counted(*given: Any, threads: int) -> OnnxModel:
+        opened.append(threads)
+        return OnnxModel(*given, threads=threads)
+
+    monkeypatch.setattr(sentence_encoder, "OnnxModel", counted)
+    sentence_encoder._shared.cache_clear()
+    loads: list[Callable[[], Any]] = [SentenceEncoder.load, TokenEncoder.load]
+    with ThreadPoolExecutor() as threads:
+        sentences, tokens = threads.map(lambda load: load(), loads)
+    assert len(opened) == 1
+    np.testing.assert_array_equal(sentences.encode(["a dog"]), tokens.encode(["a dog"]).sentences)

@@ -62,3 +62,43 @@ def test_moments_cover_exactly_the_segments_near_the_best(segments: list[tuple[f
     expected.sort(key=lambda moment: (-moment[2], moment[0]))
     moments = find_moments(np.array(spans, np.float32), chances)
     assert [[m.start_seconds, m.end_seconds, m.score] for m in moments] == expected[:MOMENTS_MOST]
+
+
+FRAMES_OF_SHOTS = np.array([[0, 1], [1, 2], [2, 4.3], [4.3, 5], [5, 6], [6, 7]], np.float32)
+BEGINS = np.array([True, False, False, True, False, False])
+
+
+def test_a_frame_brings_its_whole_short_shot() -> None:
+    """Its camera moved, so that one look of three fits."""
+    chances = np.array([0.1, 0.9, 0.0, 0.2, 0.1, 0.2], np.float32)
+    assert find_moments(FRAMES_OF_SHOTS, chances, BEGINS) == [Moment(0, pytest.approx(4.3), pytest.approx(0.9))]
+
+
+def test_shots_that_touch_and_fit_are_one_moment() -> None:
+    chances = np.array([0.1, 0.9, 0.0, 0.2, 0.8, 0.2], np.float32)
+    assert find_moments(FRAMES_OF_SHOTS, chances, BEGINS) == [Moment(0, 7, pytest.approx(0.9))]
+
+
+def test_in_a_long_shot_a_moment_begins_and_ends_between_two_looks() -> None:
+    times = np.stack([np.arange(40), np.arange(40) + 1], axis=1).astype(np.float32)
+    chances = np.zeros(40, np.float32)
+    chances[10:15] = 0.9
+    begins = np.arange(40) == 0
+    assert find_moments(times, chances, begins) == [Moment(9.5, 14.5, pytest.approx(0.9))]
+    assert find_moments(times, np.ones(40, np.float32), begins) == [Moment(0, 40, 1)]
+
+
+def test_after_frames_that_were_merged_the_last_look_before_was_a_second_ago() -> None:
+    times = np.array([[0, 10], [10, 13], [13, 23]], np.float32)
+    begins = np.array([True, False, False])
+    assert find_moments(times, np.array([0, 0.9, 0.1]), begins) == [Moment(9.5, 12.5, pytest.approx(0.9))]
+
+
+def test_a_moment_of_one_short_look_is_never_of_no_length() -> None:
+    times = np.array([[0, 20], [20, 20.3], [20.3, 40]], np.float32)
+    (moment,) = find_moments(times, np.array([0, 0.9, 0]), np.array([True, False, False]))
+    assert moment.start_seconds < moment.end_seconds
+
+
+def test_without_frames_there_are_no_shots() -> None:
+    assert find_moments(np.empty((0, 2), np.float32), np.empty(0, np.float32), np.empty(0, np.bool_)) == []

@@ -31,7 +31,7 @@ def names(result: Any) -> list[str]:
 
 @pytest.fixture
 def filled(library: Any) -> Any:
-    """Three pictures and a video: the first axis is what the tests ask for."""
+    """Three pictures and a video of three shots: the first axis is what the tests ask for."""
     space = library.space()
     for name, score in (("best", 0.9), ("good", 0.7), ("poor", 0.2)):
         library.embed(library.asset(f"/media/{name}.jpg"), space, [[score, 0.1, 0, 0]])
@@ -39,7 +39,7 @@ def filled(library: Any) -> Any:
     library.embed(
         video,
         space,
-        [[0.1, 0, 0, 0], [0.75, 0, 0, 0], [0.8, 0, 0, 0], [0.0, 0, 0, 1]],
+        [[0.1, 0, 0.5, 0], [0.75, 0, 0, 0], [0.8, 0, 0, 0], [0.0, 0, 0, 1]],
         [(0, 1), (1, 2), (2, 4), (4, 5)],
     )
     return library

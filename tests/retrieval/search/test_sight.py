@@ -13,7 +13,7 @@ from retrieval.search.fusion import Ranked, Ranking
 from retrieval.search.judging import Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.results import Reason
-from retrieval.search.sight import OutrankingJudge, Sight, SightJudge, WindowHits, explained, sight_of
+from retrieval.search.sight import InsideJudge, OutrankingJudge, Sight, SightJudge, WindowHits, explained, sight_of
 from retrieval.search.word_evidence import FRAMES
 from retrieval.spaces.mmt import MmtSpace, TermShare
 from retrieval.store.lookup import AssetSegments, LiveAsset, Lookup
@@ -120,6 +120,33 @@ def test_the_best_frames_inside_the_best_window_tell_the_moment() -> None:
     judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
     (best, *_) = judge.of([FILM])[3].moments
     assert (best.start_seconds, best.end_seconds, best.score) == (3, 4, pytest.approx(0.9))
+
+
+def test_two_windows_that_are_near_the_best_tell_a_moment_each() -> None:
+    """What is shown twice is found twice, though no frame alone is as sure as a window."""
+    frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.45, 0.1)})
+    by_window = Judged(0.9, np.array([[0, 2], [2, 4], [4, 7]], np.float32), np.array([0.9, 0.1, 0.8], np.float32))
+    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
+    found = [(moment.start_seconds, moment.score) for moment in judge.of([FILM])[3].moments]
+    assert found == [(1, pytest.approx(0.9)), (5, pytest.approx(0.8 * 0.9))]
+
+
+def test_a_window_that_is_near_the_best_and_shows_nothing_of_it_tells_no_moment() -> None:
+    frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.1)})
+    by_window = Judged(0.9, np.array([[0, 2], [2, 4], [4, 6]], np.float32), np.array([0.9, 0.85, 0.8], np.float32))
+    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
+    assert [(moment.start_seconds, moment.end_seconds) for moment in judge.of([FILM])[3].moments] == [(1, 2)]
+
+
+def test_where_windows_alone_rank_frames_tell_when_and_nothing_else() -> None:
+    frames = Knows({3: judged(0.9, 0.1, 0.1, 0.2, 0.1)})
+    by_window = Judged(0.4, np.array([[0, 2], [2, 5]], np.float32), np.array([0.1, 0.4], np.float32))
+    judge = InsideJudge(Knows({3: by_window, 5: judged(0.7, seconds=30)}, 0.3), frames)
+    told = judge.of([FILM, SOUND])
+    assert judge.fits_from == 0.3
+    assert (told[3].chance, told[5].chance) == (0.4, pytest.approx(0.7))
+    assert [(each.start_seconds, each.end_seconds) for each in told[3].moments] == [(3, 4)]
+    assert [(each.start_seconds, each.end_seconds) for each in told[5].moments] == [(0, 30)]
 
 
 def test_a_window_fits_from_where_a_frame_does() -> None:

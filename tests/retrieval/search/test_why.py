@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrieval.errors import QueryError
-from retrieval.search.why import ask, classes_called, explain
+from retrieval.search.why import ask, classes_called, explain, explain_picture
 from retrieval.spaces.starter import StarterSpace
 from ui.sample_media import sample_media
 
@@ -92,6 +92,16 @@ def test_of_a_video_it_is_the_frame_that_fits_best_or_the_one_at_a_time(space: S
     assert other.score <= best.score
     with pytest.raises(QueryError, match=r"nothing to look at at 9999 s; expected a time within the video"):
         explain(video, "bicycles", space, at_seconds=9999.0)
+
+
+def test_a_picture_that_is_decoded_already(photographs: dict[str, Image.Image], space: StarterSpace) -> None:
+    both = _beside(photographs["a cup of coffee"], photographs["a cheetah"])
+    found = explain_picture(both, "a cup of coffee", space)
+    assert found.source == "starter"
+    assert found.time_seconds is None
+    assert _share_left(found.heat) > 0.5
+    with pytest.raises(QueryError, match="nothing is asked"):
+        explain_picture(both, " ", space)
 
 
 def test_a_picture_has_no_times(space: StarterSpace, tmp_path: Path) -> None:

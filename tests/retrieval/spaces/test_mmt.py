@@ -97,7 +97,7 @@ def test_it_is_a_space_whose_vectors_are_not_of_length_one(space: MmtSpace, fold
     assert isinstance(space, Space)
     assert isinstance(space, JudgedByLibrary)
     assert not space.normalized
-    assert space.name == f"mmt/{folder}"
+    assert space.name == f"mmt{folder}"
     assert space.needs == ("appearance", "audio", "speech")
     assert space.expert_versions == {"appearance": "1", "audio": "1", "speech": "1"}
     assert space.dim == space.embed_text(["a dog"]).shape[1] == 3 * 16 + STARTER.dim + 384 + STARTER.dim
@@ -291,6 +291,24 @@ def test_names_without_a_model_are_told_what_is_expected() -> None:
 def test_a_folder_that_is_none_is_a_plain_line(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"is no trained MMT \(No such file or directory: card\.json\)"):
         get_space(f"mmt/{tmp_path}")
+
+
+def test_a_folder_has_one_name_however_it_is_given(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    given = [f"mmt/{folder}", f"mmt{folder}", f"mmt/{folder.name}", f"mmt/./{folder.name}", f"mmt/{folder}/"]
+    assert {get_space(name).name for name in given} == {f"mmt{folder}"}
+    monkeypatch.chdir(tmp_path)
+    assert get_space(f"mmt{folder}").name == f"mmt{folder}"
+
+
+def test_a_name_that_could_be_two_folders_is_the_nearer_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = write(tmp_path / str(folder).lstrip("/"), config(layers=1))
+    monkeypatch.chdir(tmp_path)
+    assert get_space(f"mmt{folder}").name == f"mmt{near}"
 
 
 @pytest.mark.parametrize(

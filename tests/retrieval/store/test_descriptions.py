@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,10 +18,12 @@ from retrieval.store.descriptions import (
     words_follow,
     write_descriptions,
 )
+from retrieval.store.file_filter import file_filter
 from retrieval.store.intake import Intake
 from retrieval.store.schema import Asset, Description, Label, Tag, Tagger
 from retrieval.store.sidecars import SidecarRecord, Sidecars, failed_sidecars
-from retrieval.store.text_index import drop_text_index, find_assets, has_text_index, quotes, share_held
+from retrieval.store.text_index import drop_text_index, find_assets, find_some, has_text_index, quotes
+from retrieval.store.text_lookup import TextLookup
 from retrieval.types import Words
 
 
@@ -52,7 +55,9 @@ def tags(library: Any, asset: int) -> set[str]:
 
 def found(library: Any, *words: str, all_of_them: bool = True) -> Sequence[int]:
     with library.catalog.engine.connect() as connection:
-        return find_assets(connection, words, all_of_them=all_of_them)
+        if not has_text_index(connection):
+            return []
+        return find_assets(connection, words) if all_of_them else find_some(connection, words)
 
 
 def file_of(library: Any, asset: int) -> int:
@@ -169,7 +174,6 @@ def test_the_part_that_holds_the_words_is_quoted(filled: Any) -> None:
         quote = quotes(connection, ["dog", "ran"], [asset, 99])[asset]
         assert quotes(connection, ["sea"], [asset]) == {asset: "sea"}
         assert quotes(connection, ["sea"], []) == quotes(connection, [], [asset]) == {}
-        assert share_held(connection, ["dog", "cat", "holidays"]) == {asset: pytest.approx(2 / 3)}
     assert "the dog ran" in quote
     assert len(quote) < 300
 
@@ -222,3 +226,39 @@ def test_a_phrase_never_runs_from_one_name_into_the_next(filled: Any) -> None:
     assert found(filled, "Anna Schmidt") == found(filled, "bert maier") == found(filled, "schmidt", "bert") == [asset]
     with filled.catalog.engine.connect() as connection:
         assert quotes(connection, ["schmidt"], [asset]) == {asset: "Anna Schmidt · Bert Maier"}
+
+
+def by_rank(library: Any, matching: str) -> list[int]:
+    """What FTS5 itself says, without any bound."""
+    ordered = "SELECT rowid FROM text_index_2 WHERE text_index_2 MATCH ? ORDER BY rank, rowid"
+    with library.catalog.engine.connect() as connection:
+        return list(connection.exec_driver_sql(ordered, (matching,)).scalars())
+
+
+def test_what_few_assets_hold_is_ranked_as_the_index_ranks_it(filled: Any) -> None:
+    random = np.random.default_rng(0)
+    for number in range(60):
+        words = random.choice(["dog", "cat", "sea", "sun"], random.integers(1, 12))
+        describe(filled, filled.asset(f"/{number}.jpg"), Words(caption=" ".join(words)))
+    assert found(filled, "dog", "sea") == by_rank(filled, '"dog" AND "sea"')
+    assert found(filled, "dog", "sea", all_of_them=False) == by_rank(filled, '"dog" OR "sea"')
+    with filled.catalog.engine.connect() as connection:
+        assert find_assets(connection, ["dog"], without=[["cat", "sun"], []]) == by_rank(
+            filled, '"dog" NOT ("cat" AND "sun")'
+        )
+
+
+def test_of_more_than_can_be_ranked_the_newest_are_and_of_a_filter_those_that_meet_it(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.store.text_index.RANKED_MOST", 3)
+    monkeypatch.setattr("retrieval.store.text_lookup.RANKED_MOST", 3)
+    assets = [filled.asset(f"/{place}/{place}.jpg") for place in range(6)]
+    for asset in assets:
+        describe(filled, asset, Words(caption="a holiday" + " by the sea" * (asset == assets[5])))
+    texts = TextLookup(filled.catalog, lambda line: None)
+    assert texts.holding_all(["holiday"]) == [assets[3], assets[4], assets[5]]
+    assert texts.holding_all(["holiday"], up_to=assets[4]) == assets[2:5]  # whatever comes later, pages stay
+    assert texts.holding_all(["holiday"], wanted=file_filter(under=b"/0")) == assets[:1]
+    assert texts.holding_all(["holiday", "sea"]) == assets[5:]
+    assert texts.holding_some(["sea", "holiday"]) == [(asset, 0.5) for asset in assets[3:5]]

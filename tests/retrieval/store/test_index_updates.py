@@ -19,6 +19,7 @@ from retrieval.store.bitmaps import Bitmaps
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.faiss_index import CatalogIndex, open_index
 from retrieval.store.file_filter import Below, FileFilter, OfKind, file_filter
+from retrieval.store.forget import count_deletion
 from retrieval.store.index_file import open_index_file
 from retrieval.store.index_updates import rebuild_index, train_index, update_index
 from retrieval.store.ivf_index import IvfIndex
@@ -103,6 +104,25 @@ def test_deletions_are_followed(library: Any, space: SpaceRow) -> None:
     assert (len(index), index.stamp.trained) == (200, 300)
     assert_true(index, library, space)
     assert_true(open_index(library.catalog, space, notice=pytest.fail), library, space)
+
+
+def test_deletions_from_many_rows_are_followed_by_the_catalog_s_count(
+    library: Any, space: SpaceRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.store.faiss_index.COUNTED_BELOW", 0)
+    train_index(library.catalog, space)
+    index = open_index(library.catalog, space, notice=pytest.fail)
+    monkeypatch.setattr("retrieval.store.faiss_index.count_rows", lambda *_, **__: pytest.fail("rows were counted"))
+    fill(library, space, 1, seed=3)
+    index.refresh()
+    assert len(index) == 301
+    monkeypatch.undo()
+    with library.catalog.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM embedding WHERE vector_id % 3 = 0")
+        count_deletion(connection)
+    index.refresh()
+    assert len(index) == 201
+    assert_true(index, library, space)
 
 
 def test_a_damaged_file_is_healed_with_one_line(library: Any, space: SpaceRow) -> None:

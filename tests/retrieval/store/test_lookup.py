@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
-from retrieval.store.file_filter import file_filter
-from retrieval.store.lookup import Lookup
+from retrieval.store.file_filter import EVERYTHING, Bears, Camera, FileFilter, Lens, Near, OfKind, file_filter
+from retrieval.store.filter_conditions import assets_meeting
+from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.types import MediaKind
 
 
@@ -183,8 +185,8 @@ def test_many_ids_are_asked_for_in_parts(library: Any) -> None:
     space = library.space()
     asset = library.asset("/video.mp4", kind="video")
     ids = library.embed(asset, space, np.ones((30, 4)), [(second, second + 1) for second in range(30)])
-    lookup = Lookup(library.catalog)
-    assert lookup.assets_of(np.array([*ids, *range(10_000, 45_000)])) == dict.fromkeys(ids, asset)
+    live = Lookup(library.catalog).live_by_vector([*ids, *range(10_000, 45_000)], EVERYTHING)
+    assert live == dict.fromkeys(ids, LiveAsset(asset, MediaKind.VIDEO, (b"/video.mp4",)))
 
 
 def test_segments_hold_vectors_and_times_in_order(library: Any) -> None:
@@ -230,3 +232,45 @@ def test_a_track_that_can_not_be_read_is_left_out_with_a_line(library: Any) -> N
     lines: list[str] = []
     assert list(Lookup(library.catalog).tracks([whole, damaged, lost], "classes", lines.append)) == [whole]
     assert ["can't be read" in line or "is damaged" in line for line in lines] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        OfKind(MediaKind.VIDEO),
+        Camera("nikon"),
+        Lens("50mm"),
+        Near(48.85, 2.35, 1e4),
+        Bears("dog"),
+        file_filter(under=b"/media"),
+        file_filter(after=datetime(2024, 1, 1), before=datetime(2024, 2, 1)),
+    ],
+    ids=lambda wanted: type(wanted).__name__,
+)
+def test_a_filter_is_answered_by_an_index(library: Any, wanted: FileFilter) -> None:
+    library.asset("/1.jpg")
+    with library.catalog.engine.connect() as connection:
+        wanted_ids = assets_meeting(wanted, connection).compile(
+            library.catalog.engine, compile_kwargs={"literal_binds": True}
+        )
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {wanted_ids}")]
+    assert not [step for step in plan if step in ("SCAN file", "SCAN asset", "SCAN tag")], plan
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [OfKind(MediaKind.VIDEO), Camera("nikon"), Bears("dog"), file_filter(under=b"/media")],
+    ids=lambda wanted: type(wanted).__name__,
+)
+def test_what_is_asked_of_few_ids_begins_with_them(library: Any, wanted: FileFilter) -> None:
+    asset, asked = library.asset("/media/1.mp4", kind="video"), []
+    event.listen(library.catalog.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    lookup = Lookup(library.catalog)
+    lookup.live_assets([asset], wanted)
+    lookup.live_by_vector([1], wanted)
+    statements = [each for each in asked if "file.path" in each[0]]
+    assert len(statements) == 2
+    with library.catalog.engine.connect() as connection:
+        for statement, values in statements:
+            (first, *_) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            assert first[3].startswith(("SEARCH asset USING INTEGER", "SEARCH embedding USING INTEGER")), first

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import func, select
 
 from retrieval.store.descriptions import fill_text_index, rebuild_text_index
+from retrieval.store.file_filter import file_filter
 from retrieval.store.forget import Eraser
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.store.schema import TimedWords
-from retrieval.store.timed_text_index import Quote, drop_timed_text_index, find_timed, timed_quotes
+from retrieval.store.text_lookup import TextLookup
+from retrieval.store.timed_text_index import Quote, drop_timed_text_index, timed_quotes
 from retrieval.store.timed_texts import AssetTexts, TimedTexts, write_timed_texts
 from retrieval.types import MediaFacts, MediaKind, TextSource, TimedText
 
@@ -38,8 +40,7 @@ def write(library: Any, asset: int, texts: AssetTexts) -> None:
 
 
 def found(library: Any, *words: str, source: TextSource = SPEECH) -> Sequence[int]:
-    with library.catalog.engine.connect() as connection:
-        return find_timed(connection, source, words)
+    return TextLookup(library.catalog, lambda line: None).timed(source, words)
 
 
 def count(library: Any) -> int:
@@ -143,3 +144,20 @@ def test_signs_of_the_search_language_are_signs(filled: Any, word: str) -> None:
     write(filled, filled.asset("/a.mp4", kind="video"), {V1: [said("dog")]})
     found(filled, word)
     assert found(filled, word, "submarine") == []
+
+
+def test_of_more_than_can_be_ranked_the_newest_are_and_of_a_filter_those_that_meet_it(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.store.timed_text_index.RANKED_MOST", 2)
+    monkeypatch.setattr("retrieval.store.text_lookup.RANKED_MOST", 2)
+    assets = [filled.asset(f"/{place}/{place}.mp4", kind="video") for place in range(4)]
+    for asset in assets:
+        write(filled, asset, {V1: [said("good morning")]})
+    texts = TextLookup(filled.catalog, lambda line: None)
+    assert texts.timed(SPEECH, ["morning"]) == assets[2:]
+    assert texts.timed(SPEECH, ["morning"], up_to=assets[2]) == assets[1:3]
+    assert texts.timed(SPEECH, ["morning"], wanted=file_filter(under=b"/0")) == assets[:1]
+    assert texts.timed_among(SPEECH, ["morning"], assets[:2]) == set(assets[:2])
+    write(filled, assets[3], {V1: [said("good morning"), said("a dog")]})
+    assert texts.timed(SPEECH, ["morning"], without=[["dog"]]) == assets[1:3]

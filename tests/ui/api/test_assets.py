@@ -157,6 +157,15 @@ def test_a_preview_that_nobody_waits_for_is_not_made(
     assert not list(tmp_path.glob("previews/??/*.mp4"))
 
 
+@pytest.mark.parametrize("start", [12, 12.5, 100_000])
+def test_no_clip_is_made_of_what_comes_after_the_end(
+    ask: Ask, collection: Collection, tmp_path: Path, start: float
+) -> None:
+    said = detail_of(ask(f"/assets/{collection.assets['three.webm']}/preview?start={start}"), 400)
+    assert said == f"{start:g} s is no moment of it; expected less than 12 s, where it ends"
+    assert not list(tmp_path.glob("previews/??/*.mp4"))
+
+
 def test_a_disk_that_is_full_costs_no_preview(ask: Ask, collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "previews").write_bytes(b"no folder can be made here")
     response = ask(f"/assets/{collection.assets['three.webm']}/preview?seconds=1")
@@ -193,6 +202,7 @@ def test_tags_by_hand(ask_own: Ask, own_collection: Collection) -> None:
     [
         ({"add": [" "]}, 400, "the label is empty; give a name such as dog"),
         ({"add": ["Sea"], "remove": ["sea"]}, 400, "'sea' is both to be added and to be removed; choose one"),
+        ({"add": ["x" * 100_000]}, 400, "a label of 100,000 letters is too long; expected at most 200"),
         ({"add": "sea"}, 422, "add: Input should be a valid list"),
         ({"add": ["x"] * 101}, 422, "add: List should have at most 100 items after validation, not 101"),
     ],
@@ -204,7 +214,7 @@ def test_tags_that_cant_be(ask_own: Ask, sent: object, status: int, said: str) -
 def test_tags_while_another_process_writes(ask_own: Ask, own_collection: Collection) -> None:
     with Catalog(own_collection.library) as other, other.lock():
         said = detail_of(ask_own("/assets/1/tags", "PATCH", json={"add": ["sea"]}), 409)
-    assert said.startswith("another vidi is writing to the library")
+    assert said == "this library is being indexed, or written to by another vidi; tag when that is done or stopped"
 
 
 # ------------------------------------------------------------------------------------------------------- the library

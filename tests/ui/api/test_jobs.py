@@ -58,6 +58,12 @@ def test_a_job_is_started_followed_and_stopped(ask: Ask, collection: Collection)
     assert set(ask("/jobs/1").json()) == {field.name for field in fields(Job)}
 
 
+def test_a_path_that_is_no_text(ask: Ask) -> None:
+    sent = rb'{"paths": ["/home/\ud800"]}'
+    said = detail_of(ask("/jobs", "POST", content=sent, headers={"Content-Type": "application/json"}), 400)
+    assert said.startswith(r"'/home/\ud800' is no text")
+
+
 def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Collection) -> None:
     ask("/jobs", "POST", json={"paths": [str(collection.media)]})
     ask("/jobs/1/stop", "POST")
@@ -66,6 +72,7 @@ def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Co
     assert later == whole[1:]
     assert ask("/jobs/1/events", headers={"Last-Event-ID": "99"}).text == ""
     assert events_of(ask("/jobs/1/events", headers={"Last-Event-ID": "x"}).text) == whole
+    assert events_of(ask("/jobs/1/events", headers={"Last-Event-ID": "9" * 5000}).text) == whole
 
 
 @pytest.mark.parametrize(

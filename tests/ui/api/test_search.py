@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from retrieval.client.answers import Hit, Moment, SearchAnswer
+from retrieval.client.answers import Facets, Hit, Moment, SearchAnswer
 from tests.ui.api.conftest import Ask, detail_of
 from tests.ui.page.conftest import Collection
 from ui.api import search
@@ -72,6 +73,22 @@ def test_pages_of_one_state(ask: Ask) -> None:
     again = ask("/search", params={"q": "red", "top": 1, "as_of": first["as_of"]}).json()
     assert again == first
     detail_of(ask("/search", params={"q": "red", "as_of": "yesterday"}), 400)
+
+
+def test_what_a_query_lets_through_is_counted(ask: Ask, services: Services, collection: Collection) -> None:
+    told = ask("/facets", params={"q": "red kind:picture", "most": 1}).json()
+    assert (told["contents"], told["facets"][0]["name"]) == (4, "kind")
+    assert told["facets"][0]["values"] == [{"label": "picture", "count": 4, "token": "kind:picture"}]
+    assert set(told) == names_of(Facets)
+    assert ask("/facets").json() == asdict_json(services.library.facets())
+    narrowed = ask("/facets", params={"kind": "video", "under": str(collection.media)}).json()
+    assert narrowed["contents"] == 2
+    detail_of(ask("/facets", params={"q": "(red"}), 400)
+    assert "most: Input should be greater" in detail_of(ask("/facets", params={"most": 0}), 422)
+
+
+def asdict_json(value: Any) -> Any:
+    return json.loads(json.dumps(asdict(value)))
 
 
 def test_a_picture_is_sent(ask: Ask, collection: Collection) -> None:
@@ -147,7 +164,9 @@ def test_unknown_routes_and_methods_are_problems_too(ask: Ask) -> None:
 def test_the_openapi_names_every_route_and_asks_nobody_for_scripts(services: Services, ask: Ask) -> None:
     told = ask("/openapi.json").json()
     assert told["info"]["title"] == "vidi"
-    assert {"/search", "/assets/{asset_id}", "/jobs/{job_id}/events", "/status", "/models"} <= set(told["paths"])
+    assert {"/search", "/facets", "/saved", "/assets/{asset_id}", "/jobs/{job_id}/events", "/status", "/models"} <= set(
+        told["paths"]
+    )
     described = {operation["operationId"] for path in told["paths"].values() for operation in path.values()}
     assert len(described) == sum(len(path) for path in told["paths"].values())
     assert all("default" in operation["responses"] for path in told["paths"].values() for operation in path.values())

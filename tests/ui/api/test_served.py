@@ -149,7 +149,28 @@ def test_the_client_searches_and_reads(client: Client, collection: Collection, t
     assert client.status().assets["video"] == 2
     assert "starter" in [card.name for card in client.models()]
     assert client.tags(number) == client.tag(number)
+    facets = client.facets("kind:video")
+    assert (facets.contents, facets.facets[0].values[0].token) == (2, "kind:video")
     client.use("starter")
+
+
+def test_the_client_keeps_answers_and_forgets_a_search(client: Client, collection: Collection) -> None:
+    rose = collection.assets["rose.png"]
+    kept = client.save_search("a/b & c", "red", kind="picture", unlike=[rose], tags=[])
+    assert (kept.query, kept.kind, kept.unlike, kept.tags) == ("red", "picture", [str(rose)], [])
+    assert client.saved_searches() == [kept]
+    assert rose not in [hit.asset_id for hit in client.search(saved="a/b & c", anyway=True).hits]
+    client.forget_search("a/b & c")
+    with pytest.raises(RemoteError, match="no search is saved as 'a/b & c'") as refused:
+        client.forget_search("a/b & c")
+    assert refused.value.status == 404
+
+
+def test_what_is_kept_needs_the_token_or_the_page(served: Served) -> None:
+    with httpx.Client(base_url=served.url, follow_redirects=True) as browser:
+        browser.post("/login", data={"user": "anna", "password": "correct horse"})
+        assert browser.post("/api/v1/saved", json={"name": "a", "q": "red"}).status_code == 403
+        assert browser.delete("/api/v1/saved?name=a").status_code == 403
 
 
 def test_the_client_starts_follows_and_stops_a_job(client: Client, collection: Collection) -> None:
@@ -198,16 +219,17 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
         ("describe_asset", {"asset_id": 2**63}),
         ("find_moments", {"query": "green", "asset_id": 2**63}),
     ]
+    wrong = ("search_media", {"query": "blue", "kind": "music"})
 
     async def assist() -> tuple[dict[str, bool], list[tuple[bool, str]]]:
         http = httpx2.AsyncClient(headers=served.bearer, timeout=60)
         async with http, McpClient(streamable_http_client(f"{served.url}/mcp", http_client=http)) as client:
             tools = (await client.list_tools()).tools
             reading = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
-            results = [await client.call_tool(name, arguments) for name, arguments in calls]
+            results = [await client.call_tool(name, arguments) for name, arguments in [*calls, wrong]]
             return reading, [(bool(each.is_error), "".join(part.text for part in each.content)) for each in results]
 
-    reading, (searched, heard, described, moments, bracket, absent, *too_great) = anyio.run(assist)
+    reading, (searched, heard, described, moments, bracket, absent, *too_great, of_no_kind) = anyio.run(assist)
     assert reading == {"search_media": True, "describe_asset": True, "find_moments": True}
     assert json.loads(searched[1])["hits"][0]["start_seconds"] == 8.0
     assert json.loads(heard[1])["hits"] == []
@@ -219,3 +241,6 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
     assert [(is_error, f"less than or equal to {2**63 - 1}" in said) for is_error, said in too_great] == [
         (True, True)
     ] * 2
+    assert of_no_kind[0]
+    assert of_no_kind[1].startswith("kind: Input should be 'picture'")
+    assert "pydantic" not in of_no_kind[1]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from indexer.report import IndexReport
+from ui.command_line import main
 from ui.commands.index import _lines
+from ui.exit_codes import EXIT_FAILURE, EXIT_USAGE
 
 HEARD_BY_WORDS = "Sounds are found by what is said in them, where the speech expert could hear it."
 
@@ -24,3 +30,31 @@ def test_sounds_without_windows_are_found_by_words() -> None:
 
 def test_where_nothing_was_done_nothing_is_told_of_windows_and_sounds() -> None:
     assert _lines(IndexReport(unchanged=3).to_json()) == ["Found: 3 unchanged."]
+
+
+def test_experts_of_ones_own_are_named_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["index", "--help"])
+    shown = capsys.readouterr().out
+    assert "--expert NAME=MODEL:WEIGHTS" in shown
+    assert "motion=torchvision/r2plus1d_18:FILE" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["motion=i3d"], EXIT_USAGE, "there is no expert's model 'i3d'"),
+        (["audio=clap:a", "audio=vggish:b"], EXIT_USAGE, "two models are given for the expert audio"),
+        (["motion=torchvision/s3d:absent.pth"], EXIT_FAILURE, "absent.pth is no file: expected weights"),
+    ],
+)
+def test_what_is_wrong_with_them_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], code: int, message: str
+) -> None:
+    options = [word for model in given for word in ("--expert", model)]
+
+    assert main(["--library", str(tmp_path / "library"), "index", str(tmp_path), *options]) == code
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (tmp_path / "library").exists()

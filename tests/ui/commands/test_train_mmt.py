@@ -32,7 +32,18 @@ def test_help_names_every_argument(capsys: Captured) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["train", "mmt", "--help"])
     shown = capsys.readouterr().out
-    names = ("--captions", "--out", "--dev", "--held-out", "--tracks", "--loss", "--epochs", "--batch", "--compose")
+    names = (
+        "--captions",
+        "--out",
+        "--dev",
+        "--held-out",
+        "--tracks",
+        "--loss",
+        "--epochs",
+        "--batch",
+        "--compose",
+        "--expert",
+    )
     assert all(name in shown for name in names)
 
 
@@ -47,6 +58,7 @@ def test_a_table_that_is_not_there_is_told(tmp_path: Path, capsys: Captured) -> 
     ("more", "message"),
     [
         (["--sounds", "x"], "--sounds and --atoms are for composed videos; give --compose too"),
+        (["--expert", "motion=i3d"], "there is no expert's model 'i3d'"),
         (["--compose", "--dev", "x.csv"], "--dev is for videos: of photographs, a twentieth is held out"),
     ],
 )

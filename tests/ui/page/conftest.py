@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.store.catalog import Catalog
+from retrieval.store.timed_texts import write_timed_texts
+from retrieval.types import TextSource, TimedText
 from tests.ui.page.colours import ColourLibrary, write_animation, write_picture, write_sound, write_video
 
 ROOT = Path(__file__).parents[3]
@@ -123,6 +125,21 @@ def sound_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
         odd = tmp_path / "media" / "odd.wma"
         odd.write_bytes(b"no sound that a browser knows")
         library.add_sound(odd, [], duration_seconds=5)
+    with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def talking_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
+    """The address of a page with a video in which something is said."""
+    with pictures_in(tmp_path, empty_library) as (library, _):
+        video = library.add_video(write_video(tmp_path / "media" / "three.webm"))
+    said = [
+        TimedText(TextSource.SPEECH, 0.5, 3.0, "now it is red", 0.9),
+        TimedText(TextSource.SPEECH, 9.0, 11.0, "the end", 0.9),
+    ]
+    with Catalog(tmp_path / "library") as catalog, catalog.engine.begin() as connection:
+        write_timed_texts(connection, {video: {("speech", "1"): said}})
     with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
         yield address
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
 from tests.ui.page.colours import ColourLibrary, ColourSpace, embed_pictures, write_picture, write_sound
 from tests.ui.page.conftest import Collection
-from ui.page.answers import PAGE_SIZE, Answer, Answers, Question
+from ui.page.answers import PAGE_SIZE, PICTURES_MOST, Answer, Answers, Question
 from ui.page.likes import Likes
 
 MakeAnswers = Callable[[Path], Answers]
@@ -143,11 +143,11 @@ def test_a_bad_picture_is_told_by_its_name_alone(
 ) -> None:
     answers = make_answers(collection.library)
 
-    def refuse(*_: object, image: Path, **__: object) -> None:
-        raise QueryError(f"the picture {image} can't be searched with: the content is not a picture")
+    def refuse(*_: object, image: Sequence[Path], **__: object) -> None:
+        raise QueryError(f"the picture {image[0]} can't be searched with: the content is not a picture")
 
     monkeypatch.setattr(Library, "search", refuse)
-    answer = answers.answer(Question(image=tmp_path / "cat.jpg"))
+    answer = answers.answer(Question(images=(tmp_path / "cat.jpg",)))
     assert "The picture cat.jpg can&#x27;t be searched with" in answer.complaint
     assert str(tmp_path) not in answer.complaint
 
@@ -174,6 +174,26 @@ def test_more_like_an_asset_shows_the_nearest_besides_itself(
     assert gallery.count("vidi-chance") == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "pictures", "said"),
+    [
+        ("zebra", 0, "seems to show “zebra”."),
+        ("zebra", 1, "seems to show “zebra” with that picture."),
+        ("zebra", 2, "seems to show “zebra” with those pictures."),
+        ("", 1, "seems to show that picture."),
+    ],
+)
+def test_what_nothing_fits_is_named(collection: Collection, text: str, pictures: int, said: str) -> None:
+    class EmptyHanded:
+        def search(self, query: str, **_: Any) -> SearchResult:
+            return SearchResult(query, "starter", fits=False, hits=())
+
+    with Catalog(collection.library) as catalog:
+        answers = Answers(EmptyHanded(), catalog)  # type: ignore[arg-type]
+        answer = answers.answer(Question(text, images=(Path("a.png"),) * pictures))
+    assert said in str(answer.gallery)
+
+
 def test_moments_of_one_video(collection: Collection, make_answers: MakeAnswers) -> None:
     found = make_answers(collection.library).moments(collection.assets["three.webm"], "green")
     assert found is not None
@@ -195,10 +215,20 @@ def test_searches_that_are_kept_are_a_click_away(
     own_library.add_picture(write_picture(tmp_path / "a.png", "red"), "red")
     with open_library(own_library.folder) as library:
         library.save_search("<mine>", "red kind:picture")
-        library.save_search("more than a line", "red", kind="video")
+        library.save_search("of films", "red", kind="video", like=[(3, 2.5)])
+        library.save_search("for the terminal", "red", by="text")
     gallery = str(make_answers(own_library.folder).answer(Question()).gallery)
-    assert 'data-query="red kind:picture">&lt;mine&gt;</button>' in gallery
-    assert "more than a line" not in gallery
+    assert 'data-address="?q=red+kind%3Apicture" title="red kind:picture">&lt;mine&gt;</button>' in gallery
+    assert 'data-address="?q=red+kind%3Avideo&amp;like=3%402.5"' in gallery
+    assert "for the terminal" not in gallery
+
+
+def test_several_pictures_but_not_endlessly_many(collection: Collection, make_answers: MakeAnswers) -> None:
+    answers, sea = make_answers(collection.library), collection.media / "sea.jpg"
+    assert shown(answers.answer(Question("kind:picture", images=(sea,) * PICTURES_MOST))) == 1
+    told = answers.answer(Question(images=(sea,) * (PICTURES_MOST + 1)))
+    assert told.gallery is None
+    assert "Expected at most 4 pictures, got 5; take some out." in told.complaint
 
 
 def test_filters_are_counted(collection: Collection, make_answers: MakeAnswers) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
@@ -11,6 +14,7 @@ from tests.browser import Visit, launched
 from tests.ui.page.colours import VIDEO_SECONDS_A_COLOUR
 from tests.ui.page.conftest import Collection
 
+WELCOME = "Describe a picture, or a moment in a video, in English."
 TIME = "document.querySelector('dialog video').currentTime"
 
 
@@ -133,6 +137,21 @@ def test_one_clip_follows_another_until_the_video_ends(browser: BrowserContext, 
     visit.tab.close()
 
 
+def test_a_line_of_the_transcript_is_a_click_to_where_it_is_said(browser: BrowserContext, talking_page: str) -> None:
+    visit = Visit(browser, talking_page)
+    visit.ask("red")
+    visit.card("three.webm")
+    lines = visit.tab.locator(".vidi-transcript button")
+    expect(lines).to_have_text(["0:00now it is red", "0:09the end"])
+    visit.tab.wait_for_function("document.querySelector('dialog video').readyState >= 2")
+    lines.nth(1).click()
+    visit.tab.wait_for_function(f"{TIME} >= 9")
+    assert visit.evaluate(TIME) < 11
+    expect(lines.nth(1)).to_have_attribute("aria-current", "true")
+    assert visit.complaints == []
+    visit.tab.close()
+
+
 def test_where_no_clip_can_be_made_its_moment_is_a_still(visit: Visit) -> None:
     visit.tab.route("**/preview?**", lambda route: route.fulfill(status=422, body="no clip"))
     visit.ask("blue")
@@ -240,9 +259,151 @@ def test_the_way_out_of_an_item_stays_in_sight_on_a_phone(browser: BrowserContex
 def test_a_picture_dropped_in_is_searched_at_once_and_taken_out_again(visit: Visit, collection: Collection) -> None:
     visit.tab.locator("#vidi-query input[type=file]").set_input_files(collection.media / "rose.png")
     expect(visit.tab.locator(".vidi-card")).to_have_count(4)
-    visit.tab.locator("#vidi-query .thumbnail-item").hover()
     visit.tab.get_by_role("button", name="Remove file").click()
-    expect(visit.tab.get_by_text("Describe a picture, or a moment in a video, in English.")).to_be_visible()
+    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+
+
+PASTE = """([names, content]) => {
+  const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+  const clipboardData = new DataTransfer();
+  for (const name of names) clipboardData.items.add(new File([bytes], name, { type: "image/png" }));
+  document.querySelector("#vidi-query textarea")
+    .dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
+def paste(visit: Visit, picture: Path, *names: str) -> None:
+    visit.evaluate(PASTE, [names, base64.b64encode(picture.read_bytes()).decode()])
+
+
+def test_a_picture_that_is_pasted_is_searched_at_once(visit: Visit, collection: Collection) -> None:
+    paste(visit, collection.media / "rose.png", "pasted.png")
+    expect(visit.tab.locator(".vidi-card")).to_have_count(4)
+    visit.ask("kind:video")
+    expect(visit.tab.locator(".vidi-card")).to_have_count(2)
+    assert visit.complaints == []
+
+
+def test_several_pictures_are_searched_together_and_each_is_taken_out_by_a_click(
+    visit: Visit, collection: Collection
+) -> None:
+    field = visit.tab.locator("#vidi-query input[type=file]")
+    field.set_input_files([collection.media / name for name in ("rose.png", "sea.jpg")])
+    shown = visit.tab.locator("#vidi-query .thumbnail-item")
+    expect(shown).to_have_count(2)
+    expect(visit.tab.locator(".vidi-card")).to_have_count(5)
+    remove = visit.tab.get_by_role("button", name="Remove file")
+    expect(remove.first).to_be_visible()
+    remove.first.click()
+    expect(shown).to_have_count(1)
+    expect(visit.tab.locator(".vidi-card")).to_have_count(3)
+    field.set_input_files([collection.media / name for name in ("rose.png", "sea.jpg", "leaf.tif", "sea again.jpg")])
+    expect(visit.tab.get_by_role("alert")).to_contain_text("Expected at most 4 pictures, got 5; take some out.")
+
+
+def test_going_back_steps_through_searches_with_their_pictures(visit: Visit, collection: Collection) -> None:
+    cards, shown = visit.tab.locator(".vidi-card"), visit.tab.locator("#vidi-query .thumbnail-item")
+    visit.tab.locator("#vidi-query textarea").press_sequentially("bl", delay=20)
+    expect(visit.tab).to_have_url(f"{visit.address}?q=bl")
+    visit.tab.locator("#vidi-query textarea").press_sequentially("ue", delay=20)
+    expect(cards).to_have_count(3)
+    visit.tab.locator(".vidi-facet:has-text('video')").first.click()
+    expect(cards).to_have_count(2)
+    visit.ask("")
+    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    visit.tab.locator("#vidi-query input[type=file]").set_input_files(collection.media / "rose.png")
+    expect(shown).to_have_count(1)
+    expect(cards).to_have_count(4)
+    visit.tab.go_back()
+    expect(shown).to_have_count(0)
+    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    visit.tab.go_back()
+    expect(cards).to_have_count(2)
+    assert visit.query == "blue kind:video"
+    visit.tab.go_back()
+    expect(cards).to_have_count(3)
+    assert visit.query == "blue"
+    visit.tab.go_back()
+    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    visit.evaluate("history.go(4)")
+    expect(shown).to_have_count(1)
+    expect(cards).to_have_count(4)
+    visit.tab.reload()
+    expect(shown).to_have_count(1)
+    expect(cards).to_have_count(4)
+    assert visit.complaints == []
+
+
+def test_what_was_liked_is_in_the_address_and_outlives_a_reload(browser: BrowserContext, visit: Visit) -> None:
+    visit.ask("green or blue")
+    visit.card("three.webm")
+    visit.tab.get_by_role("button", name="More like this").click()
+    chip = visit.tab.get_by_role("button", name="Leave out: more like three.webm")
+    expect(chip).to_be_visible()
+    expect(visit.tab).to_have_url(re.compile(r"\?q=green\+or\+blue&like=\d+%40\d+\.\d{3}$"))
+    visit.card("leaf.tif")
+    visit.tab.get_by_role("button", name="Less like this").click()
+    expect(visit.tab.get_by_role("button", name="Leave out: less like leaf.tif")).to_be_visible()
+    expect(visit.tab).to_have_url(re.compile("&unlike="))
+    bookmark = visit.tab.url
+    visit.tab.go_back()
+    expect(visit.tab.locator("#vidi-liked button")).to_have_count(1)
+    expect(visit.tab.locator(".vidi-card:has-text('leaf.tif')")).to_have_count(1)
+    visit.tab.go_forward()
+    expect(visit.tab.locator(".vidi-card:has-text('leaf.tif')")).to_have_count(0)
+    again = Visit(browser, bookmark)
+    for name in ("more like three.webm", "less like leaf.tif"):
+        expect(again.tab.get_by_role("button", name=f"Leave out: {name}")).to_be_visible()
+    expect(again.tab.locator(".vidi-card").first).to_be_visible()
+    expect(again.tab.locator(".vidi-card:has-text('leaf.tif')")).to_have_count(0)
+    again.tab.close()
+    assert visit.complaints == []
+
+
+def test_what_led_to_a_search_is_no_step_of_its_own(visit: Visit) -> None:
+    visit.ask("red")
+    visit.card("rose.png")
+    visit.tab.keyboard.press("Escape")
+    expect(visit.tab.locator("dialog")).to_have_count(0)
+    visit.card("rose.png")
+    visit.tab.get_by_role("button", name="More like this").click()
+    expect(visit.tab).to_have_url(re.compile("&like="))
+    visit.tab.go_back()
+    expect(visit.tab.locator("#vidi-liked button")).to_have_count(0)
+    expect(visit.tab.locator("dialog")).to_have_count(0)
+    assert visit.query == "red"
+    visit.tab.go_back()
+    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+
+
+def test_a_search_is_kept_asked_again_and_removed(browser: BrowserContext, visit: Visit) -> None:
+    saved = visit.tab.get_by_role("button", name="Saved searches")
+    saved.click()
+    field = visit.tab.get_by_label("A name for this search")
+    expect(field).to_be_disabled()
+    saved.click()
+    visit.ask("red kind:picture")
+    visit.card("rose.png")
+    visit.tab.get_by_role("button", name="More like this").click()
+    expect(visit.tab.locator(".vidi-card")).to_have_count(4)
+    saved.click()
+    field.fill("<b>reds</b> & more")
+    visit.tab.keyboard.press("Enter")
+    entries = visit.tab.locator(".vidi-saved-list li")
+    expect(entries).to_contain_text(["<b>reds</b> & more"])
+    other = Visit(browser, visit.address)
+    other.tab.get_by_role("button", name="<b>reds</b> & more").click()
+    expect(other.tab.locator(".vidi-card")).to_have_count(4)
+    expect(other.tab.get_by_role("button", name="Leave out: more like rose.png")).to_be_visible()
+    assert other.query == "red kind:picture"
+    other.tab.close()
+    visit.tab.get_by_role("button", name="Leave out: more like rose.png").click()
+    expect(visit.tab.locator(".vidi-card")).to_have_count(2)
+    entries.locator(".vidi-saved-open").click()
+    expect(visit.tab.locator(".vidi-card")).to_have_count(4)
+    visit.tab.get_by_role("button", name="Remove <b>reds</b> & more").click()
+    expect(entries).to_have_count(0)
+    assert visit.complaints == []
 
 
 def test_an_example_is_a_query(visit: Visit) -> None:

@@ -99,6 +99,18 @@ def test_a_failure_is_one_line_in_the_terminal(caplog: pytest.LogCaptureFixture)
     assert caplog.messages == ["answering / failed: ZeroDivisionError: a bug"]
 
 
+def test_a_long_path_is_cut_in_the_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def get() -> None:
+        scope = {"type": "http", "method": "GET", "path": f"/media/{'9' * 5000}", "headers": [(b"host", b"[::1]:7860")]}
+        await guard(fail)(scope, unused, unused)
+
+    anyio.run(get)
+    assert len(caplog.messages[0]) < 300
+
+
 async def unused(*_: object) -> Any:
     raise AssertionError("nothing is received or sent")
 
@@ -110,7 +122,7 @@ def test_every_answer_tells_the_browser_to_stay_here() -> None:
         assert response.headers["cross-origin-resource-policy"] == "same-origin"
         assert response.headers["x-frame-options"] == "DENY"
         assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
-        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["referrer-policy"] == "same-origin"
 
 
 # -------------------------------------------------------------------------------------------------- the API and MCP
@@ -208,8 +220,13 @@ def test_no_token_is_none_that_anyone_could_bear() -> None:
         assert ask("/api/v1/jobs", method="POST", authorization=bearer).status_code == 403
 
 
+def session(host: str = f"127.0.0.1:{PORT}") -> str:
+    """A cookie, as a browser sends it back."""
+    return session_cookie(CLOSED.sessions.begin(), host).partition(";")[0]
+
+
 def test_a_session_may_read_and_change_only_with_the_pages_token() -> None:
-    cookie = session_cookie(CLOSED.sessions.begin()).partition(";")[0]
+    cookie = session()
     assert ask(API, access=CLOSED, cookie=cookie).text == "welcome"
     assert ask("/api/v1/jobs", method="POST", access=CLOSED, cookie=cookie).status_code == 403
     token = {"x_vidi_token": CLOSED.page_token}
@@ -217,7 +234,29 @@ def test_a_session_may_read_and_change_only_with_the_pages_token() -> None:
     assert ask("/api/v1/jobs", method="POST", access=CLOSED, **token).status_code == 401
 
 
-@pytest.mark.parametrize("cookie", ["vidi_session=", "vidi_session=guessed", "x", "vidi_session=a; =b;;;", '"'])
+@pytest.mark.parametrize(
+    "other", ['a={"x":1}', "a=b c", "a@b=c", "Domain=x", "expires=foo", "a=ü", "=", "", '"', "vidi_session_80=x"]
+)
+def test_other_programs_cookies_shut_nobody_out(other: str) -> None:
+    for cookie in (f"{other}; {session()}", f"{session()};{other}"):
+        assert ask(API, access=CLOSED, cookie=cookie).text == "welcome"
+
+
+def test_the_session_of_one_port_is_none_of_another() -> None:
+    cookie = session("127.0.0.1:7861")
+    assert ask(API, access=CLOSED, cookie=cookie).status_code == 401
+    assert ask(API, port=7861, access=CLOSED, cookie=cookie).text == "welcome"
+    assert session("localhost:80").partition("=")[0] == "vidi_session_80"
+    assert {session(host).partition("=")[0] for host in ("photos.example", "[::1]")} == {"vidi_session"}
+
+
+def test_whose_session_has_ended_is_signed_out() -> None:
+    assert ask("/logout", method="POST", access=CLOSED).headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    "cookie", ["vidi_session_7860=", "vidi_session_7860=guessed", "x", "vidi_session_7860=a; =b;;;", '"']
+)
 def test_cookies_that_open_nothing(cookie: str) -> None:
     assert ask(API, access=CLOSED, cookie=cookie).status_code == 401
 
@@ -230,6 +269,9 @@ def test_too_much_is_refused_before_it_is_read() -> None:
     assert ask("/gradio_api/upload", method="POST", content_length=str(2 << 20)).text == "welcome"
     assert ask("/api/v1/search", method="POST", content_length=str(257 << 20)).status_code == 413
     assert ask("/api/v1/search", method="POST", content_length="-1").status_code == 413
+    assert ask("/login", method="POST", access=CLOSED, content_length=str(20 << 10)).status_code == 413
+    assert ask("/login", method="POST", access=CLOSED, content_length=str(1 << 10)).text == "welcome"
+    assert ask("/api/v1/search", method="POST", content_length="9" * 5000).status_code == 413
 
 
 def test_what_does_not_say_how_much_it_is_is_refused() -> None:

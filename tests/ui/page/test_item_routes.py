@@ -29,7 +29,7 @@ class DrawnHeat:
             raise QueryError("no words were asked for\nhere")
         if query == "bug":
             raise ZeroDivisionError("a secret of the code")
-        return None if asset_id > 100 else f"{asset_id} {query} {at_seconds}".encode()
+        return f"{asset_id} {query} {at_seconds}".encode() if 0 < asset_id <= 100 else None
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,9 @@ def test_an_item(client: TestClient, collection: Collection) -> None:
     assert (told["kind"], told["name"], told["duration_seconds"]) == ("video", "three.webm", 12.0)
 
 
-@pytest.mark.parametrize("number", [10**9, 2**63 - 1])
+@pytest.mark.parametrize("number", [10**9, 2**63 - 1, 2**63, "9" * 5000, "x", "²"])
 @pytest.mark.parametrize("below", ["", "/moments?q=red", "/why?q=red"])
-def test_there_is_no_such_item(client: TestClient, number: int, below: str) -> None:
+def test_there_is_no_such_item(client: TestClient, number: int | str, below: str) -> None:
     answer = client.get(f"/page/items/{number}{below}")
     assert (answer.status_code, answer.text.partition(";")[0]) == (
         404,

@@ -154,6 +154,8 @@ def test_nothing_that_a_browser_would_run_has_a_type(head: bytes) -> None:
         "/media/999",
         "/media/-1",
         f"/media/{2**70}",
+        "/media/" + "9" * 5000,
+        "/thumbnail/" + "9" * 5000,
         "/media/",
         "/media/../../etc/passwd",
         "/media/%2e%2e/%2e%2e/etc/passwd",

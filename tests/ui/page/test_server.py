@@ -150,6 +150,39 @@ def test_a_forged_call_may_not_name_a_file(page: str, collection: Collection, na
     assert "passwd" not in answered
 
 
+MALFORMED: list[tuple[str, object]] = [
+    ("gradio_api/call/search", {"data": [1]}),
+    ("gradio_api/call/search", {"data": []}),
+    ("gradio_api/call/search", {"data": [{"text": 5, "files": "x"}, {}]}),
+    ("gradio_api/call/search", {"data": [{"text": ["\x1b[2J\n"], "files": None}, None]}),
+    ("gradio_api/run/search", {"data": [1]}),
+    ("gradio_api/run/search", {"data": [{"files": [{"path": 7}]}, ""]}),
+    ("gradio_api/run/no_such", {"data": []}),
+    ("gradio_api/queue/join", {"data": [1], "fn_index": 10**9, "session_hash": "a"}),
+    ("gradio_api/queue/join", [1]),
+    ("gradio_api/upload", {"files": "none"}),
+]
+"""Calls that no page of ours makes."""
+
+
+def test_malformed_calls_of_gradio_are_a_line_each_in_the_terminal(collection: Collection) -> None:
+    with running(["-m", "tests.ui.page.serve_colours", str(collection.library), "0"]) as (process, address):
+        for path, content in MALFORMED:
+            response = httpx.post(address + path, json=content, timeout=30)
+            told = response.text
+            if "event_id" in told and "/call/" in path:
+                told = httpx.get(f"{address}{path}/{response.json()['event_id']}", timeout=30).text
+            assert "Traceback" not in told
+            assert "site-packages" not in told
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert "Traceback" not in said
+    assert 'File "' not in said
+    told_of_library = "the vector index of"
+    assert all(line.startswith(("vidi: error: ", told_of_library)) for line in said.splitlines())
+    assert "a call of the page failed: ValueError: " in said
+
+
 def test_thumbnails_are_kept_in_the_library(page: str, collection: Collection) -> None:
     httpx.get(f"{page}thumbnail/{collection.assets['leaf.tif']}", timeout=30).raise_for_status()
     kept = list((collection.library / "thumbnails").glob("*/*-480.jpg"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from retrieval.errors import UsageError
-from ui.trust.hosts import Hosts, address_to_bind, is_loopback
+from ui.trust.hosts import Hosts, Name, address_to_bind, is_loopback
 
 LOCAL = Hosts("127.0.0.1", 7860)
 ALL = Hosts("0.0.0.0", 7860)
-ONE = Hosts("192.168.0.7", 7860, ["photos.example"])
+ONE = Hosts("192.168.0.7", 7860, [Name("photos.example")])
+TLS = Hosts("127.0.0.1", 7860, [Name.parse("https://Photos.example:8443")])
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,8 @@ def test_the_port_may_be_left_out_where_it_is_the_default_one() -> None:
         (LOCAL, "http://localhost:7860", "127.0.0.1:7860"),
         (ALL, "http://192.168.0.7:7860", "192.168.0.7:7860"),
         (ONE, "https://photos.example", "photos.example"),
+        (TLS, "https://photos.example:8443", "photos.example:8443"),
+        (TLS, "http://localhost:7860", "localhost:7860"),
     ],
 )
 def test_own_origins(hosts: Hosts, origin: str, host: str) -> None:
@@ -83,11 +86,41 @@ def test_own_origins(hosts: Hosts, origin: str, host: str) -> None:
         (LOCAL, "", "localhost:7860"),
         (LOCAL, "localhost:7860", "localhost:7860"),
         (ALL, "http://6.6.6.6:7860", "192.168.0.7:7860"),
+        (TLS, "http://photos.example:8443", "photos.example:8443"),
+        (TLS, "https://localhost:7860", "photos.example:8443"),
         (ALL, "ftp://192.168.0.7:7860", "192.168.0.7:7860"),
     ],
 )
 def test_foreign_origins(hosts: Hosts, origin: str, host: str) -> None:
     assert not hosts.allow_origin(origin, host)
+
+
+def test_a_name_that_is_stated_to_be_reached_by_tls() -> None:
+    assert TLS.allow("photos.example:8443")
+    assert TLS.is_https("Photos.example:8443")
+    assert not TLS.is_https("localhost:7860")
+    assert not ONE.is_https("photos.example")
+
+
+@pytest.mark.parametrize("text", ["", "ftp://a.example", "https://", "a.example/photos", "a b", "https://a@b", "://a"])
+def test_what_is_no_name(text: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"is no name of a server; expected photos\.example, photos\.example:8443, or "
+    ):
+        Name.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("photos.example", Name("photos.example")),
+        ("http://photos.example:81", Name("photos.example:81")),
+        ("https://photos.example/", Name("photos.example", is_https=True)),
+        ("https://[fe80::1]:443", Name("[fe80::1]:443", is_https=True)),
+    ],
+)
+def test_names(text: str, name: Name) -> None:
+    assert Name.parse(text) == name
 
 
 def test_addresses_to_bind() -> None:

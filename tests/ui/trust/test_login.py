@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from ui.trust import login
 from ui.trust.access import Access
 from ui.trust.login import LoginRoutes
 from ui.trust.passwords import Passwords, set_password
@@ -23,8 +24,8 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Passwords:
     return Passwords.read(file)
 
 
-def asking(access: Access) -> Ask:
-    app = Starlette(routes=[*LoginRoutes(access).routes()])
+def asking(access: Access, is_https: Callable[[str], bool] = lambda host: False) -> Ask:
+    app = Starlette(routes=[*LoginRoutes(access, is_https).routes()])
 
     def ask(path: str = "/login", method: str = "POST", client: str = "10.0.0.1", **how: object) -> httpx.Response:
         async def request() -> httpx.Response:
@@ -127,3 +128,24 @@ def test_signing_out_ends_the_session(passwords: Passwords) -> None:
 def test_a_file_in_the_form_is_refused(passwords: Passwords) -> None:
     response = asking(Access(passwords))(files={"user": b"anna"}, data={"password": "correct horse"})
     assert response.status_code == 400
+
+
+def test_whoever_sends_slowly_is_let_go(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "_SECONDS_TO_SEND", 0.05)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"user=anna&pass"
+        await anyio.sleep(60)
+
+    headers = {"Content-Length": "40", "Content-Type": "application/x-www-form-urlencoded"}
+    response = asking(Access(passwords))(content=slowly(), headers=headers)
+    assert (response.status_code, response.headers["connection"]) == (408, "close")
+
+
+@pytest.mark.parametrize(("host", "is_secure"), [("photos.example", True), ("localhost", False)])
+def test_the_cookie_goes_by_tls_alone_where_that_was_stated(host: str, is_secure: bool) -> None:
+    ask = asking(Access(token="t" * 40), lambda host: host == "photos.example")
+    told = {"Host": host, "X-Forwarded-Proto": "https"}
+    signed_in = ask(data={"token": "t" * 40}, headers=told).headers["set-cookie"]
+    signed_out = ask("/logout", headers=told).headers["set-cookie"]
+    assert [cookie.endswith("; Secure") for cookie in (signed_in, signed_out)] == [is_secure] * 2

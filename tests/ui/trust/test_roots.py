@@ -74,6 +74,12 @@ def test_nul(folders: Path) -> None:
         AllowedRoots([folders]).check(f"{folders}/home\0/x")
 
 
+@pytest.mark.parametrize("code", [0xD800, 0xDC80])
+def test_halves_of_signs(folders: Path, code: int) -> None:
+    with pytest.raises(UsageError, match="is no text; give the path of a folder"):
+        AllowedRoots([folders]).check(f"{folders}/home/{chr(code)}")
+
+
 def test_the_home_may_be_named_as_on_a_shell(monkeypatch: pytest.MonkeyPatch, folders: Path) -> None:
     monkeypatch.setenv("HOME", str(folders / "home"))
     assert AllowedRoots([folders / "home"]).check("~/pictures") == f"{folders}/home/pictures"

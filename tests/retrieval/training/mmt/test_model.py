@@ -47,12 +47,12 @@ def test_projections_start_as_if_features_were_standardised(toy_config: MmtConfi
     torch.manual_seed(0)
     model = Mmt(toy_config)
     linear = model.video.projections["motion"].get_submodule("linear")
-    before = linear.get_parameter("weight").detach().clone()
+    before, bias = (linear.get_parameter(name).detach().clone() for name in ("weight", "bias"))
     start_from_statistics(model, clips, 0)
     rows = np.concatenate([clips[n].window.tracks["motion"].features for n in range(1, 200, 2)])
     found = linear(torch.from_numpy(rows)).detach()
     spread = np.maximum(rows.std(axis=0), 1e-3)
-    expected = torch.from_numpy((rows - rows.mean(axis=0)) / spread) @ before.T
+    expected = torch.from_numpy((rows - rows.mean(axis=0)) / spread) @ before.T + bias
     assert torch.allclose(found, expected, atol=2e-3)
     assert float(found.std()) == pytest.approx(float(before.norm(dim=1).mean()), rel=0.5)
 

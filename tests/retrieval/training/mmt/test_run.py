@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from retrieval.errors import DatasetError, UsageError
 from retrieval.evaluation.captions import CaptionedItem
 from retrieval.experts.motion import Motion
+from retrieval.experts.over_time import Told
 from retrieval.experts.registry import AbsentExpert, Experts
+from retrieval.media.pieces import Piece
 from retrieval.models.mmt_folder import read_mmt_folder
 from retrieval.models.mmt_inference import VideoSide
 from retrieval.training.composed.film import write_sound
@@ -23,7 +26,8 @@ from retrieval.training.mmt import tracks as tracks_module
 from retrieval.training.mmt.recipe import MmtRecipe
 from retrieval.training.mmt.run import MmtRun, VideoSource
 from retrieval.training.mmt.videos import split_by_video
-from retrieval.types import Span
+from retrieval.types import FeatureTrack, Span
+from tests.end_to_end.test_odd_videos import write_set_back, write_slowly
 from tests.retrieval.training.mmt.conftest import write_video
 
 Rows = Sequence[tuple[str, ...]]
@@ -102,8 +106,10 @@ def test_the_second_run_decodes_nothing(
 def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: Path, lines: list[str]) -> None:
     odd = [
         ("one_frame.mp4", "one frame"), ("silence.mp4", "silence"), ("absent.mp4", "nowhere"), ("notes.txt", "words"),
-        ("broken.mp4", "broken"), ("sound.wav", "a tone"),
+        ("broken.mp4", "broken"), ("sound.wav", "a tone"), ("slow.mp4", "five a second"), ("joined.ts", "set back"),
     ]  # fmt: skip
+    write_slowly(videos / "slow.mp4", seed=70, rate=5)
+    write_set_back(videos / "joined.ts")
     captions = table(videos, [*plain_rows(), *odd])
     source = VideoSource(captions=captions, held_out=0.0)
     run = MmtRun(
@@ -111,7 +117,7 @@ def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: 
         recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
     )  # fmt: skip
     card = run.train()
-    assert card["data"]["clips"] == 14
+    assert card["data"]["clips"] == 16
     assert card["data"]["left_out"] == 4
     told = {line.split(": ")[1].split("/")[-1]: line for line in lines if line.startswith("left out: ")}
     assert "there is no such file; check the table" in told["absent.mp4"]
@@ -119,6 +125,36 @@ def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: 
     assert "not a video or sound that can be read" in told["broken.mp4"]
     # Neither expert that is here hears.
     assert "no expert has anything to say of it" in told["sound.wav"]
+
+
+class HalfUnsound(Motion):
+    """What it says of every second file is no number."""
+
+    asked = 0
+
+    def begin(self) -> Any:
+        self.asked += 1
+        return UnsoundReading() if self.asked % 2 else super().begin()
+
+
+class UnsoundReading:
+    def add(self, piece: Piece) -> None:
+        pass
+
+    def finish(self, duration_seconds: float) -> Told:
+        times = np.array([[0, duration_seconds]], np.float32)
+        return Told(FeatureTrack(times, np.full((1, Motion.dim), np.nan, np.float16)))
+
+
+def test_an_expert_that_gives_no_numbers_of_half_of_the_videos_is_told_and_masked_there(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "time_experts", lambda: Experts([HalfUnsound()], []))
+    card = mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()
+    assert card["data"]["clips"] == 10
+    assert any("the motion expert failed at it" in line and "not finite" in line for line in lines)
+    weights = read_mmt_folder(tmp_path / "out").weights()
+    assert all(np.isfinite(tensor).all() for tensor in weights.values())
 
 
 def test_parts_of_a_video_are_clips_of_their_own(videos: Path, tmp_path: Path, lines: list[str]) -> None:
