@@ -148,13 +148,13 @@ const actions = (stage, item, player, close) => {
   return [make("div", { className: "vidi-actions" }, ...likes, alike, heat), told];
 };
 
-// It opens at its best moment, or where the words are that it was found by; null where it has no time.
+// What plays it, from its best moment on; null where it has no time.
 const show = (stage, item) => {
   if (item.kind === "picture") {
     showPicture(stage, item);
     return null;
   }
-  const start = item.moments[0]?.start ?? (item.kind === "sound" && item.why.find((why) => why.start !== null)?.start) || 0;
+  const start = item.moments[0]?.start ?? 0;
   const player = (item.kind === "video" ? showVideo : showSound)(stage, item, start);
   player.now = start;
   player.onTime((seconds) => (player.now = seconds));

@@ -177,13 +177,15 @@ def test_the_client_starts_follows_and_stops_a_job(client: Client, collection: C
     with pytest.raises(RemoteError, match="/etc may not be indexed from here") as refused:
         client.index(["/etc"])
     assert refused.value.status == 403
-    job = client.index([collection.media / "not there"])
+    with pytest.raises(RemoteError, match=r"there is no .*not there; expected a folder or file"):
+        client.index([collection.media / "not there"])
+    (collection.media / "empty").mkdir()
+    job = client.index([collection.media / "empty"])
     events = list(client.follow(job.id))
     assert events[-1].event == "done"
-    assert events[-1].data["state"] == "failed"
-    assert "there is no file or folder to index" in events[-1].data["error"]
-    assert client.job(job.id).error == events[-1].data["error"]
-    assert client.stop(job.id).state == "failed"
+    assert events[-1].data["state"] == "finished"
+    assert client.job(job.id).report == events[-1].data["report"]
+    assert client.stop(job.id).state == "finished"
     assert [each.id for each in client.jobs()] == [job.id]
 
 

@@ -84,7 +84,7 @@ def test_an_animated_picture_plays_and_its_moments_are_stills(browser: BrowserCo
 def test_a_sound_plays_from_where_it_was_found_with_its_words(browser: BrowserContext, sound_page: str) -> None:
     visit = Visit(browser, sound_page)
     visit.ask('said:"old trombone"')
-    expect(visit.tab.locator(".vidi-card .vidi-moment")).to_have_text(["sound"])
+    expect(visit.tab.locator(".vidi-card .vidi-moment")).to_have_text(["0:06–0:09"])
     expect(visit.tab.locator(".vidi-gone")).to_have_count(0)
     visit.card("birthday.wav")
     visit.tab.wait_for_function("document.querySelector('dialog audio').currentTime >= 6")
