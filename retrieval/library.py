@@ -177,7 +177,7 @@ class Library:
         Args:
             query: what to find, in plain words, or in the query language of docs/search.md.
             image: a picture, or several, to find more like.
-            kind: ``picture`` or ``video``.
+            kind: ``picture``, ``video`` or ``sound``.
             under: only files in this folder and below, or this file.
             after: only what was taken at this time or later: 2024, 2024-06, 2024-06-01, 2024-06-01T18:30.
             before: only what was taken before this time.

@@ -39,17 +39,6 @@ def sign_in(tab: Page, address: str, **fields: str) -> None:
     tab.keyboard.press("Enter")
 
 
-def sign_out(tab: Page) -> None:
-    """As a form of the page would."""
-    tab.evaluate(
-        """() => {
-          const form = Object.assign(document.createElement("form"), { method: "post", action: "/logout" });
-          document.body.append(form);
-          form.submit();
-        }"""
-    )
-
-
 def test_by_name_and_password_and_out_again(browser: Browser, tmp_path: Path) -> None:
     set_password(tmp_path / "passwords", "anna", PASSWORD)
     with served(tmp_path, "--password-file", str(tmp_path / "passwords")) as address, browser.new_context() as context:
@@ -58,7 +47,7 @@ def test_by_name_and_password_and_out_again(browser: Browser, tmp_path: Path) ->
         expect(tab.get_by_role("alert")).to_have_text("That is not right.")
         sign_in(tab, address, Name="anna", Password=PASSWORD)
         expect(tab.get_by_text("Nothing is indexed yet.")).to_be_visible()
-        sign_out(tab)
+        tab.get_by_role("button", name="Sign out").click()
         expect(tab).to_have_url(f"{address}login")
         tab.goto(address)
         expect(tab).to_have_url(f"{address}login")
@@ -70,5 +59,16 @@ def test_by_the_token(browser: Browser, tmp_path: Path) -> None:
         tab = context.new_page()
         sign_in(tab, address, Token=token)
         expect(tab.get_by_text("Nothing is indexed yet.")).to_be_visible()
-        sign_out(tab)
+        tab.get_by_role("button", name="Sign out").click()
+        expect(tab).to_have_url(f"{address}login")
+
+
+def test_who_is_no_longer_signed_in_is_led_to_it_by_the_next_search(browser: Browser, tmp_path: Path) -> None:
+    token = token_of(tmp_path / "token")
+    with served(tmp_path, "--token-file", str(tmp_path / "token")) as address, browser.new_context() as context:
+        tab = context.new_page()
+        sign_in(tab, address, Token=token)
+        expect(tab.get_by_text("Nothing is indexed yet.")).to_be_visible()
+        context.clear_cookies()
+        tab.locator("#vidi-query textarea").fill("red")
         expect(tab).to_have_url(f"{address}login")

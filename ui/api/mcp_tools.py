@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 _TOP_MOST = 100
 Top = Annotated[int, Field(ge=1, le=_TOP_MOST, description="At most so many")]
 _INSTRUCTIONS = (
-    "Searches a person's own pictures and videos on this machine. Times are seconds from the start of a video. "
+    "Searches a person's own pictures, videos and sounds on this machine. Times are seconds from the start. "
     "A score is the calibrated chance, 0 to 1, that a hit fits; `fits` false means that nothing does."
 )
 
@@ -102,17 +102,17 @@ def _tools(services: Services) -> list[Callable[..., Any]]:
         query: Annotated[
             str, Field(description="What to find, in plain words, with fields such as kind:video tag:dog")
         ],
-        kind: Annotated[Literal["picture", "video"] | None, Field(description="Only this kind")] = None,
+        kind: Annotated[Literal["picture", "video", "sound"] | None, Field(description="Only this kind")] = None,
         top: Top = 10,
         anyway: Annotated[bool, Field(description="Give the nearest even if nothing fits")] = False,
     ) -> dict[str, Any]:
-        """Find pictures and videos by what is seen in them, or by what people wrote of them."""
+        """Find pictures, videos and sounds by what is seen, said or heard in them, or by what people wrote of them."""
         return answer_json(await ask(query, kind=kind, top=top, anyway=anyway))
 
     async def describe_asset(
         asset_id: Annotated[int, Field(ge=1, le=NUMBER_MOST, description="`asset_id` of a hit")],
     ) -> dict[str, Any]:
-        """All that the library knows of one picture or video: its files, facts, tags and captions."""
+        """All that the library knows of one picture, video or sound: its files, facts, tags and captions."""
         return await to_thread.run_sync(assets.asset, asset_id)
 
     async def find_moments(

@@ -19,8 +19,7 @@ from retrieval.search.reading import read_query
 from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
 from retrieval.store.looks import FileState, file_state
-from retrieval.store.schema import Asset, File
-from retrieval.types import MediaKind
+from retrieval.store.schema import File
 from ui.page.facets import facets_markup
 from ui.page.files import CatalogFiles
 from ui.page.likes import Like, Likes
@@ -166,7 +165,7 @@ class Answers:
         if len(question.images) > PICTURES_MOST:
             raise QueryError(f"expected at most {PICTURES_MOST} pictures, got {len(question.images)}; take some out")
         if question.is_empty:
-            return Answer("", welcome(self._kept.all()) if self._has_searchable() else self._nothing_indexed())
+            return Answer("", welcome(self._kept.all()) if self._has_contents() else self._nothing_indexed())
         if question.likes.more:
             # Few pictures are as near to one as what fits its description: the nearest are what is asked for here.
             question = replace(question, anyway=True)
@@ -184,7 +183,7 @@ class Answers:
                 as_of=question.as_of,
             )
         except VidiError:
-            if not self._has_searchable():
+            if not self._has_contents():
                 return Answer("", self._nothing_indexed())
             raise
         if not result.hits and not question.offset:
@@ -197,24 +196,17 @@ class Answers:
         read_as = result.read_as or ""
         return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
 
-    def _has_searchable(self) -> bool:
-        return self._has(Asset.kind.in_((MediaKind.PICTURE, MediaKind.VIDEO)))
-
-    def _has(self, *conditions: Any) -> bool:
-        """Whether there is such a present file: nothing is counted, which would take seconds in a large library."""
+    def _has_contents(self) -> bool:
+        """Whether any file is indexed: nothing is counted, which would take seconds in a large library."""
         with self._catalog.engine.connect() as connection:
-            found = exists().where(File.asset_id == Asset.id, File.present, *conditions)
-            return bool(connection.scalar(select(found)))
+            return bool(connection.scalar(select(exists().where(File.asset_id.is_not(None), File.present))))
 
     def _nothing_indexed(self) -> str:
         with self._catalog.engine.connect() as connection:
             is_waiting = connection.scalar(select(exists().where(file_state() == FileState.WAITING.value)))
         if is_waiting:
             return notice("Indexing has begun.", "The first pictures can be searched in a moment: ask again.")
-        if self._has():
-            words = "Sounds are listed, but can't be searched yet. Add a folder of pictures or videos."
-            return notice("No pictures or videos are indexed yet.", words, leads_to_library=True)
-        return notice("Nothing is indexed yet.", "Add a folder of pictures and videos.", leads_to_library=True)
+        return notice("Nothing is indexed yet.", "Add a folder of pictures, videos or sounds.", leads_to_library=True)
 
 
 def _nothing_fits(result: SearchResult, question: Question) -> Answer:

@@ -34,6 +34,7 @@ from ui.page.media import MediaRoutes
 from ui.page.renditions import make_renditions_with
 from ui.page.saved import SavedOnPage
 from ui.page.thumbnails import ThumbnailStore
+from ui.trust.access import Access
 from ui.trust.hosts import Hosts, is_loopback
 from ui.trust.login import LoginRoutes
 from ui.trust.roots import AllowedRoots
@@ -62,24 +63,22 @@ def build_application(
         routes += mcp.routes
     if not trust.access.is_open:
         routes += LoginRoutes(trust.access, hosts.is_https).routes()
-    app = _page(
-        services, _kept_in(catalog, temporary) / "heat", port=port, token=trust.access.page_token, routes=routes
-    )
+    app = _page(services, trust.access, _kept_in(catalog, temporary) / "heat", port=port, routes=routes)
     if mcp:
         _run_beside(app, mcp.run)
     return Guard(app, hosts=hosts, access=trust.access, offers_mcp=trust.mcp)
 
 
-def _page(services: Services, heat_folder: Path, *, port: int, token: str, routes: Sequence[BaseRoute]) -> FastAPI:
+def _page(services: Services, access: Access, heat_folder: Path, *, port: int, routes: Sequence[BaseRoute]) -> FastAPI:
     library, catalog = services.library, services.catalog
     files, answers = CatalogFiles(catalog), Answers(library, catalog)
     heat = Heat(library, files, services.thumbnails, heat_folder)
     items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
     media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
-    blocks = build_blocks(answers, Counts(library, catalog).footer, str(services.jobs.roots))
-    return build_app(
-        blocks, media, port=port, token=token, routes=[*routes, *items.routes(), *SavedOnPage(catalog).routes()]
-    )
+    footer, roots = Counts(library, catalog).footer, str(services.jobs.roots)
+    blocks = build_blocks(answers, footer, roots, is_signed_in=not access.is_open)
+    routes = [*routes, *items.routes(), *SavedOnPage(catalog).routes()]
+    return build_app(blocks, media, port=port, token=access.page_token, routes=routes)
 
 
 def _services(

@@ -14,7 +14,7 @@ from ui.page.answers import Answer, Answers, Question
 from ui.page.help import help_button, help_text
 from ui.page.library_tab import library_markup
 from ui.page.likes import parse_likes
-from ui.page.markup import filter_button, quiet_line
+from ui.page.markup import brand, filter_button, quiet_line
 from ui.page.saved import saved_button, saved_panel
 
 __all__ = ["build_blocks", "theme"]
@@ -62,14 +62,17 @@ class _OneLineBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return answered
 
 
-def build_blocks(answers: Answers, footer: Callable[[], str], allowed_roots: str) -> gr.Blocks:
+def build_blocks(
+    answers: Answers, footer: Callable[[], str], allowed_roots: str, *, is_signed_in: bool = False
+) -> gr.Blocks:
     """The page. Its one endpoint for programs is ``/search``.
 
     ``footer`` gives the HTML of the line at the bottom; ``allowed_roots`` tells where folders may be added.
+    Who ``is_signed_in`` can sign out.
     """
     forget = (_FORGET_UPLOADS_SECONDS, _FORGET_UPLOADS_SECONDS)
     with _OneLineBlocks(title="vidi", analytics_enabled=False, delete_cache=forget) as blocks:
-        _html("vidi-brand", "<h1>vidi</h1>")
+        _html("vidi-brand", brand(is_signed_in=is_signed_in))
         with gr.Tabs(elem_id="vidi-tabs"):
             with gr.Tab("Search", id="search"):
                 _search_tab(blocks, answers)
@@ -111,6 +114,8 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
 
     def ask(question: Question) -> list[Any]:
         answer = answers.answer(question)
+        if answer.gallery is None:  # half typed: all but the complaint stays as it is, with what follows from it
+            return [gr.skip(), answer.complaint, *(gr.skip() for _ in told[2:])]
         return [*_updates(answer), question, question.next_page(answer)]
 
     def search_more(question: Question) -> list[Any]:
@@ -170,7 +175,7 @@ def _updates(answer: Answer) -> list[Any]:
     return [
         quiet_line(answer.line, answer.read_as),
         answer.complaint,
-        gr.skip() if answer.gallery is None else answer.gallery,
+        answer.gallery,
         gr.Button(visible=answer.offers_nearest),
         gr.Button(visible=answer.offers_more),
     ]

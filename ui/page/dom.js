@@ -8,9 +8,17 @@ export const make = (tag, properties = {}, ...children) => {
 
 export const button = (text, properties = {}) => make("button", { type: "button", textContent: text, ...properties });
 
+// A session has ended, or vidi was started anew: nothing is answered before somebody signs in again.
+export const signIn = () => location.assign("/login");
+
+const TOKEN = "x-vidi-token";
+const STARTED_ANEW = "vidi was started anew since this page was opened. Reload the page, and try again.";
+
 // A text in the person's own words of why something can't be had: problem details (RFC 9457), or a plain line.
 const reasonOf = async (response) => {
   const text = await response.text();
+  if (response.status === 401) return "Sign in again.";
+  if (response.status === 403 && text.includes(TOKEN)) return STARTED_ANEW; // that of this page holds no more
   try {
     return JSON.parse(text).detail || text;
   } catch {
@@ -25,24 +33,24 @@ const answered = async (asked) => {
   } catch {
     throw new Error("vidi does not answer; is it still running in its terminal?");
   }
+  if (response.status === 401) signIn();
   if (!response.ok) throw new Error(await reasonOf(response));
-  return response.status === 204 ? null : response.json();
+  return response;
 };
 
-export const read = (path) => answered(fetch(path, { headers: { Accept: "application/json" } }));
+const contentOf = async (response) => (response.status === 204 ? null : response.json());
+
+// The response itself; it throws an Error with a line for people where there is none, or no good one.
+export const ask = (path) => answered(fetch(path));
+
+export const read = async (path) => contentOf(await answered(fetch(path, { headers: { Accept: "application/json" } })));
 
 // What changes something needs the token of this page, which no other site can read.
-export const send = (method, path, body) =>
-  answered(
-    fetch(path, {
-      method,
-      headers: {
-        "Content-Type": "application/json",
-        "X-Vidi-Token": document.querySelector("meta[name=vidi-token]")?.content ?? "",
-      },
-      body: JSON.stringify(body),
-    }),
-  );
+export const send = async (method, path, body) => {
+  const token = document.querySelector("meta[name=vidi-token]")?.content ?? "";
+  const headers = { "Content-Type": "application/json", [TOKEN]: token };
+  return contentOf(await answered(fetch(path, { method, headers, body: JSON.stringify(body) })));
+};
 
 export const thumbnail = (asset, seconds, size) =>
   `/thumbnail/${asset}?size=${size}${seconds === null ? "" : `&at=${seconds.toFixed(3)}`}`;

@@ -118,13 +118,14 @@ const drawJob = () => {
   const bar = make("progress", { max: Math.max(1, progress?.total ?? 1), value: progress?.done ?? 0 });
   bar.setAttribute("aria-label", "Files that are done");
   if (!progress && !isOver()) bar.removeAttribute("value"); // it looks what there is
+  const canContinue = state === "stopped" || (state === "failed" && progress); // what never began fails again
   const ends = isOver()
-    ? ["stopped", "failed"].includes(state) && button("Continue", { className: "vidi-button", onclick: () => start(job.paths, { space: job.space }) })
+    ? canContinue && button("Continue", { className: "vidi-button", onclick: () => start(job.paths, { space: job.space }) })
     : button("Stop", { className: "vidi-button", onclick: stop, disabled: state === "stopping" });
   drawn.replaceChildren(
     ...[
       make("p", {}, text("strong", STATES[state]), ` ${job.paths.join(", ")}`),
-      state === "finished" ? null : bar,
+      state === "finished" || (isOver() && !progress) ? null : bar,
       progress && !(state === "finished") ? text("p", progressLine(progress), "vidi-progress") : null,
       report && isOver() ? text("p", reportLine(report)) : null,
       job.error ? text("p", job.error) : null,

@@ -9,13 +9,24 @@ from typing import Any
 
 from retrieval.types import MediaKind
 from ui.presentation import Row
+from ui.trust.login import LOGOUT_PATH
 from ui.wording import clock
 
-__all__ = ["EXAMPLES", "cards", "caret", "filter_button", "notice", "quiet_line", "welcome"]
+__all__ = ["EXAMPLES", "brand", "cards", "caret", "filter_button", "notice", "quiet_line", "welcome"]
 
 EXAMPLES = ("a dog running", "people at a table", "a city at night", "flowers")
 _FIRST_ROW = 8
 """So many thumbnails are loaded at once: they are seen without scrolling."""
+_SOUND = '<span class="vidi-sound" aria-hidden="true">♪</span>'
+
+
+def brand(*, is_signed_in: bool) -> str:
+    """HTML: the name, and the way out for who ``is_signed_in``."""
+    sign_out = (
+        f'<form class="vidi-sign-out" method="post" action="{LOGOUT_PATH}"><button type="submit" class="vidi-button">'
+        "Sign out</button></form>"
+    )
+    return f"<h1>vidi</h1>{sign_out if is_signed_in else ''}"
 
 
 def cards(rows: Sequence[tuple[int, Row]]) -> str:
@@ -25,7 +36,6 @@ def cards(rows: Sequence[tuple[int, Row]]) -> str:
 
 
 def _card(asset_id: int, row: Row, *, is_first: bool) -> str:
-    at = f"at={row.moment.start_seconds:.3f}&amp;" if row.moment else ""
     item = escape(json.dumps(_item(asset_id, row)))
     spoken = ", ".join(_spoken(row))
     chance = f'<span class="vidi-chance" title="the chance that it fits">{escape(row.chance)}</span>'
@@ -33,10 +43,19 @@ def _card(asset_id: int, row: Row, *, is_first: bool) -> str:
     return (
         f'<li data-asset="{asset_id}"><button type="button" class="vidi-card" data-item="{item}" '
         f'aria-label="{escape(spoken)}"><span class="vidi-frame">'
-        f'<img loading="{"eager" if is_first else "lazy"}" decoding="async" alt="" '
-        f'src="/thumbnail/{asset_id}?{at}size=480">{_badges(row)}</span>'
+        f"{_look(asset_id, row, is_first=is_first)}{_badges(row)}</span>"
         f'<span class="vidi-caption"><span class="vidi-name">{escape(row.name)}</span>'
         f"{chance if row.is_compared else ''}</span>{quote}</button></li>"
+    )
+
+
+def _look(asset_id: int, row: Row, *, is_first: bool) -> str:
+    if row.kind is MediaKind.SOUND:
+        return _SOUND
+    at = f"at={row.moment.start_seconds:.3f}&amp;" if row.moment else ""
+    return (
+        f'<img loading="{"eager" if is_first else "lazy"}" decoding="async" alt="" '
+        f'src="/thumbnail/{asset_id}?{at}size=480">'
     )
 
 
@@ -48,14 +67,14 @@ def _quoted(row: Row) -> str:
 def _spoken(row: Row) -> list[str]:
     """What a screen reader says of a card."""
     told = [row.name, *([row.chance] if row.is_compared else [])]
-    if row.kind is MediaKind.VIDEO:
-        told.append(f"video at {row.moment.label}" if row.moment else "video")
+    if row.kind is not MediaKind.PICTURE:
+        told.append(f"{row.kind.value} at {row.moment.label}" if row.moment else row.kind.value)
     return told
 
 
 def _badges(row: Row) -> str:
-    moment = row.moment.label if row.moment else "video"
-    badges = [f'<span class="vidi-moment">{escape(moment)}</span>'] if row.kind is MediaKind.VIDEO else []
+    moment = row.moment.label if row.moment else row.kind.value
+    badges = [] if row.kind is MediaKind.PICTURE else [f'<span class="vidi-moment">{escape(moment)}</span>']
     others = len(row.copies) + len(row.parts) + row.folded
     if others:
         told = f"{others} more: copies, parts of it, or near-identical pictures"
@@ -67,7 +86,7 @@ def _item(asset_id: int, row: Row) -> dict[str, Any]:
     """What the page's script needs to open a row large at once; the rest it asks for."""
     return {
         "asset": asset_id,
-        "video": row.kind is MediaKind.VIDEO,
+        "kind": row.kind.value,
         "name": row.name,
         "path": row.full_path,
         "chance": row.chance if row.is_compared else "",

@@ -1,4 +1,5 @@
 // What Gradio doesn't do by itself. This file joins the parts: the box, the gallery, an item large, the library.
+import { watchAnswers } from "./answering.js";
 import { focusBox, queryText, setQuery, setSearch, watchBox } from "./asking.js";
 import { isTyping } from "./dom.js";
 import { watchGallery } from "./gallery.js";
@@ -60,17 +61,16 @@ document.addEventListener("keydown", (event) => {
     toggleSaved(false);
     if (!isTyping(event.target)) focusBox();
   }
-  // An empty field takes no slash: whoever types one there is on the way to the box.
-  if (event.key === "/" && !(isTyping(event.target) && event.target.value)) {
-    event.preventDefault();
-    showTab("Search");
-    focusBox();
-  }
-  if (isTyping(event.target)) return;
-  if (event.key === "?") toggleHelp();
+  // An empty field takes no slash and no question mark: whoever types one there is on the way to the box, or to help.
+  if (!["/", "?"].includes(event.key) || (isTyping(event.target) && event.target.value)) return;
+  event.preventDefault();
+  showTab("Search");
+  if (event.key === "/") focusBox();
+  else toggleHelp();
 });
 
 new MutationObserver(keepFocus).observe(document, { childList: true, subtree: true });
+watchAnswers();
 watchBox();
 watchGallery();
 watchLibrary();

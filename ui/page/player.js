@@ -8,6 +8,7 @@ const END_SECONDS = 0.5; // by so much clips and videos may end before their tim
 
 const GONE = "This file is not where it was when it was indexed. Index its folder again.";
 const NO_PLAY = "This browser can't play this kind of video. This is its frame at the moment.";
+const NO_SOUND = "This browser can't play this kind of sound.";
 const PREVIEW = "This browser can't play this kind of video. This is a preview clip of it.";
 
 const say = (stage, text) => {
@@ -28,12 +29,13 @@ export const showPicture = (stage, item) => {
   stage.append(image);
 };
 
+// What is served in its place where it is gone has no kind.
 const kindServed = async (item) => {
   const told = await fetch(`/media/${item.asset}`, { method: "HEAD" }).catch(() => null);
-  return told?.headers.get("content-type") ?? "";
+  return (told?.ok && told.headers.get("content-type")) || "";
 };
 
-// Gives {seek(seconds), onTime(listener), lasts(seconds)}; times are those of the whole video, whatever is shown of it.
+// Gives {seek(seconds), onTime(listener), lasts(seconds), pause()}; times are those of the whole video, whatever is shown of it.
 export const showVideo = (stage, item, start) => {
   const video = make("video", { controls: true, playsInline: true, preload: "auto" });
   const listeners = [];
@@ -112,8 +114,27 @@ export const showVideo = (stage, item, start) => {
     seek: (seconds) => seek(seconds),
     onTime: (listener) => listeners.push(listener),
     lasts: (seconds) => (length = seconds),
-    video,
+    pause: () => video.pause(),
   };
+};
+
+// A sound, from where it was found; gives what showVideo gives.
+export const showSound = (stage, item, start) => {
+  const sound = make("audio", { controls: true, preload: "metadata", ariaLabel: item.name });
+  const listeners = [];
+  const seek = (seconds) => {
+    sound.currentTime = seconds;
+    sound.play().catch(() => {});
+  };
+  sound.ontimeupdate = () => listeners.forEach((listener) => listener(sound.currentTime));
+  sound.onerror = async () => {
+    const served = await kindServed(item);
+    sound.remove();
+    say(stage, served ? NO_SOUND : GONE);
+  };
+  sound.src = `/media/${item.asset}#t=${start}`;
+  stage.append(sound);
+  return { seek, onTime: (listener) => listeners.push(listener), lasts: () => {}, pause: () => sound.pause() };
 };
 
 // -- what lies along the time --------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 // One item, large: beside it all that is known of it, and what can be done with it.
 import { hasItemStep, leaveItem, stepIntoItem } from "./address.js";
 import { isAboutToAsk, like, queryText, unfold } from "./asking.js";
-import { button, isTyping, make, read, thumbnail } from "./dom.js";
+import { ask, button, isTyping, make, read } from "./dom.js";
 import { cards } from "./gallery.js";
-import { momentButtons, showPicture, showVideo, strip, transcript } from "./player.js";
+import { momentButtons, showPicture, showSound, showVideo, strip, transcript } from "./player.js";
 import { tagEditor } from "./tags.js";
 
 let viewer = null; // the dialog that is open
@@ -97,15 +97,15 @@ const heatToggle = (stage, item, player, told) => {
     toggle.setAttribute("aria-pressed", "true");
     told.textContent = "Looking where it comes from …";
     stage.classList.add("vidi-looking");
-    player?.video.pause();
+    player?.pause();
     const at = player ? `&at=${player.now.toFixed(3)}` : "";
     const asked = `/page/items/${item.asset}/why?q=${encodeURIComponent(queryText())}${at}`;
-    const answer = await fetch(asked).catch(() => new Response("vidi does not answer", { status: 503 }));
+    const [answer, failure] = await ask(asked).then((one) => [one, null], (error) => [null, error.message]);
     if (toggle.getAttribute("aria-pressed") !== "true") return;
     stage.classList.remove("vidi-looking");
-    if (!answer.ok) {
+    if (failure) {
       toggle.setAttribute("aria-pressed", "false");
-      told.textContent = await answer.text();
+      told.textContent = failure;
       return;
     }
     const image = make("img", { className: "vidi-heat", alt: "What speaks for the query is bright" });
@@ -120,7 +120,9 @@ const heatToggle = (stage, item, player, told) => {
 
 // -- the dialog --------------------------------------------------------------------------------------------------
 
+// A sound has no looks that others could be like, or that could be drawn over.
 const actions = (stage, item, player, close) => {
+  if (item.kind === "sound") return [];
   const told = make("p", { className: "vidi-told", role: "status" });
   const likes = [
     ["More like this", ""],
@@ -146,16 +148,29 @@ const actions = (stage, item, player, close) => {
   return [make("div", { className: "vidi-actions" }, ...likes, alike, heat), told];
 };
 
+// What plays it, from its best moment on; null where it has no time.
+const show = (stage, item) => {
+  if (item.kind === "picture") {
+    showPicture(stage, item);
+    return null;
+  }
+  const start = item.moments[0]?.start ?? 0;
+  const player = (item.kind === "video" ? showVideo : showSound)(stage, item, start);
+  player.now = start;
+  player.onTime((seconds) => (player.now = seconds));
+  return player;
+};
+
 const fill = (dialog, card) => {
-  dialog.querySelector("video")?.pause();
+  dialog.querySelector("video, audio")?.pause();
   const item = JSON.parse(card.dataset.item);
   const all = cards();
   const place = all.indexOf(card);
   dialog.card = card;
   dialog.setAttribute("aria-label", item.name);
   const go = (step) => all[place + step] && fill(dialog, all[place + step]);
-  const control = (text, label, onclick, disabled = false) => {
-    const one = button(text, { title: label, onclick, disabled });
+  const control = (text, label, onclick, more = {}) => {
+    const one = button(text, { title: label, onclick, ...more });
     one.setAttribute("aria-label", label);
     return one;
   };
@@ -164,16 +179,13 @@ const fill = (dialog, card) => {
     { className: "vidi-heading" },
     make("h2", { textContent: item.name, title: item.name }),
     make("span", { textContent: item.chance, title: "the chance that it fits" }),
-    control("‹", "Previous", () => go(-1), place <= 0),
-    control("›", "Next", () => go(1), place === all.length - 1),
-    control("✕", "Close", () => dialog.close()),
+    control("‹", "Previous", () => go(-1), { disabled: place <= 0 }),
+    control("›", "Next", () => go(1), { disabled: place === all.length - 1 }),
+    control("✕", "Close", () => dialog.close(), { className: "vidi-close" }),
   );
   const stage = make("div", { className: "vidi-stage" });
   const along = make("div", { className: "vidi-along" });
-  const player = item.video ? showVideo(stage, item, item.moments[0]?.start ?? 0) : null;
-  player?.onTime((seconds) => (player.now = seconds));
-  if (player) player.now = item.moments[0]?.start ?? 0;
-  if (!player) showPicture(stage, item);
+  const player = show(stage, item);
   if (player && item.moments.length) along.append(momentButtons(item.moments, player, "Moments that fit"));
   const rest = make("div", { className: "vidi-rest" });
   const about = make("div", { className: "vidi-about" }, heading, ...actions(stage, item, player, () => dialog.close()), rest);
@@ -192,7 +204,7 @@ const tellMore = async (dialog, card, item, player, along, rest) => {
     return;
   }
   if (dialog.card !== card) return; // another is shown by now
-  if (player) {
+  if (item.kind === "video") {
     player.lasts(known.duration_seconds ?? 0);
     const draw = (moments) => {
       const drawn = known.duration_seconds ? strip(item, known.stills, known.duration_seconds, moments, player) : "";
@@ -215,16 +227,16 @@ const tellMore = async (dialog, card, item, player, along, rest) => {
 };
 
 const keys = (event) => {
-  if (isTyping(event.target) || event.target.tagName === "VIDEO") return; // their own keys
+  if (isTyping(event.target) || ["VIDEO", "AUDIO"].includes(event.target.tagName)) return; // their own keys
   if (event.key === "ArrowLeft") viewer.go(-1);
   if (event.key === "ArrowRight") viewer.go(1);
 };
 
 const closed = () => {
   const { card } = viewer;
-  const video = viewer.querySelector("video");
-  video?.removeAttribute("src");
-  video?.load(); // stops the download too
+  const media = viewer.querySelector("video, audio");
+  media?.removeAttribute("src");
+  media?.load(); // stops the download too
   viewer.remove();
   viewer = null;
   card.focus();

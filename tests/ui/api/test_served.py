@@ -69,6 +69,7 @@ def test_a_person_signs_in_and_the_page_can_change_something(served: Served, col
         page = browser.post("/login", data={"user": "anna", "password": "correct horse"})
         token = re.search(r"vidi-token\D+content=\D{2}([\w-]{43})", page.text)
         assert token is not None
+        assert "vidi-sign-out" in page.text
         route = f"/api/v1/assets/{collection.assets['leaf.tif']}/tags"
         assert browser.patch(route, json={"add": []}).status_code == 403
         assert browser.patch(route, json={"add": []}, headers={"X-Vidi-Token": token[1]}).json() == []
@@ -176,13 +177,15 @@ def test_the_client_starts_follows_and_stops_a_job(client: Client, collection: C
     with pytest.raises(RemoteError, match="/etc may not be indexed from here") as refused:
         client.index(["/etc"])
     assert refused.value.status == 403
-    job = client.index([collection.media / "not there"])
+    with pytest.raises(RemoteError, match=r"there is no .*not there; expected a folder or file"):
+        client.index([collection.media / "not there"])
+    (collection.media / "empty").mkdir()
+    job = client.index([collection.media / "empty"])
     events = list(client.follow(job.id))
     assert events[-1].event == "done"
-    assert events[-1].data["state"] == "failed"
-    assert "there is no file or folder to index" in events[-1].data["error"]
-    assert client.job(job.id).error == events[-1].data["error"]
-    assert client.stop(job.id).state == "failed"
+    assert events[-1].data["state"] == "finished"
+    assert client.job(job.id).report == events[-1].data["report"]
+    assert client.stop(job.id).state == "finished"
     assert [each.id for each in client.jobs()] == [job.id]
 
 
@@ -210,6 +213,7 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
     number = collection.assets["three.webm"]
     calls: list[tuple[str, dict[str, object]]] = [
         ("search_media", {"query": "blue", "kind": "video"}),
+        ("search_media", {"query": "blue", "kind": "sound"}),
         ("describe_asset", {"asset_id": number}),
         ("find_moments", {"query": "green", "asset_id": number}),
         ("find_moments", {"query": "(green"}),
@@ -227,9 +231,10 @@ def test_an_assistant_searches_and_can_do_no_more(served: Served, collection: Co
             results = [await client.call_tool(name, arguments) for name, arguments in [*calls, wrong]]
             return reading, [(bool(each.is_error), "".join(part.text for part in each.content)) for each in results]
 
-    reading, (searched, described, moments, bracket, absent, *too_great, of_no_kind) = anyio.run(assist)
+    reading, (searched, heard, described, moments, bracket, absent, *too_great, of_no_kind) = anyio.run(assist)
     assert reading == {"search_media": True, "describe_asset": True, "find_moments": True}
     assert json.loads(searched[1])["hits"][0]["start_seconds"] == 8.0
+    assert json.loads(heard[1])["hits"] == []
     assert json.loads(described[1])["kind"] == "video"
     assert '"start_seconds": 4.0' in moments[1]
     assert [each[0] for each in (searched, described, moments, bracket, absent)] == [False, False, False, True, True]

@@ -14,6 +14,7 @@ from PIL import Image
 from retrieval.experts.expert import Rows
 from retrieval.media.files import identify
 from retrieval.store.catalog import Catalog
+from retrieval.store.descriptions import fill_text_index
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import MediaRecord, SegmentRecord
 from retrieval.store.timed_texts import AssetTexts
@@ -108,6 +109,7 @@ class ColourLibrary:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._catalog = Catalog(folder, create=True)
+        fill_text_index(self._catalog)
         space = ColourSpace()
         self._space = self._catalog.space(space.name, space.version, space.dim, normalized=True)
         self._intake = Intake(self._catalog, ("frames", "1"))

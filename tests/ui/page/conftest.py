@@ -17,7 +17,7 @@ import pytest
 from retrieval.store.catalog import Catalog
 from retrieval.store.timed_texts import write_timed_texts
 from retrieval.types import TextSource, TimedText
-from tests.ui.page.colours import ColourLibrary, write_animation, write_picture, write_video
+from tests.ui.page.colours import ColourLibrary, write_animation, write_picture, write_sound, write_video
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 120  # of a machine that is busy with other tests; three of an idle one
@@ -112,6 +112,19 @@ def moving_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
     """The address of a page over pictures, one of which moves."""
     with pictures_in(tmp_path, empty_library) as (library, _):
         library.add_video(write_animation(tmp_path / "media" / "three.gif"))
+    with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def sound_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
+    """The address of a page over pictures and a sound in which something is said."""
+    with pictures_in(tmp_path, empty_library) as (library, _):
+        said = [(0.0, 3.0, "many happy returns"), (6.0, 9.0, "an old trombone")]
+        library.add_sound(write_sound(tmp_path / "media" / "birthday.wav", 12), said, duration_seconds=12)
+        odd = tmp_path / "media" / "odd.wma"
+        odd.write_bytes(b"no sound that a browser knows")
+        library.add_sound(odd, [], duration_seconds=5)
     with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
         yield address
 

@@ -16,7 +16,7 @@ from retrieval.errors import QueryError
 from retrieval.library import Library
 from retrieval.search.results import SearchResult
 from retrieval.store.catalog import Catalog
-from tests.ui.page.colours import ColourLibrary, ColourSpace, embed_pictures, write_picture
+from tests.ui.page.colours import ColourLibrary, ColourSpace, embed_pictures, write_picture, write_sound
 from tests.ui.page.conftest import Collection
 from ui.page.answers import PAGE_SIZE, PICTURES_MOST, Answer, Answers, Question
 from ui.page.likes import Likes
@@ -63,6 +63,18 @@ def test_an_empty_library(own_library: ColourLibrary, make_answers: MakeAnswers)
     assert "Nothing is indexed yet." in answer.gallery
     assert "vidi-to-library" in answer.gallery
     assert not answer.offers_nearest
+
+
+def test_a_library_of_sounds_is_searched_by_what_is_said(
+    own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path
+) -> None:
+    sound = own_library.add_sound(write_sound(tmp_path / "a.wav", 1), [(0, 1, "many happy returns")], 1)
+    answers = make_answers(own_library.folder)
+    assert "Describe a picture" in str(answers.answer(Question()).gallery)
+    for asked in ("kind:sound", 'said:"happy returns"', "has:speech"):
+        answer = answers.answer(Question(asked))
+        assert assets(answer) == {sound}
+        assert "<img" not in str(answer.gallery)
 
 
 def test_what_is_indexed_next_is_found(own_library: ColourLibrary, make_answers: MakeAnswers, tmp_path: Path) -> None:

@@ -81,6 +81,28 @@ def test_an_animated_picture_plays_and_its_moments_are_stills(browser: BrowserCo
     assert visit.complaints == []
 
 
+def test_a_sound_plays_from_where_it_was_found_with_its_words(browser: BrowserContext, sound_page: str) -> None:
+    visit = Visit(browser, sound_page)
+    visit.ask('said:"old trombone"')
+    expect(visit.tab.locator(".vidi-card .vidi-moment")).to_have_text(["0:06–0:09"])
+    expect(visit.tab.locator(".vidi-gone")).to_have_count(0)
+    visit.card("birthday.wav")
+    visit.tab.wait_for_function("document.querySelector('dialog audio').currentTime >= 6")
+    expect(visit.tab.get_by_role("button", name="Where in the picture?")).to_have_count(0)
+    expect(visit.tab.get_by_role("button", name="More like this")).to_have_count(0)
+    lines = visit.tab.locator(".vidi-transcript button")
+    expect(lines).to_have_text(["0:00many happy returns", "0:06an old trombone"])
+    expect(lines.nth(1)).to_have_attribute("aria-current", "true")
+    lines.nth(0).click()
+    expect(lines.nth(0)).to_have_attribute("aria-current", "true")
+    assert visit.complaints == []
+    visit.tab.keyboard.press("Escape")
+    visit.ask("kind:sound")
+    visit.card("odd.wma")
+    expect(visit.tab.get_by_text("This browser can't play this kind of sound.")).to_be_visible()
+    visit.tab.close()
+
+
 PIXEL = """(selector) => {
   const canvas = document.createElement("canvas").getContext("2d");
   canvas.drawImage(document.querySelector(selector), 0, 0);
@@ -162,6 +184,76 @@ def test_nothing_fits_then_the_nearest_then_words_anew(visit: Visit) -> None:
     visit.ask("green")
     expect(visit.tab.locator(".vidi-card")).to_have_count(3)
     expect(visit.tab.get_by_role("button", name="Show the nearest anyway")).to_have_count(0)
+
+
+def test_a_half_typed_field_leaves_all_but_says_so(visit: Visit) -> None:
+    visit.ask("red")
+    expect(visit.tab.locator(".vidi-facet").first).to_be_visible()
+    expect(visit.tab.locator("#vidi-line")).to_contain_text("results, best first")
+    visit.ask("red kind:v")
+    expect(visit.tab.get_by_role("alert").locator("pre")).to_be_visible()
+    expect(visit.tab.locator("#vidi-line")).to_contain_text("results, best first")
+    visit.tab.wait_for_timeout(500)  # filters are counted after the answer
+    expect(visit.tab.locator(".vidi-facet").first).to_be_visible()
+    visit.ask("a zebra")
+    nearest = visit.tab.get_by_role("button", name="Show the nearest anyway")
+    expect(nearest).to_be_visible()
+    visit.ask("a zebra kind:v")
+    expect(visit.tab.get_by_role("alert").locator("pre")).to_be_visible()
+    expect(nearest).to_be_visible()
+
+
+def test_a_question_mark_in_an_empty_box_is_for_help(visit: Visit) -> None:
+    box, told = visit.tab.locator("#vidi-query textarea"), visit.tab.locator("#vidi-help-text")
+    box.focus()
+    visit.tab.keyboard.press("?")
+    expect(told).to_be_visible()
+    assert visit.query == ""
+    visit.tab.keyboard.press("?")
+    expect(told).to_be_hidden()
+    visit.tab.keyboard.type("red?")
+    assert visit.query == "red?"
+    expect(told).to_be_hidden()
+
+
+def test_results_of_before_are_marked_when_a_search_gets_no_answer(visit: Visit) -> None:
+    visit.ask("red")
+    expect(visit.tab.locator(".vidi-card").first).to_be_visible()
+    visit.tab.route("**/gradio_api/queue/join*", lambda route: route.abort())
+    visit.ask("blue")
+    expect(visit.tab.locator("body.vidi-unanswered")).to_have_count(1)
+
+
+def test_who_is_no_longer_signed_in_is_led_there(visit: Visit) -> None:
+    visit.tab.route("**/login", lambda route: route.fulfill(body="the form"))
+    visit.tab.route("**/gradio_api/queue/join*", lambda route: route.fulfill(status=401, body="sign in"))
+    visit.ask("red")
+    visit.tab.wait_for_url("**/login")
+
+
+def test_a_page_of_before_a_restart_says_what_to_do(visit: Visit) -> None:
+    visit.ask("green")
+    visit.card("leaf.tif")
+    visit.evaluate("document.querySelector('meta[name=vidi-token]').content = 'that of before'")
+    visit.tab.get_by_label("Add a tag").fill("leafy")
+    visit.tab.get_by_role("button", name="Add", exact=True).click()
+    expect(visit.tab.locator("dialog .vidi-told", has_text="Reload the page")).to_be_visible()
+
+
+def test_the_way_out_of_an_item_stays_in_sight_on_a_phone(browser: BrowserContext, page: str) -> None:
+    visit = Visit(browser, page, width=390, height=600)
+    visit.ask("red")
+    visit.card("three.webm")
+    expect(visit.tab.locator("dialog .vidi-facts")).to_be_attached()
+    close = visit.tab.get_by_role("button", name="Close", exact=True)
+    for scrolled in (0, 10_000):
+        visit.evaluate("(top) => { document.querySelector('dialog').scrollTop = top }", scrolled)
+        box = close.bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] < 60
+    close.click()
+    expect(visit.tab.locator("dialog")).to_have_count(0)
+    visit.tab.close()
 
 
 def test_a_picture_dropped_in_is_searched_at_once_and_taken_out_again(visit: Visit, collection: Collection) -> None:
