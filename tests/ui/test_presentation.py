@@ -120,4 +120,4 @@ def test_lines_for_a_terminal_when_nothing_fits() -> None:
 def test_a_line_tells_the_shares_of_what_is_found_by_several_things() -> None:
     why = (Reason("speech", 0.6, "it will rain", 7.0, 9.0), Reason("audio", 0.397), Reason("motion", 0.003))
     lines = result_lines(answer(replace(VIDEO, why=why)))
-    assert lines[-1].strip() == "by what is said (60 %), how it sounds (40 %)"
+    assert lines[-1].strip() == "by what is said (60 %), what is heard (40 %)"
