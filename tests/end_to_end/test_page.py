@@ -324,7 +324,7 @@ def test_going_back_closes_what_is_open_and_the_address_keeps_the_query(visit: V
     expect(visit.tab.locator("dialog")).to_be_visible()
     visit.tab.go_back()
     expect(visit.tab.locator("dialog")).to_have_count(0)
-    visit.tab.reload()
+    visit.reload()
     expect(cards(visit).first).to_be_visible()
     assert visit.query == "a big cat"
 

@@ -328,7 +328,7 @@ def test_going_back_steps_through_searches_with_their_pictures(visit: Visit, col
     visit.evaluate("history.go(4)")
     expect(shown).to_have_count(1)
     expect(cards).to_have_count(4)
-    visit.tab.reload()
+    visit.reload()
     expect(shown).to_have_count(1)
     expect(cards).to_have_count(4)
     assert visit.complaints == []
