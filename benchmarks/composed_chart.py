@@ -38,7 +38,7 @@ def draw_composed(figures: dict[str, Any], path: Path) -> None:
 
 def draw_ablation(figures: dict[str, Any], path: Path) -> None:
     """R@5 of each arm, a dot a seed."""
-    runs = figures["runs"]
+    runs = {arm: found for arm, found in figures["runs"].items() if found}
     figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
     for row, found in enumerate(runs.values()):
         values = [run["R@5"] for run in found.values()]
