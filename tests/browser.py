@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
-from playwright.sync_api import TimeoutError as NotInTime
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 __all__ = ["PATIENCE_MILLISECONDS", "Visit", "launched"]
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MILLISECONDS = 20_000
-_SENT_MILLISECONDS = 3_000  # in which a line that was typed is on its way
 MISSING = "Chromium is not installed: apt-get install chromium"
 
 
@@ -34,10 +31,6 @@ def launched() -> Iterator[Browser]:
         expect.set_options(timeout=PATIENCE_MILLISECONDS)  # the five seconds that it takes are few beside other tests
         yield browser
         browser.close()
-
-
-def _asked_by(request: Request) -> str:
-    return (request.post_data or "") if "queue/join" in request.url else ""
 
 
 def _is_of_an_end(complaint: str) -> bool:
@@ -75,17 +68,8 @@ class Visit:
         return self.tab.locator("#vidi-query textarea").input_value()
 
     def ask(self, words: str) -> None:
-        """Type, and wait: no key is pressed at the end.
-
-        On a busy machine Gradio now and then sends what stood in the box before, or nothing: then it is typed again, as
-        a person would.
-        """
-        field, sent = self.tab.locator("#vidi-query textarea"), json.dumps(words)[1:-1]
-        with suppress(NotInTime):
-            with self.tab.expect_request(lambda request: sent in _asked_by(request), timeout=_SENT_MILLISECONDS):
-                field.fill(words)
-            return
-        field.fill(f"{words} ")
+        """Type, and wait: no key is pressed at the end."""
+        self.tab.locator("#vidi-query textarea").fill(words)
 
     def card(self, name: str) -> None:
         """Open one."""

@@ -161,9 +161,10 @@ const goTo = async (wanted, addresses) => {
 
 const boxIsThere = () => {
   box().setAttribute("aria-label", "What to find");
+  if (queryText()) return askIn(PAUSE_MILLISECONDS, true); // typed before this script had come
   const wanted = searchOf(location);
   const addresses = history.state?.pictures ?? []; // of before a reload
-  if (!queryText() && (wanted.words || wanted.liked.length || addresses.length)) goTo(wanted, addresses);
+  if (wanted.words || wanted.liked.length || addresses.length) goTo(wanted, addresses);
 };
 
 export const watchBox = () => {
@@ -183,7 +184,7 @@ export const watchBox = () => {
   watchSteps(goTo);
   let isRead = false;
   // Gradio tells no event of its own when the box is there, nor when a picture was uploaded or taken out.
-  new MutationObserver(() => {
+  const look = () => {
     if (!isRead && box() && likesField() && likesShown()) {
       isRead = true;
       boxIsThere();
@@ -192,5 +193,7 @@ export const watchBox = () => {
     if (shown === picturesShown) return;
     picturesShown = shown;
     askIn(SETTLE_MILLISECONDS);
-  }).observe(document, { childList: true, subtree: true });
+  };
+  new MutationObserver(look).observe(document, { childList: true, subtree: true });
+  look(); // all of it may be there by now
 };

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser import Visit, launched
 from tests.ui.page.colours import VIDEO_SECONDS_A_COLOUR
@@ -29,6 +29,19 @@ def browser() -> Iterator[BrowserContext]:
 def visit(browser: BrowserContext, page: str) -> Iterator[Visit]:
     visit = Visit(browser, page)
     yield visit
+    visit.tab.close()
+
+
+def test_what_is_typed_before_the_script_has_come_is_asked(browser: BrowserContext, page: str) -> None:
+    """Scripts come in their own time, and Gradio's box takes letters before."""
+    late: list[Route] = []
+    browser.route("**/page/asking.js", lambda route: late.append(route))
+    visit = Visit(browser, page)
+    visit.ask("something blue")
+    for route in late:
+        route.continue_()
+    visit.card("three.webm")
+    browser.unroute("**/page/asking.js")
     visit.tab.close()
 
 
