@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.resources import files
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +16,8 @@ from numpy.typing import NDArray
 
 from retrieval.experts.expert import Rows
 from retrieval.models.efficientnet_lite import LITE0_WEIGHTS, efficientnet_lite0
-from retrieval.models.picture_tower import PictureTower, load_picture_tower, read_classifier
+from retrieval.models.picture_tower import load_picture_tower, read_classifier
+from retrieval.once import Once
 from retrieval.types import Float32Array
 
 __all__ = [
@@ -84,8 +83,8 @@ class Appearance:
 
     def __init__(self, *, threads: int | None = None) -> None:
         """``threads`` that one call may use on a CPU; by default as many as there are usable cores."""
-        self._threads = threads
-        self._lock = Lock()
+        self._tower = Once(lambda: load_picture_tower(threads=threads))
+        self._classifier = Once(read_classifier)
 
     def load(self) -> None:
         """Load the model now, where the first :meth:`encode` would wait for it.
@@ -93,7 +92,7 @@ class Appearance:
         Raises:
             WeightsError: the weights are absent or differ.
         """
-        self._loaded_tower()
+        self._tower()
 
     def encode(self, pixels: NDArray[np.uint8]) -> AppearanceOutput:
         """Features and logits of ``pixels`` [n, 224, 224, 3] uint8 RGB; n may be 0.
@@ -103,7 +102,7 @@ class Appearance:
             WeightsError: at the first call, where the weights are absent or differ.
         """
         self._check(pixels)
-        tower = self._loaded_tower()
+        tower = self._tower()
         starts = range(0, max(1, len(pixels)), _BATCH)
         parts = [tower(pixels[start : start + _BATCH]) for start in starts]
         features, logits = (np.concatenate(outputs) for outputs in zip(*parts, strict=True))
@@ -125,26 +124,13 @@ class Appearance:
         """
         if features.ndim != 2 or features.shape[1] != self.dim:
             raise ValueError(f"features must be [n, {self.dim}], got {features.shape}")
-        with self._lock:
-            weight, bias = self._classifier
+        weight, bias = self._classifier()
         return features.astype(np.float32) @ weight.T + bias
 
     def _check(self, pixels: NDArray[np.uint8]) -> None:
         expected = (self.picture_size, self.picture_size, 3)
         if pixels.shape[1:] != expected or pixels.dtype != np.uint8:
             raise ValueError(f"pixels must be [n, 224, 224, 3] uint8, got {pixels.shape} {pixels.dtype}")
-
-    def _loaded_tower(self) -> PictureTower:
-        with self._lock:
-            return self._tower
-
-    @cached_property
-    def _tower(self) -> PictureTower:
-        return load_picture_tower(threads=self._threads)
-
-    @cached_property
-    def _classifier(self) -> tuple[Float32Array, Float32Array]:
-        return read_classifier()
 
 
 @dataclass(frozen=True, slots=True)

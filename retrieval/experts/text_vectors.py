@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from threading import Lock
 from typing import Final
 
 import numpy as np
 
 from retrieval.models.bert import MINILM_WEIGHTS, minilm_l6
 from retrieval.models.sentence_encoder import SentenceEncoder
+from retrieval.once import Once
 from retrieval.types import FeatureTrack, Float32Array, TimedText
 
 __all__ = ["TextVectors"]
@@ -24,8 +23,7 @@ class TextVectors:
 
     def __init__(self, *, threads: int = 1) -> None:
         """``threads`` of one call."""
-        self._threads = threads
-        self._lock = Lock()
+        self._loaded = Once(lambda: SentenceEncoder.load(threads=threads))
 
     def load(self) -> None:
         """Load the model now.
@@ -49,11 +47,3 @@ class TextVectors:
         """
         times = np.array([(text.start_seconds, text.end_seconds) for text in texts], np.float32).reshape(-1, 2)
         return FeatureTrack(times, self.encode([text.text for text in texts]).astype(np.float16))
-
-    def _loaded(self) -> SentenceEncoder:
-        with self._lock:
-            return self._encoder
-
-    @cached_property
-    def _encoder(self) -> SentenceEncoder:
-        return SentenceEncoder.load(threads=self._threads)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import WeightsError
+from retrieval.once import Once
 from retrieval.types import Float32Array
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class PictureNet:
     def __init__(self, kind: PictureNetKind, weights: Path) -> None:
         self.kind = kind
         self._weights = weights
-        self._lock = Lock()
+        self._loaded = Once(self._load)
 
     def load(self) -> None:
         """Load the model now.
@@ -149,12 +148,7 @@ class PictureNet:
             features: Float32Array = model((x - mean) / deviation).float().cpu().numpy()
         return features
 
-    def _loaded(self) -> nn.Module:
-        with self._lock:
-            return self._model
-
-    @cached_property
-    def _model(self) -> nn.Module:
+    def _load(self) -> nn.Module:
         import torch
 
         return self.kind.build(self._weights).eval().to("cuda" if torch.cuda.is_available() else "cpu")

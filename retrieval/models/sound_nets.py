@@ -10,14 +10,13 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
 from retrieval.errors import WeightsError
+from retrieval.once import Once
 from retrieval.types import Float32Array
 
 __all__ = ["SOUND_NETS", "TransformersSound", "TransformersSoundKind"]
@@ -87,7 +86,7 @@ class TransformersSound:
         self._folder = folder
         self.dim = _width(kind, folder)
         self.window_samples = round(kind.window_seconds * _RATE)
-        self._lock = Lock()
+        self._loaded = Once(self._load)
 
     def load(self) -> None:
         """Load the model now.
@@ -114,12 +113,7 @@ class TransformersSound:
         features: Float32Array = output[self._kind.output].float().cpu().numpy()
         return features
 
-    def _loaded(self) -> tuple[Any, Any]:
-        with self._lock:
-            return self._parts
-
-    @cached_property
-    def _parts(self) -> tuple[Any, Any]:
+    def _load(self) -> tuple[Any, Any]:
         import torch
         import transformers
 

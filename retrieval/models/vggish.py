@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from retrieval.models.checkpoints import load_named_alike
+from retrieval.once import Once
 from retrieval.types import Float32Array
 
 __all__ = ["PATCH_SAMPLES", "VGGish", "VGGishSound", "log_mel_patches"]
@@ -69,8 +69,7 @@ class VGGishSound:
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
-        self._model: VGGish | None = None
-        self._lock = Lock()
+        self._loaded = Once(self._load)
 
     def load(self) -> None:
         """Load the model now.
@@ -91,15 +90,12 @@ class VGGishSound:
             embedded: Float32Array = model(patches.to(next(model.parameters()).device)).cpu().numpy()
         return embedded
 
-    def _loaded(self) -> VGGish:
-        with self._lock:
-            if self._model is None:
-                with torch.device("meta"):  # weights that nobody keeps need not be drawn
-                    model = VGGish()
-                model.to_empty(device="cpu")
-                load_named_alike(model, self._weights, without=("pproc",))
-                self._model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-            return self._model
+    def _load(self) -> VGGish:
+        with torch.device("meta"):  # weights that nobody keeps need not be drawn
+            model = VGGish()
+        model.to_empty(device="cpu")
+        load_named_alike(model, self._weights, without=("pproc",))
+        return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def log_mel_patches(windows: Float32Array) -> Float32Array:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.once import Once
 from retrieval.types import ClipForm, Float32Array, PictureForm, ResizeMode
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class VideoNet:
     def __init__(self, kind: VideoNetKind, weights: Path) -> None:
         self.kind = kind
         self._weights = weights
-        self._lock = Lock()
+        self._loaded = Once(self._load)
 
     def load(self) -> None:
         """Load the model now.
@@ -106,12 +105,7 @@ class VideoNet:
             features: Float32Array = model((x / 255 - mean) / deviation).float().cpu().numpy()
         return features
 
-    def _loaded(self) -> torch.nn.Module:
-        with self._lock:
-            return self._model
-
-    @cached_property
-    def _model(self) -> torch.nn.Module:
+    def _load(self) -> torch.nn.Module:
         import torch
         from torchvision.models import get_model
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from retrieval.errors import MissingExtraError, WeightsError
 from retrieval.models.onnx_session import runtime
 from retrieval.models.packaged import PackagedFile
+from retrieval.once import Once
 from retrieval.types import Float32Array
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Whisper:
         """``folder``: a model converted for CTranslate2; by default the packaged one. ``threads`` of one call."""
         self._folder = folder
         self._threads = threads
-        self._lock = Lock()
+        self._loaded = Once(self._load)
 
     @property
     def folder(self) -> Path | None:
@@ -178,12 +178,7 @@ class Whisper:
         )
         return [_segment(segment, info.language) for segment in segments]
 
-    def _loaded(self) -> WhisperModel:
-        with self._lock:
-            return self._model
-
-    @cached_property
-    def _model(self) -> WhisperModel:
+    def _load(self) -> WhisperModel:
         faster_whisper = import_faster_whisper()
         options: dict[str, Any] = {"device": "cpu", "compute_type": _COMPUTE, "cpu_threads": self._threads}
         try:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -29,6 +28,7 @@ from retrieval.models.mmt_inference import PictureText, TextParts, TextSide, Vid
 from retrieval.models.mmt_inputs import Window, cut_window, mean_frame
 from retrieval.models.onnx_session import usable_cores
 from retrieval.models.sentence_encoder import TokenEncoder
+from retrieval.once import Once
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.plain_chances import PlainChances
 from retrieval.spaces.space import Space
@@ -144,7 +144,7 @@ class MmtSpace:
         self._pictures = pictures
         self._head: PictureText | None = _head_of(pictures)
         self._threads = threads or usable_cores()
-        self._lock = Lock()
+        self._encoder = Once(TokenEncoder.load)
 
     @cached_property
     def version(self) -> str:
@@ -195,7 +195,7 @@ class MmtSpace:
 
     def is_cut(self, text: str) -> bool:
         """Whether ``text`` is longer than the model reads."""
-        return self._loaded_encoder().count(text) > self._config.text.most_tokens
+        return self._encoder().count(text) > self._config.text.most_tokens
 
     def explain(self, text: str, windows: Float32Array) -> list[tuple[TermShare, ...]]:
         """What each term adds to the scores of ``windows`` [n, d] for ``text``, for each window the largest first."""
@@ -210,7 +210,7 @@ class MmtSpace:
             yield "frames", Appearance.name
 
     def _text_parts(self, texts: Sequence[str]) -> TextParts:
-        states = self._loaded_encoder().encode(texts)
+        states = self._encoder().encode(texts)
         frames: Float32Array | None = None
         if self._head is not None:
             frames = self._head(states.sentences)
@@ -340,14 +340,6 @@ class MmtSpace:
             ) from error
 
     # ----------------------------------------------------------------------------------------------------------- parts
-
-    def _loaded_encoder(self) -> TokenEncoder:
-        with self._lock:  # or two first queries at once would load it twice
-            return self._encoder
-
-    @cached_property
-    def _encoder(self) -> TokenEncoder:
-        return TokenEncoder.load()
 
     @cached_property
     def _weights(self) -> dict[str, Float32Array]:

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 from retrieval.errors import WeightsError
@@ -19,6 +18,7 @@ from retrieval.experts.appearance import LOGITS_ROWS, Appearance
 from retrieval.experts.expert import Rows
 from retrieval.models.bert import MINILM_TOKENIZER, MINILM_WEIGHTS
 from retrieval.models.sentence_encoder import SentenceEncoder
+from retrieval.once import Once
 from retrieval.spaces.calibration import Calibration
 from retrieval.spaces.heads import StarterHeads
 from retrieval.types import Float32Array
@@ -42,8 +42,7 @@ class StarterSpace:
     def __init__(self, folder: Path = STARTER_WEIGHTS, *, threads: int | None = None) -> None:
         """``folder`` holds heads and calibration; ``threads`` that the text tower may use, default all cores."""
         self._folder = folder
-        self._threads = threads
-        self._lock = Lock()
+        self._encoder = Once(lambda: SentenceEncoder.load(threads=threads))
 
     @cached_property
     def version(self) -> str:
@@ -67,7 +66,7 @@ class StarterSpace:
         Raises:
             WeightsError: the weights of the text tower or the heads are absent or differ.
         """
-        return self._heads.embed_texts(self._loaded_encoder().encode(texts))
+        return self._heads.embed_texts(self._encoder().encode(texts))
 
     def embed_sentences(self, vectors: Float32Array) -> Float32Array:
         """Vectors of length 1, [n, d], from those of all-MiniLM-L6-v2, [n, 384], made elsewhere already.
@@ -79,7 +78,7 @@ class StarterSpace:
 
     def is_cut(self, text: str) -> bool:
         """Whether ``text`` is longer than the text tower reads."""
-        return self._loaded_encoder().is_cut(text)
+        return self._encoder().is_cut(text)
 
     def embed_segments(self, rows: Rows) -> Float32Array:
         """Vectors of length 1, [n, d], from the appearance expert's features and logits.
@@ -96,14 +95,6 @@ class StarterSpace:
     def hit_chance(self, scores: Float32Array, vectors: Float32Array, query: Float32Array, items: int) -> Float32Array:
         """The calibrated chance that each hit fits; see :class:`retrieval.spaces.space.JudgesHits`."""
         return self._calibration.chance(scores, vectors, query, items)
-
-    def _loaded_encoder(self) -> SentenceEncoder:
-        with self._lock:  # or two first queries at once would load it twice
-            return self._encoder
-
-    @cached_property
-    def _encoder(self) -> SentenceEncoder:
-        return SentenceEncoder.load(threads=self._threads)
 
     @cached_property
     def _heads(self) -> StarterHeads:

@@ -83,7 +83,7 @@ def test_a_model_of_many_languages_tells_which_it_hears(monkeypatch: pytest.Monk
         return [said], SimpleNamespace(language="de")
 
     model = SimpleNamespace(transcribe=transcribe, model=SimpleNamespace(is_multilingual=True))
-    monkeypatch.setattr(Whisper, "_loaded", lambda self: model)
+    monkeypatch.setattr(Whisper, "_load", lambda self: model)
 
     (segment,) = Whisper().transcribe(np.zeros(16_000, np.float32))
 
