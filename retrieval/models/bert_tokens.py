@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import WeightsError
-from retrieval.models.clip.hub import is_hub_reachable
+from retrieval.models.hub import cached_file, fetch_file, reason_of
 
 __all__ = ["BertTokens", "find_vocabulary"]
 
 _REPOSITORIES: Final = ("google-bert/bert-base-cased", "bert-base-cased")  # the hub moved it
-_SECONDS: Final = 5.0  # after which the hub counts as out of reach
 _FILE: Final = "vocab.txt"
 _ENDS: Final = (".", "?", "!")
 
@@ -58,18 +57,13 @@ def find_vocabulary(near: Path) -> Path:
     """
     if (near / _FILE).is_file():
         return near / _FILE
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # takes a second to import
-
-    cached = (try_to_load_from_cache(repository, _FILE) for repository in _REPOSITORIES)
-    if found := next((Path(path) for path in cached if isinstance(path, str)), None):
-        return found
+    for repository in _REPOSITORIES:
+        if found := cached_file(repository, [_FILE]):
+            return found
     try:
-        if not is_hub_reachable():
-            raise ConnectionError("it does not answer, or may not be asked")
-        return Path(hf_hub_download(_REPOSITORIES[0], _FILE, etag_timeout=_SECONDS))
+        return fetch_file(_REPOSITORIES[0], [_FILE])
     except Exception as error:  # the hub's client raises errors of every library beneath it
-        why = " ".join(str(error).split())[:160]
         raise WeightsError(
-            f"the vocabulary of BERT-base-cased is not on this machine, and its hub can't be reached ({why}): "
-            f"put its {_FILE} into {near}"
+            "the vocabulary of BERT-base-cased is not on this machine, and its hub can't be reached "
+            f"({reason_of(error)}): put its {_FILE} into {near}"
         ) from error

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from retrieval.errors import ModelError, WeightsError
-from retrieval.models.clip.hub import is_hub_reachable
+from retrieval.errors import WeightsError
+from retrieval.models.hub import is_hub_reachable, reach, reason_of
 
 __all__ = ["digest_of_files", "find_model_folder", "find_torchvision_weights", "given_file", "model_files"]
 
-_SECONDS: Final = 5.0  # after which a host that says nothing counts as out of reach
 _CONFIG: Final = "config.json"
 _WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 _EXTRACTOR: Final = "preprocessor_config.json"
@@ -49,14 +45,14 @@ def find_torchvision_weights(name: str, option: str) -> Path:
     if file.is_file():
         return file
     try:
-        _reach(address)
+        reach(address)
         file.parent.mkdir(parents=True, exist_ok=True)
         digest = published.rpartition(".")[0].rpartition("-")[2]
         torch.hub.download_url_to_file(address, str(file), hash_prefix=digest, progress=False)
     except Exception as error:  # the loader raises errors of every library beneath it
         raise WeightsError(
             f"torchvision's {name} for Kinetics-400 is not on this machine, and its weights can't be fetched "
-            f"({_told(error)}); connect and try again, or copy the file {published} here and name it: "
+            f"({reason_of(error)}); connect and try again, or copy the file {published} here and name it: "
             f"--expert {option}:FILE"
         ) from error
     return file
@@ -111,23 +107,8 @@ def _fetched(name: str, option: str) -> Path:
                 raise
             return Path(snapshot_download(name, allow_patterns=wanted))
     except Exception as error:  # the hub's client raises errors of every library beneath it
-        why = _told(error) if is_hub_reachable() else "no answer"
+        why = reason_of(error) if is_hub_reachable() else "no answer"
         raise WeightsError(
             f"{name} is neither a folder nor a model on this machine, and the hub that may have it can't give it "
             f"({why}); connect and try again, or copy its folder here and name it: --expert {option}:FOLDER"
         ) from error
-
-
-def _reach(address: str) -> None:
-    """Raises OSError or ModelError where a server may not be asked, or does not answer in seconds."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise ModelError("HF_HUB_OFFLINE is set")
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return  # the proxy alone knows
-    socket.create_connection((urlsplit(address).hostname or "", 443), timeout=_SECONDS).close()
-
-
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__

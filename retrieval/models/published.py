@@ -5,26 +5,23 @@ CPVT's authors publish files, which no hub has: those, like any other, are given
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from torch import Tensor, nn
 
-from retrieval.errors import ModelError, WeightsError
+from retrieval.errors import WeightsError
 from retrieval.models import cpvt, cvt, deit, vit
 from retrieval.models.checkpoints import load_weights, read_checkpoint, to_our_names
 from retrieval.models.classifier_files import PictureInput
+from retrieval.models.hub import cached_file, fetch_file, reason_of
 from retrieval.models.weight_names import NameTable
 
 __all__ = ["PUBLISHED", "PublishedWeights", "fetch_published", "fetch_repository", "load_any_names"]
 
-_SECONDS: Final = 5.0  # after which a host that says nothing counts as out of reach
 _FILES: Final = ("model.safetensors", "pytorch_model.bin")  # by which a repository may have them, the best first
 _HALF: Final = (0.5, 0.5, 0.5)
 
@@ -121,47 +118,12 @@ def fetch_repository(name: str, repository: str) -> Path:
     Raises:
         WeightsError: they are not here and the hub can't be reached, or hasn't them.
     """
-    return _cached(repository) or _fetched(name, repository)
-
-
-def _cached(repository: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache  # takes a second to import
-
-    found = (try_to_load_from_cache(repository, file) for file in _FILES)
-    return next((Path(path) for path in found if isinstance(path, str)), None)
-
-
-def _fetched(name: str, repository: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
+    if cached := cached_file(repository, _FILES):
+        return cached
     try:
-        _reach_hub()
-        for file in _FILES[:-1]:
-            try:
-                return Path(hf_hub_download(repository, file, etag_timeout=_SECONDS))
-            except LocalEntryNotFoundError:
-                raise  # which is an EntryNotFoundError, too, but says that the hub went away
-            except EntryNotFoundError:
-                continue
-        return Path(hf_hub_download(repository, _FILES[-1], etag_timeout=_SECONDS))
+        return fetch_file(repository, _FILES)
     except Exception as error:  # the hub's client raises errors of every library beneath it
-        why = " ".join(str(error).split())[:160]
         raise WeightsError(
             f"the weights {name} are not on this machine, and the hub that has them ({repository}) can't be reached "
-            f"({why}); connect and try again, or copy their file here and give its path"
+            f"({reason_of(error)}); connect and try again, or copy their file here and give its path"
         ) from error
-
-
-def _reach_hub() -> None:
-    """Raises OSError or ModelError where the hub may not be asked, or does not answer in seconds: its client would try
-    again and again."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise ModelError("HF_HUB_OFFLINE is set")
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return  # the proxy alone knows
-    address = urlsplit(constants.ENDPOINT)
-    port = address.port or (80 if address.scheme == "http" else 443)
-    socket.create_connection((address.hostname or "", port), timeout=_SECONDS).close()

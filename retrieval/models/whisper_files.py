@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from retrieval.errors import WeightsError
-from retrieval.models.clip.hub import is_hub_reachable
+from retrieval.models.hub import is_hub_reachable, reason_of
 from retrieval.models.whisper import import_faster_whisper
 
 __all__ = ["digest_of", "find_whisper"]
@@ -40,13 +40,12 @@ def find_whisper(name: str) -> Path:
     except ValueError as error:
         raise WeightsError(f"there is no Whisper model {name!r}: {' '.join(str(error).split())}") from error
     except Exception as error:  # the hub's client raises errors of every library beneath it
-        raise _unreachable(name, error) from error
+        raise _unreachable(name, reason_of(error)) from error
 
 
-def _unreachable(name: str, reason: object) -> WeightsError:
-    why = " ".join(str(reason).split())[:160]
+def _unreachable(name: str, reason: str) -> WeightsError:
     return WeightsError(
-        f"the Whisper model {name} is not on this machine, and the hub that has it can't be reached ({why}); "
+        f"the Whisper model {name} is not on this machine, and the hub that has it can't be reached ({reason}); "
         "connect and try again, or copy its folder here and name that"
     )
 

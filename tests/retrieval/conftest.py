@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -144,3 +145,15 @@ def make_library(_empty_library: Path, tmp_path: Path) -> Iterator[Callable[...,
 @pytest.fixture
 def library(make_library: Callable[..., LibraryBuilder]) -> LibraryBuilder:
     return make_library()
+
+
+@pytest.fixture
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network in which no server can be reached."""
+
+    def nowhere(address: object, timeout: float) -> object:
+        raise OSError("no route\nto host")
+
+    monkeypatch.setattr(socket, "create_connection", nowhere)
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)

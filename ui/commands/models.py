@@ -61,7 +61,7 @@ def _where(card: ModelCard) -> str:
         return "here"
     if not card.name.startswith("open_clip/") or card.source.startswith("/"):
         return "not here"
-    from retrieval.models.clip.hub import is_hub_reachable
+    from retrieval.models.hub import is_hub_reachable
 
     return "downloadable" if is_hub_reachable() else "not reachable"
 
@@ -75,7 +75,7 @@ def _use(library: str | None, space: str) -> int:
 
 
 def _list_published(word: str, *, as_json: bool) -> int:
-    from retrieval.models.clip.hub import published_names  # loads torch
+    from retrieval.models.clip.published import published_names  # loads torch
 
     names = [name for name in published_names() if word in name.lower()]
     print(json.dumps(names, indent=2) if as_json else "\n".join(names) or f"open_clip publishes nothing with {word!r}.")

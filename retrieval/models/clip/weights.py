@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from retrieval.errors import WeightsError
 from retrieval.models.checkpoints import differences, read_checkpoint
 from retrieval.models.clip.facts import ClipFacts, Preprocessing, digest_of
-from retrieval.models.clip.hub import find_published, unreachable
 from retrieval.models.clip.names import ClipName
+from retrieval.models.clip.published import find_published, unreachable
 
 __all__ = ["LoadedClip", "PictureSide", "TextSide", "load_clip", "open_clip_tokenizer"]
 

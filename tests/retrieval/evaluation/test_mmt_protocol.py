@@ -143,8 +143,9 @@ def test_another_vocabulary_is_refused(data_set: Path) -> None:
         evaluate_mmt(data_set, "jsfusion", None, lambda line: None)
 
 
-def test_no_vocabulary_anywhere_says_where_to_put_it(data_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.models.bert_tokens.is_hub_reachable", lambda: False)
+def test_no_vocabulary_anywhere_says_where_to_put_it(
+    data_set: Path, monkeypatch: pytest.MonkeyPatch, nobody_answers: None
+) -> None:
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     (data_set / "vocab.txt").unlink()
 

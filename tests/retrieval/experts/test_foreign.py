@@ -15,7 +15,6 @@ from retrieval.experts.foreign import EXPERT_MODELS, ForeignModel, foreign_exper
 from retrieval.experts.motion import Motion
 from retrieval.experts.over_time import TimeExpert, title_of
 from retrieval.media.pieces import Stream
-from retrieval.models import foreign_weights, published
 from retrieval.models.video_nets import VIDEO_NETS
 from tests.retrieval.models.foreign_files import ast_folder, clap_folder, places_file, torchvision_file
 
@@ -141,15 +140,9 @@ def test_files_that_are_not_there_are_told(tmp_path: Path, text: str, message: s
     ],
 )
 def test_without_a_hub_one_line_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody_answers: None, text: str, message: str
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError("no\nway")
-
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(foreign_weights, "_reach", refuse)
-    monkeypatch.setattr(foreign_weights, "is_hub_reachable", lambda: False)
-    monkeypatch.setattr(published, "_reach_hub", refuse)
 
     with pytest.raises(WeightsError, match=message) as told:
         foreign_experts([text])

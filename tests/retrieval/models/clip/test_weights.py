@@ -16,10 +16,10 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from retrieval.errors import UnknownSpaceError, WeightsError
-from retrieval.models.clip import hub
 from retrieval.models.clip.names import ClipName
 from retrieval.models.clip.towers import ClipModel
 from retrieval.models.clip.weights import load_clip
+from retrieval.models.hub import is_hub_reachable
 
 
 class _Runs:
@@ -144,4 +144,4 @@ def test_a_hub_out_of_reach_is_said_at_once(is_offline: bool, monkeypatch: pytes
         _facts("ViT-B-32", "laion2b_s34b_b79k")
     assert time.monotonic() - began < 10
     assert ("HF_HUB_OFFLINE is set" in _message(error)) == is_offline
-    assert not hub.is_hub_reachable()
+    assert not is_hub_reachable()

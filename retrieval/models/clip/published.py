@@ -7,15 +7,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
-from retrieval.errors import ModelError, UnknownSpaceError, WeightsError
+from retrieval.errors import UnknownSpaceError, WeightsError
 from retrieval.models.clip.names import ClipName, nearest
+from retrieval.models.hub import ANSWER_SECONDS, cached_file, fetch_file, reach, reason_of
 
-__all__ = ["find_published", "is_hub_reachable", "published_names", "unreachable"]
-
-_SECONDS: Final = 5.0  # after which a host that says nothing counts as out of reach
+__all__ = ["find_published", "published_names", "unreachable"]
 
 
 def find_published(name: ClipName) -> tuple[Path, dict[str, Any]]:
@@ -44,21 +42,11 @@ def published_names() -> list[str]:
     return [f"open_clip/{model}/{tag}" for model, tag in open_clip.list_pretrained()]
 
 
-def is_hub_reachable() -> bool:
-    """Whether the hub may be asked, and its address answers."""
-    try:
-        _reach_hub()
-    except (OSError, ModelError):
-        return False
-    return True
-
-
 def unreachable(name: ClipName, reason: object) -> WeightsError:
     """The error of weights, or of parts of them, that only the hub has."""
-    why = " ".join(str(reason).split())[:160]
     return WeightsError(
-        f"the model {name} is not on this machine, and the hub that has it can't be reached ({why}); connect and try "
-        f"again, or copy its file here and name it: --space open_clip/{name.model}/PATH"
+        f"the model {name} is not on this machine, and the hub that has it can't be reached ({reason_of(reason)}); "
+        f"connect and try again, or copy its file here and name it: --space open_clip/{name.model}/PATH"
     )
 
 
@@ -73,13 +61,7 @@ def _files(tag: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def _in_hub_cache(tag: dict[str, Any]) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    if not tag.get("hf_hub"):
-        return None
-    repository, files = _files(tag)
-    cached = (try_to_load_from_cache(repository, file) for file in files)
-    return next((Path(path) for path in cached if isinstance(path, str)), None)
+    return cached_file(*_files(tag)) if tag.get("hf_hub") else None
 
 
 def _in_file_cache(tag: dict[str, Any]) -> Path | None:
@@ -90,44 +72,21 @@ def _in_file_cache(tag: dict[str, Any]) -> Path | None:
 
 def _fetch(name: ClipName, tag: dict[str, Any]) -> Path:
     import open_clip.pretrained
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
-        _reach_hub()
-        if not tag.get("hf_hub"):
-            with _default_timeout():
-                return Path(open_clip.pretrained.download_pretrained_from_url(tag["url"]))
-        repository, files = _files(tag)
-        for file in files[:-1]:
-            try:
-                return Path(hf_hub_download(repository, file, etag_timeout=_SECONDS))
-            except LocalEntryNotFoundError:
-                raise
-            except EntryNotFoundError:
-                continue  # this repository has the file under its other name
-        return Path(hf_hub_download(repository, files[-1], etag_timeout=_SECONDS))
+        if tag.get("hf_hub"):
+            return fetch_file(*_files(tag))
+        reach()
+        with _default_timeout():
+            return Path(open_clip.pretrained.download_pretrained_from_url(tag["url"]))
     except Exception as error:  # the hub's client raises errors of every library beneath it
         raise unreachable(name, error) from error
-
-
-def _reach_hub() -> None:
-    """Raises OSError or ModelError where the hub may not be asked, or does not answer in seconds."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise WeightsError("HF_HUB_OFFLINE is set")
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return  # the proxy alone knows
-    address = urlsplit(constants.ENDPOINT)
-    host, port = address.hostname or "", address.port or (80 if address.scheme == "http" else 443)
-    socket.create_connection((host, port), timeout=_SECONDS).close()
 
 
 @contextmanager
 def _default_timeout() -> Iterator[None]:
     usual = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_SECONDS)
+    socket.setdefaulttimeout(ANSWER_SECONDS)
     try:
         yield
     finally:
