@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.gone import is_gone
 from indexer.run import absolute
 from retrieval.paths import display_of
 from retrieval.settings import library_path
@@ -86,18 +87,7 @@ def _chosen(eraser: Eraser, selection: Selection) -> Sequence[KnownPath]:
     if selection.places is None:
         return list(eraser.known(None, missing=True))
     files = eraser.known(selection.places)
-    return [file for file in files if not selection.missing or not file.present or _is_gone(file.path)]
-
-
-def _is_gone(path: bytes) -> bool:
-    """Only a plain "there is no such file" counts."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
+    return [file for file in files if not selection.missing or not file.present or is_gone(file.path)]
 
 
 def _clear_indexes(catalog: Catalog, eraser: Eraser, notice: Callable[[str], None]) -> None:

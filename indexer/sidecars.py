@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.companions import Companion, FoundSidecar
+from indexer.gone import is_gone
 from indexer.job import Job
 from indexer.report import IndexReport
 from retrieval.errors import TransientMediaError
@@ -52,7 +53,7 @@ def read_sidecars(
         before = [known.get(key) for key in keys]
         if any(k is None or (k.size_bytes, k.modified_ns) != state or (retry and k.has_failed) for k in before):
             changed.append(_Changed(path, *state, tuple(file_ids)))
-    gone = [key for key in known if key not in there and _is_gone(key[1])]
+    gone = [key for key in known if key not in there and is_gone(key[1])]
     report.sidecars_gone += len(gone)
     for start in range(0, len(gone), _PATHS_PER_COMMIT):
         store.remove(gone[start : start + _PATHS_PER_COMMIT])
@@ -79,16 +80,6 @@ def _state(path: bytes) -> tuple[int, int] | None:
     except OSError:
         return 0, 0
     return facts.st_size, facts.st_mtime_ns
-
-
-def _is_gone(path: bytes) -> bool:
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _read(job: Job, store: Sidecars, changed: Sequence[_Changed], report: IndexReport) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from indexer.companions import Companion, FoundPair, FoundSidecar
+from indexer.gone import is_gone
 from indexer.report import Accounts, IndexReport
 from indexer.scan import Blocked, Notice, scan
 from indexer.tally import Tally
@@ -235,16 +236,9 @@ class Survey:
         )
 
     def _is_gone(self, path: bytes) -> bool:
-        """Only a plain "there is no such file" counts: what can't be looked at may still be there."""
         if self._unreadable and any(place in self._unreadable for place in _above(path)):
             return False
-        try:
-            os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False
-        return False
+        return is_gone(path)
 
     def _hide(self, file_ids: list[int]) -> None:
         for chunk in _chunks(file_ids, _CHUNK):
