@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, extract, func, select
+from sqlalchemy import Connection, extract, select
 
 from retrieval.store.driver_rows import driver_rows, listed, numbers
 from retrieval.store.filter_conditions import nanoseconds_of
@@ -110,10 +110,8 @@ def _named(connection: Connection, ids: Int64Array, value: Any, number: Any) -> 
 
 
 def _folders(connection: Connection, first_files: Int64Array) -> Names:
-    """What is left of each path without the letters of its own name at the end."""
-    folder = func.rtrim(File.display, func.replace(File.display, "/", ""))
     order = np.argsort(first_files)
-    found = _named(connection, first_files[order], folder, File.id)
+    found = _named(connection, first_files[order], File.folder, File.id)
     codes = np.empty_like(found.codes)
     codes[order] = found.codes
     return Names(codes, [name.rstrip("/") or "/" for name in found.names])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, not_, or_, select, true
+from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, false, func, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
 from retrieval.store.conditions import under
@@ -40,6 +40,7 @@ from retrieval.store.file_filter import (
     Spoken,
     Suffix,
     Taken,
+    leaves_of,
     speaks_of_files,
 )
 from retrieval.store.parts import is_shown_by_main
@@ -53,6 +54,10 @@ from retrieval.types import TextSource
 __all__ = ["assets_meeting", "conditions_of", "nanoseconds_of"]
 
 _BIGGEST = 2**63 - 1
+_OF_PATHS = (Below, InFolder, FileName, Suffix)
+"""For these a file's own row is enough."""
+_FOLDERS_MOST = 10_000
+"""As many folders are gone through in about 30 ms."""
 _EARTH_METRES = 6_371_009.0
 """Its mean radius."""
 _COMPARE = {
@@ -77,12 +82,35 @@ def assets_meeting(wanted: FileFilter, connection: Connection) -> Select[int]:
     """
     files: Select[Any] = select(File.asset_id).where(*_shown())
     if speaks_of_files(wanted):
-        return files.join(Asset, Asset.id == File.asset_id).where(_condition(wanted, connection))
+        if not all(isinstance(leaf, _OF_PATHS) for leaf in leaves_of(wanted)):
+            files = files.join(Asset, Asset.id == File.asset_id)
+        return files.where(File.asset_id.is_not(None), *_by_folders(wanted, connection))
     if isinstance(wanted, Bears):
         return files.where(File.asset_id.in_(bearing(wanted.tag)))
     if wanted:
         return files.where(File.asset_id.in_(select(Asset.id).where(_condition(wanted, connection))))
     return files.where(File.asset_id.is_not(None))
+
+
+def _by_folders(wanted: FileFilter, connection: Connection) -> Iterator[ColumnElement[bool]]:
+    """What a file must satisfy, one part of ``wanted`` after another; a folder that is named is looked up first."""
+    for part in wanted.parts if isinstance(wanted, AllOf) else (wanted,):
+        folders = _folders_named(part.name, connection) if isinstance(part, InFolder) else None
+        yield _condition(part, connection) if folders is None else File.folder.in_(folders)
+
+
+def _folders_named(name: str, connection: Connection) -> list[str] | None:
+    """The folders of files that lie in one of this name, at any depth; None where there are so many folders that to
+    look at every file is quicker. An index leads from each folder to the next."""
+    values = aliased(File).folder
+    known = _distinct(values)
+    met = _holds(known.c.value, _as_folder(name), connection)
+    rows = connection.execute(select(known.c.value, met).limit(_FOLDERS_MOST + 1)).all()
+    return None if len(rows) > _FOLDERS_MOST else [folder for folder, is_met in rows if is_met]
+
+
+def _as_folder(name: str) -> str:
+    return f"/{name.strip('/')}/"
 
 
 def _shown() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -140,7 +168,7 @@ def _of_file(wanted: FileFilter, connection: Connection) -> ColumnElement[bool]:
         case Below(path):
             return under(path)
         case InFolder(name):
-            return _holds(File.display, f"/{name.strip('/')}/", connection)
+            return _holds(File.display, _as_folder(name), connection)
         case FileName(text):
             return _is_like(_own_name(), text)
         case Suffix(suffix):
@@ -154,15 +182,19 @@ def _of_file(wanted: FileFilter, connection: Connection) -> ColumnElement[bool]:
 def _is_named(column: Any, text: str) -> ColumnElement[bool]:
     """``column`` holds ``text``, in any case of ASCII letters: it is one of those of its values that do.
 
-    There are few different ones, and an index leads from each to the next.
+    There are few different ones.
     """
-    every = aliased(Asset)
-    values = getattr(every, column.key)
-    known = select(func.min(values).label("value")).cte(recursive=True)
-    after = select(func.min(values)).where(values > known.c.value).correlate(known).scalar_subquery()
-    known = known.union_all(select(after).where(known.c.value.is_not(None)))
+    known = _distinct(getattr(aliased(Asset), column.key))
     alike = select(known.c.value).where(known.c.value.icontains(text, autoescape=True))
     return and_(column.is_not(None), column.in_(alike))
+
+
+def _distinct(values: Any) -> CTE:
+    """Every value of an indexed column once, ascending, then a null, as ``value``: the index leads from each to the
+    next."""
+    known = select(func.min(values).label("value")).cte(recursive=True)
+    after = select(func.min(values)).where(values > known.c.value).correlate(known).scalar_subquery()
+    return known.union_all(select(after).where(known.c.value.is_not(None)))
 
 
 def _known(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -216,9 +248,8 @@ def _near(place: Near) -> ColumnElement[bool]:
 
 
 def _own_name() -> Any:
-    """The last part of a file's path, in its readable form: what stands after all letters but ``/`` are cut off."""
-    folder = func.rtrim(File.display, func.replace(File.display, "/", ""))
-    return func.substr(File.display, func.length(folder) + 1)
+    """The last part of a file's path, in its readable form."""
+    return func.substr(File.display, func.length(File.folder) + 1)
 
 
 def _holds(column: Any, text: str, connection: Connection) -> ColumnElement[bool]:

@@ -9,7 +9,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Computed,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
@@ -41,7 +52,7 @@ __all__ = [
     "Trouble",
 ]
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -140,6 +151,9 @@ class File(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[bytes] = mapped_column(LargeBinary(4096), unique=True)
     display: Mapped[str] = mapped_column(String(8192))
+    folder: Mapped[str | None] = mapped_column(String(8192), Computed("rtrim(display, replace(display, '/', ''))"))
+    """What is left of ``display`` without the letters of its own name at the end: it ends in ``/``. Never stored: the
+    database works it out."""
     kind: Mapped[str] = mapped_column(String(16))
     """What its name promises; the asset's kind is what it holds."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -151,7 +165,10 @@ class File(Base):
     """It is new, or looks changed: its asset, if it has one, is what it held when it was last read."""
     asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id"))
 
-    __table_args__ = (Index(None, "asset_id", "present"),)  # both: a filter asks for nothing else of most rows
+    __table_args__ = (
+        Index(None, "asset_id", "present"),  # both: a filter asks for nothing else of most rows
+        Index(None, "folder", "present", "asset_id"),
+    )
 
 
 class Part(Base):

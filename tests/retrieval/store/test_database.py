@@ -190,7 +190,9 @@ def test_rows_of_the_first_version_are_kept_through_every_migration(tmp_path: Pa
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (REVISION,)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
-    assert {table: after[table] for table in before} == before
+    assert {table: [row[: len(before[table][0])] for row in after[table]] for table in before if before[table]} == {
+        table: rows for table, rows in before.items() if rows
+    }
 
 
 def _at_revision(connection: sqlite3.Connection, revision: str) -> None:

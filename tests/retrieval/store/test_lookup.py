@@ -12,7 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from retrieval.store.file_filter import EVERYTHING, Bears, Camera, FileFilter, Lens, Near, OfKind, file_filter
+from retrieval.store import filter_conditions
+from retrieval.store.file_filter import (
+    EVERYTHING,
+    AllOf,
+    AnyOf,
+    Bears,
+    Camera,
+    FileFilter,
+    FileName,
+    InFolder,
+    Lens,
+    Near,
+    Not,
+    OfKind,
+    Taken,
+    file_filter,
+)
 from retrieval.store.filter_conditions import assets_meeting
 from retrieval.store.lookup import LiveAsset, Lookup
 from retrieval.types import MediaKind
@@ -243,18 +259,44 @@ def test_a_track_that_can_not_be_read_is_left_out_with_a_line(library: Any) -> N
         Near(48.85, 2.35, 1e4),
         Bears("dog"),
         file_filter(under=b"/media"),
+        InFolder("media"),
+        AllOf((InFolder("media"), Taken(datetime(2024, 1, 1)))),
         file_filter(after=datetime(2024, 1, 1), before=datetime(2024, 2, 1)),
     ],
     ids=lambda wanted: type(wanted).__name__,
 )
 def test_a_filter_is_answered_by_an_index(library: Any, wanted: FileFilter) -> None:
-    library.asset("/1.jpg")
+    library.asset("/media/1.jpg")
     with library.catalog.engine.connect() as connection:
         wanted_ids = assets_meeting(wanted, connection).compile(
             library.catalog.engine, compile_kwargs={"literal_binds": True}
         )
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {wanted_ids}")]
     assert not [step for step in plan if step in ("SCAN file", "SCAN asset", "SCAN tag")], plan
+
+
+@pytest.mark.parametrize("folders_most", [10_000, 1], ids=["by folders", "of so many folders"])
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (InFolder("Holidays"), [0, 1]),
+        (InFolder("holidays/june/"), [1]),
+        (InFolder("olidays"), []),
+        (InFolder("x.jpg"), []),
+        (AllOf((InFolder("m"), InFolder("june"))), [1]),
+        (AllOf((InFolder("holidays"), FileName("x"))), [1]),
+        (Not(InFolder("holidays")), [2]),
+        (AnyOf((InFolder("june"), InFolder("100%"))), [1, 2]),
+    ],
+    ids=str,
+)
+def test_a_folder_is_named_by_the_end_of_its_path(
+    library: Any, monkeypatch: pytest.MonkeyPatch, wanted: FileFilter, expected: list[int], folders_most: int
+) -> None:
+    monkeypatch.setattr(filter_conditions, "_FOLDERS_MOST", folders_most)
+    ids = [library.asset(path) for path in ("/m/Holidays/a.jpg", "/m/Holidays/June/x.jpg", "/m/100%/Holidays.jpg")]
+    library.asset("/m/Holidays/gone.jpg", present=False)
+    assert Lookup(library.catalog).asset_ids(wanted).tolist() == [ids[place] for place in expected]
 
 
 @pytest.mark.parametrize(
