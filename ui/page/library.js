@@ -233,7 +233,14 @@ export const refresh = async () => {
 
 // -- the form ----------------------------------------------------------------------------------------------------
 
+const enableForm = () => {
+  const waiting = document.querySelector(".vidi-add button:disabled");
+  if (waiting) waiting.disabled = false;
+};
+
 export const watchLibrary = () => {
+  new MutationObserver(enableForm).observe(document, { childList: true, subtree: true }); // Gradio draws it later
+  enableForm();
   document.addEventListener("submit", (event) => {
     if (!event.target.matches(".vidi-add")) return;
     event.preventDefault();

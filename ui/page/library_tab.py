@@ -8,12 +8,15 @@ __all__ = ["library_markup"]
 
 
 def library_markup(allowed: str) -> str:
-    """HTML. ``allowed``: the folders below which one may be added, in one line."""
+    """HTML. ``allowed``: the folders below which one may be added, in one line.
+
+    The button waits for the script: a browser would send the form by itself, and lose what was typed.
+    """
     return (
         '<section class="vidi-panel" aria-label="Add a folder"><h3>Add a folder</h3>'
         '<form class="vidi-add"><input type="text" name="path" placeholder="/home/me/Pictures" '
         'aria-label="Path of a folder on this machine" autocomplete="off" spellcheck="false">'
-        '<button type="submit" class="vidi-button">Index</button></form>'
+        '<button type="submit" class="vidi-button" disabled>Index</button></form>'
         f'<p class="vidi-quiet">With all below it. Allowed: {escape(allowed)}. Originals are only read.</p>'
         '<p class="vidi-add-told" role="alert"></p><div class="vidi-job" aria-live="polite" hidden></div></section>'
         '<section class="vidi-panel vidi-failed" hidden></section>'

@@ -45,6 +45,23 @@ def test_what_is_typed_before_the_script_has_come_is_asked(browser: BrowserConte
     visit.tab.close()
 
 
+def test_a_folder_waits_for_the_script(browser: BrowserContext, page: str) -> None:
+    """Else the browser would send the form by itself: the page would load anew, and say nothing of the folder."""
+    late: list[Route] = []
+    browser.route("**/page/library.js", lambda route: late.append(route))
+    visit = Visit(browser, page)
+    visit.tab.get_by_role("tab", name="Library").click()
+    visit.tab.get_by_label("Path of a folder on this machine").fill("/etc")
+    index = visit.tab.get_by_role("button", name="Index", exact=True)
+    expect(index).to_be_disabled()
+    for route in late:
+        route.continue_()
+    index.click()
+    expect(visit.tab.locator(".vidi-add-told")).to_contain_text("/etc may not be indexed from here")
+    browser.unroute("**/page/library.js")
+    visit.tab.close()
+
+
 def test_from_words_to_the_moment_in_a_video(visit: Visit) -> None:
     visit.ask("something blue")
     visit.card("three.webm")
