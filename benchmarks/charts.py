@@ -34,9 +34,12 @@ def main() -> None:
 
 _HEAD = """# Figures
 
-Made by `make bench` from `benchmarks/results/*.json`; the charts are drawn from the same data. Medians of rounds that
-ran in turn on one machine, with least and most; other machines will differ, ratios less so. Where a figure was asked
-for, it stands beside; what falls short, and why, is in [shortfalls.md](shortfalls.md).
+Drawn by `make charts` from `benchmarks/results/*.json`; so are the charts. `make bench` measures most of them;
+`CAPTIONS=FOLDER` adds those on captioned photographs (Flickr8k), `IMAGES=FOLDER` those on CIFAR-10, and
+`python -m benchmarks.mmt_ablation` the ablation. `python -m benchmarks.run --only NAME` measures one. Medians of rounds
+that ran in turn on one machine, with least and most; other machines will differ, ratios less so. Each section ends
+with the time at which it was last written and, in newer ones, the machine's load. Where a figure was asked for, it
+stands beside; what falls short, and why, is in [shortfalls.md](shortfalls.md).
 """
 
 

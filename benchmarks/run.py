@@ -1,4 +1,7 @@
-"""Measures every figure and writes it as JSON: `make bench`, or `python -m benchmarks.run --only pictures`."""
+"""Measures every figure and writes it as JSON: `make bench`, or `python -m benchmarks.run --only pictures`.
+
+The ablation of the video transformer, which trains for hours, is `python -m benchmarks.mmt_ablation`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,9 @@ __all__ = ["RESULTS", "main"]
 
 RESULTS = Path(__file__).parent / "results"
 
-BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
+Figures = dict[str, Any]
+
+BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "pictures": lambda folder: measure_pictures(folder / "large"),
     "encoders": lambda folder: measure_encoders(folder / "large"),
     "video": lambda folder: measure_video(folder / "video"),
@@ -61,37 +66,62 @@ BENCHMARKS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "mmt": lambda _: measure_mmt(),
     "picture_models": lambda _: measure_picture_models(),
 }
+"""What needs nothing but a folder for media that are made."""
+
+OF_CAPTIONS: dict[str, Callable[[argparse.Namespace, Path], Figures]] = {
+    "starter": lambda given, _: measure_starter(given.captions, given.unseen_heads),
+    "calibration": lambda given, _: measure_calibration(given.captions),
+    "negative": lambda given, _: measure_negative(given.captions),
+    "hybrid": lambda given, _: measure_hybrid(given.captions),
+    "folding": lambda given, _: measure_folding(given.captions),
+    "tags": lambda given, _: measure_tags(given.captions),
+    "composed": lambda given, media: measure_composed(given.captions, media, given.sounds or PACKAGES),
+}
+"""What needs captioned photographs."""
+
+OF_IMAGES: dict[str, Callable[[argparse.Namespace, Path], Figures]] = {
+    "classifier": lambda given, _: measure_classifier(given.images),
+}
+"""What needs labelled ones."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the chosen benchmarks, each into a file of its own."""
+    given = _parsed(arguments)
+    measured = (BENCHMARKS, OF_CAPTIONS if given.captions else {}, OF_IMAGES if given.images else {})
+    with tempfile.TemporaryDirectory() as temporary:
+        media = given.media or Path(temporary)
+        for name in given.only or [name for group in measured for name in group]:
+            _write(name, _measure(name, given, media))
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="measure just this (may be repeated)")
+    parser.add_argument(
+        "--only",
+        choices=[*BENCHMARKS, *OF_CAPTIONS, *OF_IMAGES],
+        action="append",
+        help="measure just this (may be repeated)",
+    )
     parser.add_argument("--media", type=Path, help="keep the made media here, for the next time")
     parser.add_argument("--captions", type=Path, help="a folder with train.csv and dev.csv: adds the starter's figures")
     parser.add_argument("--sounds", type=Path, action="append", help="folders of named sounds, for composed videos")
     parser.add_argument("--images", type=Path, help="CIFAR-10 as a folder or zip: adds the classifier's figures")
     parser.add_argument("--unseen-heads", type=Path, help="heads of `vidi train contrastive --leave-out-names`")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.media or Path(temporary)
-        for name in arguments.only or BENCHMARKS:
-            _write(name, BENCHMARKS[name](folder))
-    if arguments.captions and not arguments.only:
-        _write("starter", measure_starter(arguments.captions, arguments.unseen_heads))
-        _write("calibration", measure_calibration(arguments.captions))
-        _write("negative", measure_negative(arguments.captions))
-        _write("hybrid", measure_hybrid(arguments.captions))
-        _write("folding", measure_folding(arguments.captions))
-        _write("tags", measure_tags(arguments.captions))
-        with tempfile.TemporaryDirectory() as temporary:
-            media = arguments.media or Path(temporary)
-            _write("composed", measure_composed(arguments.captions, media, arguments.sounds or PACKAGES))
-    if arguments.images and not arguments.only:
-        _write("classifier", measure_classifier(arguments.images))
+    given = parser.parse_args(arguments)
+    for option, names in (("captions", OF_CAPTIONS), ("images", OF_IMAGES)):
+        if getattr(given, option) is None and (lacking := [name for name in given.only or () if name in names]):
+            parser.error(f"{lacking[0]} is measured on data of yours; give --{option}")
+    return given
 
 
-def _write(name: str, figures: dict[str, Any]) -> None:
+def _measure(name: str, given: argparse.Namespace, media: Path) -> Figures:
+    if name in BENCHMARKS:
+        return BENCHMARKS[name](media)
+    return (OF_CAPTIONS | OF_IMAGES)[name](given, media)
+
+
+def _write(name: str, figures: Figures) -> None:
     if "not_measured" in figures:  # what was measured elsewhere stays
         print(f"{name} is not measured: {figures['not_measured']}", file=sys.stderr)
         return

@@ -36,16 +36,18 @@ class CommandEntry:
 COMMANDS = {
     "demo": CommandEntry("demo", "index the sample media that came with the install, and ask a few questions"),
     "index": CommandEntry("index", "index pictures, videos and sounds under folders; run again to continue"),
-    "search": CommandEntry("search", "find pictures and moments in video by describing them", takes_words=True),
+    "search": CommandEntry(
+        "search", "find pictures, moments in video, and sounds by describing them", takes_words=True
+    ),
     "tag": CommandEntry("tag", "tag the library, show its tags, tag by hand, write tags out"),
     "ui": CommandEntry("page", "open the search page on this machine"),
-    "why": CommandEntry("why", "show where in a picture an answer or a tag comes from"),
+    "why": CommandEntry("why", "show why a file was found: the place in a picture, the experts of a video or sound"),
     "status": CommandEntry("status", "what is indexed, by which space, what failed and why"),
     "forget": CommandEntry("forget", "remove files from the library, after listing them and asking; never the files"),
     "models": CommandEntry("models", "the models: what they are, where they come from, whether they are here"),
     "rebuild": CommandEntry("rebuild", "make the vector index again from the catalog"),
-    "train": CommandEntry("train", "train a classifier for your own labels, or the heads of a space"),
-    "eval": CommandEntry("evaluate", "measure a space on captions or labels"),
+    "train": CommandEntry("train", "train a classifier for your own labels, or a space for video or pictures"),
+    "eval": CommandEntry("evaluate", "measure a space or a classifier on captions or labels"),
 }
 
 
@@ -117,7 +119,7 @@ def _plain(error: OSError) -> str:
 def _run(arguments: list[str]) -> int:
     chosen = _chosen(arguments)
     parser = argparse.ArgumentParser(
-        prog="vidi", description="Find pictures and moments in video from a sentence, on your own machine."
+        prog="vidi", description="Find pictures, moments in video, and sounds from a sentence, on your own machine."
     )
     _add_library(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -1,4 +1,4 @@
-"""`vidi eval`: measure a space on captions or labels. The library is not touched."""
+"""`vidi eval`: measure a space or a classifier on captions or labels. The library is not touched."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vidi eval retrieval`, `vidi eval tags` and `vidi eval mmt`."""
     kinds = parser.add_subparsers(dest="kind", metavar="WHAT", required=True)
     retrieval = kinds.add_parser("retrieval", help="text to media and back, on captions")
-    retrieval.add_argument("--captions", required=True, type=Path, metavar="CSV", help="header: path,caption")
-    retrieval.add_argument("--by", choices=("fused", "space", "frames"), default="fused", help="what ranks")
+    retrieval.add_argument(
+        "--captions", required=True, type=Path, metavar="CSV",
+        help="header: path,caption and perhaps start_seconds,end_seconds",
+    )  # fmt: skip
+    retrieval.add_argument(
+        "--by", choices=("fused", "space", "frames"), default="fused",
+        help="what ranks: all that a search joins (fused), of a space of windows these alone (space), or frames alone "
+        "(default: fused)",
+    )  # fmt: skip
     retrieval.add_argument(
         "--expert", action="append", default=[], metavar="NAME=MODEL:WEIGHTS",
         help="an expert that an MMT was trained over, as `vidi index` takes it (may be repeated)",
@@ -29,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured = tags.add_mutually_exclusive_group()
     measured.add_argument(
         "--classifier", metavar="C",
-        help="measure a classifier in the place of a space: imagenet, a folder that `vidi train classifier` wrote, or "
-        "published weights such as deit_s_in1k",
+        help="measure a classifier in the place of a space: imagenet, a folder that `vidi train classifier` wrote, "
+        "published weights such as deit_s_in1k, or MODEL=FILE",
     )  # fmt: skip
     for space in (retrieval, measured):
         space.add_argument("--space", metavar="S", help=f"the space to measure (default: {_USUAL})")

@@ -24,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--space",
         action="append",
         metavar="S",
-        help="the space to embed into: starter, or open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path "
-        "(default: the one that a search of the library takes, in a new one starter; may be repeated)",
+        help="the space to embed into: starter, mmt/FOLDER that `vidi train mmt` wrote, or open_clip/MODEL/WEIGHTS, "
+        "WEIGHTS a published tag or a file's path (default: the one that a search of the library takes, in a new one "
+        "starter; may be repeated)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")

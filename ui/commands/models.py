@@ -16,7 +16,8 @@ __all__ = ["add_arguments", "run"]
 
 _OTHERS = (
     "Any model of open_clip is a space: --space open_clip/MODEL/WEIGHTS, WEIGHTS a published tag or a file's path;\n"
-    "`vidi models --open-clip` lists what is published, `vidi models --open-clip WORD` what has that word."
+    "`vidi models --open-clip` lists what is published, `vidi models --open-clip WORD` what has that word.\n"
+    "So is a folder that `vidi train mmt` wrote: --space mmt/FOLDER."
 )
 
 

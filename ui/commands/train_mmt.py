@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "train"]
 
-SUMMARY: Final = "a space for video, by the multi-modal transformer, from captioned videos"
+SUMMARY: Final = "a space for video, by the multi-modal transformer, from captioned videos or photographs"
 DESCRIPTION: Final = (
     "Train the multi-modal video transformer on captioned videos, or on videos composed of captioned photographs. The "
     "folder that it writes is a space: --space mmt/DIR. A run that was stopped continues where it was."
 )
+_HELD_OUT: Final = 0.1
+_CLIPS: Final = 40_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="header: path,caption and perhaps start_seconds,end_seconds",
     )  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the space is written")
-    parser.add_argument("--dev", type=Path, metavar="CSV", help="measure on these videos, and hold none out")
-    parser.add_argument(
-        "--held-out", type=fraction, default=0.1, metavar="S",
-        help="share of the videos that is measured on, and not learned from (default: 0.1)",
+    measured = parser.add_mutually_exclusive_group()
+    measured.add_argument("--dev", type=Path, metavar="CSV", help="measure on these videos, and hold none out")
+    measured.add_argument(
+        "--held-out", type=fraction, metavar="S",
+        help="share of the videos that is measured on, and not learned from (default: 0.1; with --compose a twentieth "
+        "of the photographs, always)",
     )  # fmt: skip
     parser.add_argument(
         "--tracks", type=Path, metavar="DIR",
@@ -77,12 +81,11 @@ def _add_recipe(group: Any) -> None:
 
 def _add_composed(group: Any) -> None:
     group.add_argument("--compose", action="store_true", help="the captions are of photographs: compose videos of them")
-    group.add_argument(
-        "--clips", type=whole_number(16), default=40_000, metavar="N", help="compose so many (default: 40,000)"
-    )
+    group.add_argument("--clips", type=whole_number(16), metavar="N", help=f"compose so many (default: {_CLIPS:,})")
     group.add_argument(
         "--sounds", type=Path, action="append", metavar="DIR",
-        help="a folder of named sounds, may be repeated (default: where Debian's packages have them)",
+        help="a folder of named sounds, in the place of those of Debian's packages; may be repeated (default: where "
+        "these have them)",
     )  # fmt: skip
     group.add_argument(
         "--atoms", type=Path, metavar="DIR", help="where rendered parts are kept (default: vidi's cache folder)"
@@ -127,27 +130,34 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
     ]
 
 
-def _source(arguments: argparse.Namespace, cache: Path) -> ClipSource:
+def _check(arguments: argparse.Namespace) -> None:
+    """Nothing that a person gave is passed over in silence."""
     from retrieval.errors import UsageError
 
+    options = ("dev", "held_out") if arguments.compose else ("sounds", "atoms", "clips")
+    if given := [name for name in options if getattr(arguments, name) is not None]:
+        option = f"--{given[0].replace('_', '-')}"
+        if arguments.compose:
+            raise UsageError(f"{option} is for videos: of photographs, a twentieth is held out; leave it out")
+        raise UsageError(f"{option} is for videos composed of photographs; give --compose too, or leave it out")
+
+
+def _source(arguments: argparse.Namespace, cache: Path) -> ClipSource:
+    _check(arguments)
     if not arguments.compose:
         from retrieval.training.mmt.run import VideoSource
 
-        if arguments.sounds or arguments.atoms:
-            raise UsageError("--sounds and --atoms are for composed videos; give --compose too")
         return VideoSource(
-            captions=arguments.captions, dev=arguments.dev, held_out=arguments.held_out, seed=arguments.seed
+            captions=arguments.captions, dev=arguments.dev, held_out=_held_out(arguments), seed=arguments.seed
         )
     from retrieval.training.composed.sounds import PACKAGES
     from retrieval.training.composed.source import ComposedSource
 
-    if arguments.dev:
-        raise UsageError("--dev is for videos: of photographs, a twentieth is held out")
     return ComposedSource(
         photographs=arguments.captions,
         atoms=arguments.atoms or cache / "atoms",
         sounds=tuple(arguments.sounds or PACKAGES),
-        clips=arguments.clips,
+        clips=arguments.clips or _CLIPS,
         seed=arguments.seed,
     )
 
@@ -168,5 +178,9 @@ def _command(arguments: argparse.Namespace) -> str:
 def _data_of(arguments: argparse.Namespace) -> str:
     if arguments.compose:
         sounds = "".join(f" --sounds {quote(folder.resolve().name)}" for folder in arguments.sounds or ())
-        return f" --compose --clips {arguments.clips}{sounds}"
-    return f" --dev {quote(arguments.dev.name)}" if arguments.dev else f" --held-out {arguments.held_out:g}"
+        return f" --compose --clips {arguments.clips or _CLIPS}{sounds}"
+    return f" --dev {quote(arguments.dev.name)}" if arguments.dev else f" --held-out {_held_out(arguments):g}"
+
+
+def _held_out(arguments: argparse.Namespace) -> float:
+    return _HELD_OUT if arguments.held_out is None else float(arguments.held_out)

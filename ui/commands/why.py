@@ -25,14 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", type=Path, help="a picture, video or sound")
     parser.add_argument("asked", metavar="QUERY OR TAG", help="what was searched for, or a tag")
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help="the picture to write (default: here, as a.jpg.why.png)"
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="the picture to write: .png, .jpg, .jpeg or .webp (default: here, as a.jpg.why.png)",
     )
     reader = parser.add_mutually_exclusive_group()
     reader.add_argument("--space", metavar="S", help="the space that reads a query (default: the library's)")
     reader.add_argument(
         "--classifier", metavar="C",
         help="explain a class of this classifier: photo, photo-all, imagenet, a folder that `vidi train classifier` "
-        "wrote, or published weights such as deit_s_in1k (default: what gave the picture this tag, if it is one)",
+        "wrote, published weights such as deit_s_in1k, or MODEL=FILE (default: what gave the picture this tag, if it "
+        "is one)",
     )  # fmt: skip
     parser.add_argument("--at", metavar="SECONDS", type=float, help="the time in a video (default: where it fits best)")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")

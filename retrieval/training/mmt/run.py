@@ -43,7 +43,6 @@ FEWEST_CLIPS: Final = 8
 """To train on: fewer teach nothing."""
 
 _STATE_FILE: Final = "state.pt"
-_TOLD_LEFT_OUT: Final = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +174,8 @@ class MmtRun:
         kept = StageCache(self.tracks)
         with folder.undone_without_data():
             data = self.source.prepare(experts, kept, pictures, self)
-        self._tell_left_out(data.left_out)
+        for line in data.left_out:
+            self.say(f"left out: {line}")
         captions = CaptionStates(kept, self.say)
         captions.add([*data.train.all_captions(), *(data.dev.all_captions() if data.dev else ())])
         model, curve = self._trained(config, data, captions, pictures, folder, engine)
@@ -209,12 +209,6 @@ class MmtRun:
         return trained_config(
             dims, pictures=pictures.name, picture_dim=pictures.dim, width=self.width, layers=self.layers
         )
-
-    def _tell_left_out(self, left_out: Sequence[str]) -> None:
-        for line in left_out[:_TOLD_LEFT_OUT]:
-            self.say(f"left out: {line}")
-        if len(left_out) > _TOLD_LEFT_OUT:
-            self.say(f"left out: {len(left_out) - _TOLD_LEFT_OUT:,} more")
 
     def _trained(
         self,

@@ -61,9 +61,12 @@ def test_a_table_that_is_not_there_is_told(tmp_path: Path, capsys: Captured) -> 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--sounds", "x"], "--sounds and --atoms are for composed videos; give --compose too"),
+        (["--sounds", "x"], "--sounds is for videos composed of photographs; give --compose too, or leave it out"),
+        (["--atoms", "x"], "--atoms is for videos composed of photographs"),
+        (["--clips", "20"], "--clips is for videos composed of photographs"),
         (["--expert", "motion=i3d"], "there is no expert's model 'i3d'"),
-        (["--compose", "--dev", "x.csv"], "--dev is for videos: of photographs, a twentieth is held out"),
+        (["--compose", "--dev", "x.csv"], "--dev is for videos: of photographs, a twentieth is held out; leave it out"),
+        (["--compose", "--held-out", "0.1"], "--held-out is for videos: of photographs, a twentieth is held out"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(tmp_path: Path, capsys: Captured, more: list[str], message: str) -> None:
@@ -81,6 +84,7 @@ def test_arguments_that_do_not_fit_are_refused(tmp_path: Path, capsys: Captured,
         (["--learning-rate", "nan"], "expected a number more than 0, got 'nan'"),
         (["--learning-rate", "-1"], "expected a number more than 0, got '-1'"),
         (["--learning-rate", "inf"], "expected a number more than 0, got 'inf'"),
+        (["--held-out", "0.2", "--dev", "x.csv"], "not allowed with argument --held-out"),
     ],
 )
 def test_numbers_that_train_nothing_are_refused(capsys: Captured, more: list[str], message: str) -> None:
@@ -115,6 +119,7 @@ def test_photographs_that_are_too_few_are_refused(tmp_path: Path, capsys: Captur
         ([], "--held-out 0.1"),
         (["--held-out", "0.25"], "--held-out 0.25"),
         (["--dev", "there/my dev.csv"], "--dev 'my dev.csv'"),
+        (["--compose"], "--compose --clips 40000"),
         (["--compose", "--clips", "20", "--sounds", "here/bells"], "--compose --clips 20 --sounds bells"),
     ],
 )

@@ -142,6 +142,7 @@ def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: 
     odd = [
         ("one_frame.mp4", "one frame"), ("silence.mp4", "silence"), ("absent.mp4", "nowhere"), ("notes.txt", "words"),
         ("broken.mp4", "broken"), ("sound.wav", "a tone"), ("slow.mp4", "five a second"), ("joined.ts", "set back"),
+        ("lost.mp4", "gone"), ("away.mp4", "gone too"),
     ]  # fmt: skip
     write_slowly(videos / "slow.mp4", seed=70, rate=5)
     write_set_back(videos / "joined.ts")
@@ -153,9 +154,10 @@ def test_what_cant_be_used_is_left_out_with_a_line_each(videos: Path, tmp_path: 
     )  # fmt: skip
     card = run.train()
     assert card["data"]["clips"] == 16
-    assert card["data"]["left_out"] == 4
+    assert card["data"]["left_out"] == 6
     told = {line.split(": ")[1].split("/")[-1]: line for line in lines if line.startswith("left out: ")}
-    assert "there is no such file; check the table" in told["absent.mp4"]
+    for name in ("absent.mp4", "lost.mp4", "away.mp4"):
+        assert "there is no such file; check the table" in told[name]
     assert "it is no video or sound" in told["notes.txt"]
     assert "not a video or sound that can be read" in told["broken.mp4"]
     # Neither expert that is here hears.
