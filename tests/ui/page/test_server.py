@@ -214,6 +214,14 @@ def test_others_are_let_in_only_with_a_password_or_a_token(host: str, capsys: py
     assert "expected --password-file FILE (made by `vidi ui --set-password USER FILE`)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["photos.example", "https://photos.example"])
+def test_so_are_those_who_come_through_a_proxy(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ui", "--allow-host", "localhost:8080", "--allow-host", name, "--no-open"]) == 2
+    told = capsys.readouterr().err
+    assert "as photos.example other machines reach the page, expected --password-file FILE" in told
+    assert "or leave out --allow-host to serve this machine alone" in told
+
+
 def test_the_server_itself_refuses_to_be_open_to_others(tmp_path: Path) -> None:
     with (
         bind("0.0.0.0", None) as bound,
