@@ -76,7 +76,7 @@ class LibraryStatus:
                 "missing": census.files_missing,
                 "indexed": census.files_indexed,
                 "waiting": census.files_waiting,
-                "failed": len(census.failures),
+                "failed": census.files_failed,
                 "parts": census.files_parts,
             },
             "other_files": census.others,
@@ -314,9 +314,9 @@ class Library:
             self._catalog.choose_default_space(name)
         return name
 
-    def status(self) -> LibraryStatus:
-        """What the library holds now."""
-        return LibraryStatus(self.path, take_census(self._catalog), _size_of(self.path), self.default_space)
+    def status(self, *, most: int | None = None) -> LibraryStatus:
+        """What the library holds now; at most so many as ``most`` of each list of what failed, None for all."""
+        return LibraryStatus(self.path, take_census(self._catalog, most), _size_of(self.path), self.default_space)
 
     def rebuild(self) -> dict[str, int]:
         """Make every vector index that is searched again from the catalog; how many vectors each space has.

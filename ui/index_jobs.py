@@ -39,6 +39,8 @@ _JOBS_KEPT = 20
 _EVENTS_KEPT = 1000
 _SHOWN = 100
 """Failures and notices that a snapshot holds."""
+_READ_AT_ONCE = 1000
+"""Failures."""
 _SECONDS_BETWEEN = 0.5
 """Between two events of progress, and two looks for failures."""
 _END_SECONDS = 20.0
@@ -308,7 +310,9 @@ class _NewFailures:
     def __init__(self, catalog: Catalog, job: IndexJob) -> None:
         self._catalog = catalog
         self._job = job
-        self._known: set[tuple[bytes, str]] = set()
+        self._since = job.started_at
+        self._known: set[tuple[int, datetime]] = set()
+        """Files that failed in the last second that was read: in the same one others may yet fail."""
         self._looked = 0.0
 
     def look(self, *, now: bool) -> None:
@@ -316,11 +320,22 @@ class _NewFailures:
         if not now and time.monotonic() - self._looked < _SECONDS_BETWEEN:
             return
         self._looked = time.monotonic()
-        for failed in failures_since(self._catalog, self._job.started_at):
-            if (failed.path, failed.reason) not in self._known:
-                self._known.add((failed.path, failed.reason))
-                told = {"stage": failed.stage, "reason": failed.reason, "permanent": failed.permanent}
-                self._job.fail_file({**path_json(failed.path), **told})
+        while self._tell_some() >= _READ_AT_ONCE:
+            pass
+
+    def _tell_some(self) -> int:
+        """Each is read once, however many there are. How many were new."""
+        found = failures_since(self._catalog, self._since, len(self._known) + _READ_AT_ONCE)
+        new = [failed for failed in found if (failed.file_id, failed.failed_at) not in self._known]
+        for failed in new:
+            told = {"stage": failed.stage, "reason": failed.reason, "permanent": failed.permanent}
+            self._job.fail_file({**path_json(failed.path), **told})
+        if found:
+            last = found[-1].failed_at
+            self._since = last.replace(tzinfo=UTC)
+            seen = self._known | {(failed.file_id, failed.failed_at) for failed in found}
+            self._known = {(file_id, at) for file_id, at in seen if at == last}
+        return len(new)
 
 
 def _started(command: Sequence[str], request: dict[str, Any]) -> subprocess.Popen[str]:

@@ -25,6 +25,7 @@ __all__ = [
     "TagRow",
     "WhyRow",
     "chance",
+    "goes_on",
     "headline",
     "quote_row",
     "readable",
@@ -196,6 +197,12 @@ def readable(path: str | os.PathLike[str]) -> str:
     return display_of(os.fsencode(path))
 
 
+def goes_on(result: SearchResult, top: int) -> bool:
+    """Whether more is offered below a page of ``top``: where the ranking goes on, and half of it at least was shown.
+    What doesn't fit was left out of it, and where most doesn't, hardly anything further down does."""
+    return result.goes_on and len(result.hits) >= (top + 1) // 2
+
+
 def headline(result: SearchResult, count: int, *, offset: int = 0, goes_on: bool = False) -> str:
     """One sentence that says what the ``count`` hits that are shown are, and how far to trust them.
 
@@ -234,20 +241,17 @@ def saved_line(saved: SavedSearch) -> str:
     return " ".join([*([readable(saved.asked["query"])] if saved.asked["query"] else []), *shown])
 
 
-def result_lines(
-    result: SearchResult, *, offset: int = 0, most: int | None = None, offers_nearest: bool = True
-) -> list[str]:
+def result_lines(result: SearchResult, *, offset: int = 0, top: int = 20, offers_nearest: bool = True) -> list[str]:
     """An answer for a terminal: the best first, one to a line, with where else it lies below it.
 
-    At most ``most`` hits are shown, after ``offset`` others. Without ``offers_nearest``, there is nothing nearer to ask
-    for: a filter alone was asked, or the nearest already.
+    It is the page of ``top`` places that begins at ``offset``. Without ``offers_nearest``, there is nothing nearer to
+    ask for: a filter alone was asked, or the nearest already.
     """
-    rows = rows_of(result.hits[:most])
-    goes_on = len(rows) < len(result.hits)
+    rows, has_more = rows_of(result.hits), goes_on(result, top)
     if not (rows or result.fits or offers_nearest):
         return [NOTHING_IS_ALL, *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
     width = max((len(row.chance) for row in rows if row.is_compared), default=0)
-    told = headline(result, len(rows), offset=offset, goes_on=goes_on)
+    told = headline(result, len(rows), offset=offset, goes_on=has_more)
     lines = [told, *([f"Read as: {result.read_as}"] if result.read_as else []), *result.notices]
     for row, hit in zip(rows, result.hits, strict=False):
         moment = f"  at {row.moment.label}" if row.moment else ""
@@ -258,8 +262,8 @@ def result_lines(
         for quote in row.quotes:
             lines.append(f"{'':{width + 2}}“{readable(quote.text)}”{f' ({quote.origin})' if quote.origin else ''}")
         lines += [f"{'':{width + 2}}by {shares}"] if (shares := _shares(hit)) else []
-    if goes_on:
-        lines.append(f"More: the same with --offset {offset + len(rows)}")
+    if has_more:
+        lines.append(f"More: the same with --offset {offset + top}")
     if not rows and not result.fits:
         lines.append("Try other words, or add --anyway to see the nearest.")
     return lines

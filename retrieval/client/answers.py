@@ -123,6 +123,8 @@ class SearchAnswer:
     read_as: str | None = None
     as_of: str | None = None
     """Give it back to have the next pages of the same state of the library."""
+    goes_on: bool = False
+    """Whether the ranking goes on below this page: what of it fits is not known before it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,13 @@ class OpenMedia:
         for at in (0, self.stat.size_bytes - 1):
             os.pread(self.file.fileno(), 1, at)
 
+    def check_is(self, meant: FileStat | None) -> None:
+        """Raises TransientMediaError if another file was opened than the one that is meant, where one is."""
+        if meant not in (None, self.stat):
+            raise TransientMediaError(
+                "the file was changed or replaced since it was looked for; index its folder again"
+            )
+
     def check_unchanged(self) -> None:
         """Raises TransientMediaError if the file was written to since it was opened."""
         now = os.fstat(self.file.fileno())

@@ -60,6 +60,8 @@ class ThumbnailTask:
     longest_side: int
     time_seconds: float | None = None
     """The moment of a video or an animated picture; None for the first there is."""
+    meant: FileStat | None = None
+    """The state of the file that is meant: nothing is made of another that lies there by then. None: of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class PreviewTask:
     path: MediaPath
     start_seconds: float
     seconds: float
+    meant: FileStat | None = None
+    """As of :class:`ThumbnailTask`."""
 
 
 @dataclass(frozen=True, slots=True)

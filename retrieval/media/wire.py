@@ -131,6 +131,8 @@ def task_message(task: Task) -> Head:
     values["path"] = base64.b64encode(os.fsencode(task.path)).decode("ascii")
     if isinstance(task, DecodeTask):
         values["streams"] = sorted(task.streams)
+    if isinstance(task, ThumbnailTask | PreviewTask) and task.meant is not None:
+        values["meant"] = _stat(task.meant)
     return {"task": type(task).__name__, **values}
 
 
@@ -143,6 +145,8 @@ def task_from(head: Head) -> Task:
         values["kind"] = MediaKind(values["kind"])
     if kind is DecodeTask:
         values["streams"] = frozenset(map(Stream, values["streams"]))
+    if values.get("meant") is not None:
+        values["meant"] = FileStat(*values["meant"])
     return kind(**values)
 
 

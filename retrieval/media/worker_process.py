@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 from retrieval.errors import BadMediaError, MediaError, MediaLimitError
 from retrieval.media import wire
 from retrieval.media.descriptions import read_sidecar
-from retrieval.media.files import identify, open_media
+from retrieval.media.files import OpenMedia, identify, open_media
 from retrieval.media.formats import is_picture
 from retrieval.media.opening import open_picture
 from retrieval.media.picture import decode, probe, thumbnail_of
@@ -145,7 +145,9 @@ def _outcomes(
             from retrieval.media.preview import open_video_preview  # FFmpeg's libraries, as below
 
             with open_media(task.path) as media:
+                media.check_is(task.meant)
                 clip = open_video_preview(media, task.start_seconds, task.seconds, limits, on_progress)
+                media.check_unchanged()
             yield PreviewMade(task.key, clip)
         case ProbeTask():
             yield _probed(task, limits)
@@ -169,19 +171,26 @@ def _probed(task: ProbeTask, limits: MediaLimits) -> Probed:
 
 
 def _thumbnail(task: ThumbnailTask, limits: MediaLimits, on_progress: Callable[[], None]) -> bytes:
-    at = task.time_seconds
     with open_media(task.path) as media:
-        if at is not None and not is_picture(media):
-            # FFmpeg's libraries are loaded only by those that meet a video.
-            from retrieval.media.video import open_video_thumbnail
+        media.check_is(task.meant)
+        jpeg = _thumbnail_of(media, task, limits, on_progress)
+        media.check_unchanged()
+        return jpeg
 
-            return open_video_thumbnail(media, at, task.longest_side, limits)
-        with open_picture(media, limits) as picture:
-            if at is None or not picture.is_animated:
-                return thumbnail_of(picture, task.longest_side)
-            from retrieval.media.animation import animation_thumbnail  # few meet one
 
-            return animation_thumbnail(picture, at, task.longest_side, limits, on_progress)
+def _thumbnail_of(media: OpenMedia, task: ThumbnailTask, limits: MediaLimits, on_progress: Callable[[], None]) -> bytes:
+    at = task.time_seconds
+    if at is not None and not is_picture(media):
+        # FFmpeg's libraries are loaded only by those that meet a video.
+        from retrieval.media.video import open_video_thumbnail
+
+        return open_video_thumbnail(media, at, task.longest_side, limits)
+    with open_picture(media, limits) as picture:
+        if at is None or not picture.is_animated:
+            return thumbnail_of(picture, task.longest_side)
+        from retrieval.media.animation import animation_thumbnail  # few meet one
+
+        return animation_thumbnail(picture, at, task.longest_side, limits, on_progress)
 
 
 def _picture_outcomes(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +21,8 @@ _FEWEST_SEGMENTS = 64
 _SEGMENTS_PER_ASSET = 1.5
 """What is asked for first: pictures have one, and what is looked up for nothing costs more than asking again."""
 _GROWTH = 4
+_LOOKED_UP = 10_000
+"""Vectors that the catalog is asked about at once: whoever turns pages far asks of hundreds of thousands."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +33,18 @@ class Candidates:
     scores: Float32Array
     compared: int
     """How many segments the query was compared with."""
+    is_all: bool = True
+    """Whether nothing is found below them."""
+
+    def first(self, count: int) -> Candidates:
+        """The ``count`` best of them."""
+        is_all = self.is_all and len(self.assets) <= count
+        return replace(self, assets=self.assets[:count], scores=self.scores[:count], is_all=is_all)
+
+    def without(self, ids: Collection[int]) -> Candidates:
+        """The others than the assets ``ids``."""
+        kept = [place for place, asset in enumerate(self.assets) if asset.id not in ids]
+        return replace(self, assets=[self.assets[place] for place in kept], scores=self.scores[kept])
 
 
 def find_candidates(
@@ -53,9 +68,8 @@ def find_candidates(
             break
         k *= _GROWTH
     ranked = rank_assets(best, {asset: seen.live[asset].paths[0] for asset in best})[:count]
-    return Candidates(
-        [seen.live[asset] for asset in ranked], np.array([best[asset] for asset in ranked], np.float32), compared
-    )
+    scores = np.array([best[asset] for asset in ranked], np.float32)
+    return Candidates([seen.live[asset] for asset in ranked], scores, compared, exhausted and len(best) <= count)
 
 
 class _Seen:
@@ -70,7 +84,9 @@ class _Seen:
     def best(self, scores: Float32Array, ids: Int64Array) -> dict[int, float]:
         """The best score of each live asset among the segments ``ids`` ``[n]``."""
         listed = ids.tolist()
-        self._look_up([vector_id for vector_id in listed if vector_id not in self._assets])
+        new = [vector_id for vector_id in listed if vector_id not in self._assets]
+        for start in range(0, len(new), _LOOKED_UP):
+            self._look_up(new[start : start + _LOOKED_UP])
         return best_by_asset(scores, [self._assets[vector_id] for vector_id in listed])
 
     def _look_up(self, ids: list[int]) -> None:

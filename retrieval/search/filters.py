@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 from retrieval.errors import QueryError
 from retrieval.store.file_filter import FileFilter, file_filter
@@ -48,7 +47,7 @@ def _parse_folder(under: str | os.PathLike[str] | None) -> bytes | None:
     if not os.fspath(under):
         raise QueryError("`under` is empty; expected a folder, such as ~/Pictures")
     # As the indexer writes paths: absolute, but with links left as they are.
-    return os.fsencode(os.path.abspath(Path(under).expanduser()))
+    return os.fsencode(os.path.abspath(os.path.expanduser(under)))
 
 
 def parse_time(value: str | datetime | None, name: str) -> datetime | None:
@@ -62,11 +61,11 @@ def parse_time(value: str | datetime | None, name: str) -> datetime | None:
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(_completed(value.strip()))
         time.timestamp()  # a year that the system's clock can't express fails here, with a plain message
+        return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
     except (ValueError, OverflowError, OSError) as error:
         raise QueryError(
             f"{name} {value!r} is no time; expected 2024, 2024-06, 2024-06-01 or 2024-06-01T18:30"
         ) from error
-    return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
 
 
 def _completed(text: str) -> str:

@@ -11,7 +11,7 @@ from retrieval.search.fusion import Ranked
 from retrieval.spaces.space import Space
 from retrieval.types import Float32Array
 
-__all__ = ["LOOKED_PAST", "alike_from", "fold"]
+__all__ = ["FOLDED_MOST", "LOOKED_PAST", "alike_from", "fold"]
 
 ALIKE_COSINE = 0.96
 """From which cosine on two pictures are near-identical, in a space that does not say: a cautious rule, not measured."""
@@ -19,6 +19,9 @@ WINDOW = 200
 """A picture is compared with so many that stand before it: what is near-identical has nearly the same rank."""
 LOOKED_PAST = 40
 """Ranks below a page that are looked at for what stands behind its pictures."""
+FOLDED_MOST = 10_000
+"""Ranks that are compared with one another; further down each stands for itself, and a page there reads no vectors but
+its own."""
 
 
 def alike_from(space: Space) -> float:

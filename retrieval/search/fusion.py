@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from retrieval.search.results import Reason
 from retrieval.store.lookup import LiveAsset
@@ -47,6 +47,13 @@ class Ranking:
     weight: float = 1.0
     owed: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """By another source and asset: which part of its place, 0 to 1, it owes to that."""
+
+    def without(self, ids: Collection[int]) -> Ranking:
+        """The ranking of the others than the assets ``ids``."""
+        chances = {asset_id: chance for asset_id, chance in self.chances.items() if asset_id not in ids}
+        fitting = [asset_id for asset_id in self.fitting if asset_id not in ids]
+        assets = [asset for asset in self.assets if asset.id not in ids]
+        return replace(self, assets=assets, chances=chances, fitting=frozenset(fitting))
 
 
 def fuse(rankings: Sequence[Ranking], fits_from: float) -> list[Ranked]:

@@ -125,6 +125,8 @@ class SearchResult:
     """How the query was read; None where it is plain words."""
     as_of: str | None = None
     """The state of the library that was searched: with it the next pages are of the same."""
+    goes_on: bool = False
+    """Whether the ranking goes on below this page: whether anything there fits is not known before it is asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """As `vidi search --json` prints it."""
@@ -136,6 +138,7 @@ class SearchResult:
             "notices": list(self.notices),
             "read_as": self.read_as,
             "as_of": self.as_of,
+            "goes_on": self.goes_on,
         }
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from retrieval.models.sentence_encoder import SentenceEncoder
 from retrieval.search.browsing import newest
-from retrieval.search.candidates import Candidates, find_candidates
-from retrieval.search.chances import JUDGED, ImageChances, TextChances
+from retrieval.search.chances import ImageChances, TextChances
+from retrieval.search.evidence import Evidence
 from retrieval.search.examples import ExampleVectors
-from retrieval.search.folding import LOOKED_PAST, alike_from, fold
-from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking, fuse
-from retrieval.search.heard import with_sounds
+from retrieval.search.finding import Finder, Seeing, WindowFinder
+from retrieval.search.fusion import Ranked
 from retrieval.search.hits import HitMaker
 from retrieval.search.judging import Asked, AssetJudge, Judge
 from retrieval.search.leaning import Meaning, meaning_of
@@ -23,15 +22,7 @@ from retrieval.search.library_judges import LibraryJudges
 from retrieval.search.open_spaces import OpenSpace, OpenSpaces
 from retrieval.search.query import By, Query
 from retrieval.search.results import SearchResult
-from retrieval.search.sight import (
-    InsideJudge,
-    Sight,
-    SightJudge,
-    WindowHits,
-    all_by_windows,
-    explained,
-    sight_of,
-)
+from retrieval.search.sight import InsideJudge, all_by_windows, explained
 from retrieval.search.snapshot import Snapshot
 from retrieval.search.timed_words import EmbedSentences
 from retrieval.search.word_evidence import WordEvidence
@@ -92,30 +83,23 @@ class Searcher:
         """
         opened, over = self._opened(query)
         self._tags.check(leaf.tag for leaf in leaves_of(query.wanted) if isinstance(leaf, Bears))
-        query = replace(query, as_of=query.as_of or self._now(opened, over))
+        size = self._lookup.newest_asset()  # ids are never given twice: there are no more contents than that
+        query = replace(query, as_of=query.as_of or self._now(opened, over), top=min(query.top, max(1, size)))
         if not query.has_meaning:
-            return self._browsed(opened, query)
-        words = self._words.find(query)
-        most = JOINED_MOST if words or over or self._words.may_lift(query) else JUDGED
-        count = max(query.offset + query.top + LOOKED_PAST, most)
-        found, by_frames = self._found(opened, query, count)
-        found = self._shown(found, query)
-        windows = None if over is None else self._windows(over, query, count)
-        judge = SightJudge(by_frames, windows)
-        deciding = [*found.assets[:JUDGED], *(windows.found.assets[:JUDGED] if windows else ())]
-        sight = sight_of(found, windows, judge, partial(self._words.lifted, query))
-
-        fits = bool(_fitting(words)) or (not query.by.is_of_words and _any_fits(deciding, judge))
-        page = self._page(opened, query, sight.ranking, deciding, words, judge) if fits or query.anyway else []
-        there = self._explained(list(_there(page)), opened, sight, over, query)
-        timing = self._timing(judge, opened, query)
+            return self._browsed(opened, query, size)
+        finds = self._evidence(opened, over, query)
+        page = finds.page(size)
+        there = self._explained(list(_there(page.ranked)), opened, finds, over, query)
+        timing = self._timing(finds.judge, opened, query)
+        gone, found = len(page.ranked) - len(there), bool(finds.by_words or over)
         return SearchResult(
             query=query.text,
             space=_asked_space(query, opened, over),
-            fits=fits,
-            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), timing, judge.fits_from)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=bool(words or windows))),
+            fits=finds.fits,
+            hits=tuple(self._hits.make(list(self._words.quoted(query, there)), timing, finds.judge.fits_from)),
+            notices=tuple(_notices(opened.space, query, gone=gone, found=found)),
             as_of=str(query.as_of),
+            goes_on=page.goes_on,
         )
 
     def _opened(self, query: Query) -> tuple[OpenSpace, OpenSpace | None]:
@@ -134,43 +118,52 @@ class Searcher:
         if not isinstance(opened.space, MmtSpace) or opened.space.pictures is None:
             return judge
         seen = self._spaces.open(opened.space.pictures.name)
-        meaning = meaning_of(query, seen.space, self._embed_pictures, partial(self._examples.of, seen))
-        return InsideJudge(judge, self._judge(seen, query, meaning, None))
+        return InsideJudge(judge, self._judge(seen, query, self._meaning(seen, query), None))
 
     def _explained(
-        self, page: list[Ranked], opened: OpenSpace, sight: Sight, over: OpenSpace | None, query: Query
+        self, page: list[Ranked], opened: OpenSpace, finds: Evidence, over: OpenSpace | None, query: Query
     ) -> list[Ranked]:
         """The page with the shares of experts, where windows have ranked it, alone or beside frames."""
         if isinstance(opened.space, MmtSpace) and query.text.strip():
             return list(explained(page, all_by_windows(page), opened, query.text, self._lookup))
-        return list(explained(page, sight.shares, over, query.text, self._lookup))
+        return list(explained(page, finds.shares, over, query.text, self._lookup))
 
-    def _found(self, opened: OpenSpace, query: Query, count: int) -> tuple[Candidates, Judge]:
-        """The ``count`` best of a space, and who judges them."""
-        meaning = meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
-        allowed = self._allowed(opened, query)
-        found = find_candidates(self._lookup, opened.index, meaning.ranked_by, query.allowed, count, allowed)
-        return found, self._judge(opened, query, meaning, allowed)
+    def _evidence(self, opened: OpenSpace, over: OpenSpace | None, query: Query) -> Evidence:
+        """All that is found, in the frames of ``opened`` and the windows ``over`` them, and by words."""
+        refused = self._examples.ids(query.unlike)
+        frames = self._finder(opened, query, refused)
+        windows = None if over is None else self._windows(over, query)
+        seeing = Seeing(frames, windows, partial(self._words.lifted, query), lifts=self._words.may_lift(query))
+        return Evidence(query, opened.space, self._words, seeing, refused)
 
-    def _windows(self, over: OpenSpace, query: Query, count: int) -> WindowHits:
-        """Videos and sounds by their best windows."""
-        found, judge = self._found(over, query, count)
-        if len(self._bitmaps.of(over.row, OfKind(MediaKind.SOUND))) and judge.asked is not None:
-            sounds, _ = self._found(over, replace(query, wanted=all_of(query.wanted, OfKind(MediaKind.SOUND))), count)
-            found = with_sounds(over, judge.asked.vector, found, sounds, self._lookup)
-        return WindowHits(over, found, judge)
+    def _finder(self, opened: OpenSpace, query: Query, refused: Collection[int] = ()) -> Finder:
+        """Who finds and judges in one space."""
+        meaning, allowed = self._meaning(opened, query), self._allowed(opened, query)
+        judge = self._judge(opened, query, meaning, allowed)
+        return Finder(self._lookup, opened, meaning.ranked_by, query.allowed, allowed, refused, judge)
 
-    def _browsed(self, opened: OpenSpace, query: Query) -> SearchResult:
+    def _meaning(self, opened: OpenSpace, query: Query) -> Meaning:
+        return meaning_of(query, opened.space, self._embed_pictures, partial(self._examples.of, opened))
+
+    def _windows(self, over: OpenSpace, query: Query) -> WindowFinder:
+        """Who finds videos and sounds by their best windows."""
+        sounds = None
+        if len(self._bitmaps.of(over.row, OfKind(MediaKind.SOUND))):
+            sounds = self._finder(over, replace(query, wanted=all_of(query.wanted, OfKind(MediaKind.SOUND))))
+        return WindowFinder(self._lookup, self._finder(over, query), sounds)
+
+    def _browsed(self, opened: OpenSpace, query: Query, size: int) -> SearchResult:
         """All that the filter lets through: nothing is compared."""
-        page = newest(self._lookup, query)
-        there = list(self._words.quoted(query, list(_there(page))))
+        page = newest(self._lookup, query, size)
+        there = list(self._words.quoted(query, list(_there(page.ranked))))
         return SearchResult(
             query=query.text,
             space=opened.space.name,
             fits=bool(self._lookup.newest(query.allowed, 1)),
             hits=tuple(self._hits.make(there, None, 0.0)),
-            notices=tuple(_notices(opened.space, query, gone=len(page) - len(there), found=True)),
+            notices=tuple(_notices(opened.space, query, gone=len(page.ranked) - len(there), found=True)),
             as_of=str(query.as_of),
+            goes_on=page.goes_on,
         )
 
     def _now(self, opened: OpenSpace, over: OpenSpace | None) -> Snapshot:
@@ -188,12 +181,6 @@ class Searcher:
             return known
         wanted = self._bitmaps.of(opened.row, query.wanted)
         return wanted if known is None else wanted & known
-
-    def _shown(self, found: Candidates, query: Query) -> Candidates:
-        """Without what a person marked as not meant."""
-        refused = self._examples.ids(query.unlike)
-        kept = [place for place, asset in enumerate(found.assets) if asset.id not in refused]
-        return replace(found, assets=[found.assets[place] for place in kept], scores=found.scores[kept])
 
     def _judge(self, opened: OpenSpace, query: Query, meaning: Meaning, allowed: Selection | None) -> Judge:
         assert query.as_of is not None
@@ -215,47 +202,6 @@ class Searcher:
         sample = None if is_filtered else self._judges.sample(opened)
         return TextChances(opened.space, query, items, self._judges.of(opened), sample)
 
-    def _page(
-        self,
-        opened: OpenSpace,
-        query: Query,
-        seen: Ranking,
-        deciding: Sequence[LiveAsset],
-        words: Sequence[Ranking],
-        judge: AssetJudge,
-    ) -> list[Ranked]:
-        """What is shown, best first: of all that was found by frames, by words, or by both."""
-        fits_from = judge.fits_from
-        if query.by.is_of_words:
-            ranked = fuse(words, fits_from)
-            known = {each.asset.id for each in ranked}
-            if query.anyway:
-                nearest = fuse(self._words.nearest(query, fits_from), fits_from)
-                ranked += [each for each in nearest if each.asset.id not in known]
-        elif words:
-            ranked = fuse([_judged(seen, judge), *words], fits_from)
-        else:
-            return self._page_of_sight(opened, query, seen, deciding, judge)
-        shown = [each for each in ranked if query.anyway or each.chance >= fits_from]
-        return self._folded(opened, query, shown, judge)[query.offset : query.offset + query.top]
-
-    def _page_of_sight(
-        self, opened: OpenSpace, query: Query, seen: Ranking, deciding: Sequence[LiveAsset], judge: AssetJudge
-    ) -> list[Ranked]:
-        """Only the page is judged, which costs more than ranking it."""
-        order = seen.assets if query.anyway else _fitting_first(seen.assets, deciding, judge)
-        unjudged = fuse([replace(seen, assets=order)], judge.fits_from)
-        page = self._folded(opened, query, unjudged, judge)[query.offset : query.offset + query.top]
-        likely = _chances_of([each.asset for each in page], judge)
-        judged = [replace(each, chance=likely[each.asset.id]) for each in page if each.asset.id in likely]
-        return [each for each in judged if query.anyway or each.chance >= judge.fits_from]
-
-    def _folded(self, opened: OpenSpace, query: Query, ranked: list[Ranked], judge: AssetJudge) -> list[Ranked]:
-        if query.unfolded or not opened.space.normalized:
-            return ranked
-        seen = ranked[: query.offset + query.top + LOOKED_PAST]
-        return fold(seen, judge.pictures([each.asset for each in seen]), alike_from(opened.space))
-
 
 def _asked_space(query: Query, opened: OpenSpace, over: OpenSpace | None) -> str:
     """The name of the space that was asked: that of windows where it was named, not where it only joined."""
@@ -263,39 +209,11 @@ def _asked_space(query: Query, opened: OpenSpace, over: OpenSpace | None) -> str
     return over.space.name if over is not None and is_named else opened.space.name
 
 
-def _judged(frames: Ranking, judge: AssetJudge) -> Ranking:
-    likely = _chances_of(frames.assets, judge)
-    return replace(frames, assets=[asset for asset in frames.assets if asset.id in likely], chances=likely)
-
-
-def _fitting(words: Sequence[Ranking]) -> list[Ranking]:
-    """Those rankings in which something fits by its words."""
-    return [ranking for ranking in words if ranking.fitting]
-
-
 def _there(page: Sequence[Ranked]) -> Iterator[Ranked]:
     """What is still on disk of the page."""
     for each in page:
         if (seen := _on_disk(each.asset)) is not None:
             yield replace(each, asset=seen)
-
-
-def _chances_of(assets: Sequence[LiveAsset], judge: AssetJudge) -> dict[int, float]:
-    return {asset_id: judged.chance for asset_id, judged in judge.of(assets).items()}
-
-
-def _any_fits(deciding: Sequence[LiveAsset], judge: AssetJudge) -> bool:
-    """Whether one of the nearest does: those further down are likelier to seem so by chance."""
-    return max(_chances_of(deciding, judge).values(), default=0.0) >= judge.fits_from
-
-
-def _fitting_first(order: Sequence[LiveAsset], deciding: Sequence[LiveAsset], judge: AssetJudge) -> list[LiveAsset]:
-    """``order``, where of its first and of those ``deciding`` whether anything fits those come first that do: so a page
-    of one hit is not empty because the very first is none, and pages of any size follow one another."""
-    looked_at = {asset.id: asset for asset in (*order[:JUDGED], *deciding)}
-    likely = _chances_of(list(looked_at.values()), judge)
-    fitting = {asset_id for asset_id, chance in likely.items() if chance >= judge.fits_from}
-    return sorted(order, key=lambda asset: asset.id not in fitting)  # stable
 
 
 def _on_disk(asset: LiveAsset) -> LiveAsset | None:

@@ -3,21 +3,23 @@
 A picture is found by its own vector. A video is found twice, by its best frame and by its best window, and its scores
 are added: both are likenesses of vectors of about length 1; its chance is what both say of it, the mean of their
 log-odds. Pictures and videos then stand in one order by the chance that they fit; among themselves each kind keeps its
-own, so that chances need not fall.
+own, so that chances need not fall. The first 200 of each are joined so, however deep a page looks; what is below them
+follows where the better of its ranks puts it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Final
 
 import numpy as np
 
 from retrieval.search.candidates import Candidates
-from retrieval.search.fusion import Ranked, Ranking
-from retrieval.search.judging import AssetJudge, Judge, Judged
+from retrieval.search.fusion import JOINED_MOST, Ranked, Ranking
+from retrieval.search.judging import AssetJudge, Judged
 from retrieval.search.open_spaces import OpenSpace
 from retrieval.search.ranking import MOMENT_SHARE, rank_assets
 from retrieval.search.results import Reason
@@ -51,15 +53,18 @@ _NEVER: Final = 1e-4
 class WindowHits:
     """Videos and sounds by their best windows, best first, for one query."""
 
-    opened: OpenSpace
     found: Candidates
-    judge: Judge
+    """The first 200, with the first 200 sounds among them."""
+    below: Sequence[Sequence[LiveAsset]] = ()
+    """What is found below these: videos and sounds together, and sounds alone."""
+    is_all: bool = True
+    """Whether nothing is found below what is here."""
 
 
 class SightJudge:
     """Judges videos by frames and by windows, which count alike. Without windows it is the judge of frames."""
 
-    def __init__(self, frames: Judge, windows: WindowHits | None) -> None:
+    def __init__(self, frames: AssetJudge, windows: AssetJudge | None) -> None:
         self._frames = frames
         self._windows = windows
         self.fits_from = frames.fits_from
@@ -70,8 +75,8 @@ class SightJudge:
         by_frames = self._frames.of(listed)
         if self._windows is None:
             return by_frames
-        by_windows = self._windows.judge.of(each for each in listed if each.kind is not MediaKind.PICTURE)
-        scale = self.fits_from / max(self._windows.judge.fits_from, 1e-6)
+        by_windows = self._windows.of(each for each in listed if each.kind is not MediaKind.PICTURE)
+        scale = self.fits_from / max(self._windows.fits_from, 1e-6)
         joined = {key: _of_both(by_frames.get(key), judged, scale) for key, judged in by_windows.items()}
         return {each.id: (by_frames | joined)[each.id] for each in listed if each.id in by_frames or each.id in joined}
 
@@ -152,6 +157,8 @@ class Sight:
 
     ranking: Ranking
     shares: Mapping[int, Mapping[str, float]]
+    is_all: bool = True
+    """Whether nothing is found below."""
 
 
 def sight_of(
@@ -159,12 +166,26 @@ def sight_of(
 ) -> Sight:
     """``found`` are assets by their best frames; ``lifted`` moves some up by what else is known of them."""
     if windows is None or not windows.found.assets:
-        return Sight(lifted(found), {})
-    timed, shares = _added(_of_kinds(found, pictures=False), found, windows.found)
-    videos, pictures = lifted(timed), lifted(_of_kinds(found, pictures=True))
+        return Sight(lifted(found), {}, found.is_all)
+    near = found.first(JOINED_MOST)
+    timed, shares = _added(_of_kinds(near, pictures=False), near, windows.found)
+    videos, pictures = lifted(timed), lifted(_of_kinds(near, pictures=True))
     order = list(_by_chance(pictures.assets, videos.assets, judge)) if pictures.assets else list(videos.assets)
     owed = {source: {**pictures.owed.get(source, {}), **those} for source, those in videos.owed.items()}
-    return Sight(replace(videos, assets=order, owed=owed), shares)
+    below = _below({asset.id for asset in order}, [found.assets[JOINED_MOST:], *windows.below])
+    shares |= {asset.id: {_WINDOWS: 1.0} for row, asset in below if row > 0}
+    assets = [*order, *(asset for _, asset in below)]
+    return Sight(replace(videos, assets=assets, owed=owed), shares, found.is_all and windows.is_all)
+
+
+def _below(joined: Collection[int], ranks: Sequence[Sequence[LiveAsset]]) -> list[tuple[int, LiveAsset]]:
+    """What is not ``joined``, each once, in the order of the best of its ranks, with the row that it has it in."""
+    rest: dict[int, tuple[int, LiveAsset]] = {}
+    for those in zip_longest(*ranks):
+        for row, asset in enumerate(those):
+            if asset is not None and asset.id not in joined:
+                rest.setdefault(asset.id, (row, asset))
+    return list(rest.values())
 
 
 def _of_kinds(found: Candidates, *, pictures: bool) -> Candidates:

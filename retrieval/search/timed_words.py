@@ -60,11 +60,14 @@ class _Timed:
     def _sought(self, query: Query) -> list[str]:
         return sought_words(query)
 
-    def _holding_all(self, query: Query, most: int) -> list[LiveAsset]:
+    def _holding_all(self, query: Query) -> list[int]:
+        """Ids, best first, of what the filter need not let through."""
         barred = [content_words(term.text) for term in query.against]
-        ids = self._texts.timed(
+        return self._texts.timed(
             self._of, self._sought(query), without=barred, wanted=query.wanted, up_to=query.newest_asset
         )
+
+    def _live(self, ids: Sequence[int], query: Query, most: int) -> list[LiveAsset]:
         return live_in_order(self._lookup, ids, query, most)
 
     def _ranking(self, assets: Sequence[LiveAsset], weight: float) -> list[Ranking]:
@@ -80,7 +83,7 @@ class OnScreen(_Timed):
 
     def find(self, query: Query, most: int) -> list[Ranking]:
         """The best ``most`` that may be shown and show all of the query's words at once; nothing where none does."""
-        return self._ranking(self._holding_all(query, most), 1.0)
+        return self._ranking(self._live(self._holding_all(query), query, most), 1.0)
 
 
 class Speech(_Timed):
@@ -101,10 +104,10 @@ class Speech(_Timed):
 
     def find(self, query: Query, most: int) -> list[Ranking]:
         """The best ``most`` in which all of the query's words are said at once, then those that are about it."""
-        said = self._holding_all(query, most)
-        about = self._about(query, most, FITS_FROM_COSINE, {asset.id for asset in said})
+        said = self._holding_all(query)
+        about = self._about(query, most, FITS_FROM_COSINE, set(said))
         weight = 1.0 if len(self._sought(query)) > 1 else PASSING_WEIGHT
-        return [*self._ranking(said, weight), *about]
+        return [*self._ranking(self._live(said, query, most), weight), *about]
 
     def nearest(self, query: Query, most: int) -> list[Ranking]:
         """Those that are nearest in meaning, though none of them need fit."""
@@ -124,7 +127,7 @@ class Speech(_Timed):
         best: dict[int, float] = {}
         for utterance in self._utterances(query, least):
             best.setdefault(utterance.asset_id, utterance.cosine)
-        assets = live_in_order(self._lookup, [key for key in best if key not in known], query, most)
+        assets = self._live([key for key in best if key not in known], query, most)
         chances = {asset.id: max(0.0, best[asset.id] - _OFF_COSINE) for asset in assets}
         fitting = {asset.id for asset in assets if best[asset.id] >= FITS_FROM_COSINE}
         return [Ranking(self.source, assets, chances, fitting, PASSING_WEIGHT)] if assets else []

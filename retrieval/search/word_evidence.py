@@ -37,11 +37,11 @@ class WordEvidence:
         self._on_screen = OnScreen(lookup, texts)
         self._speech = Speech(catalog, lookup, texts, embed_sentences, notice)
 
-    def find(self, query: Query) -> list[Ranking]:
-        """What words alone find, each kind for itself; nothing where none do. Pictures as queries have no words."""
+    def find(self, query: Query, most: int) -> list[Ranking]:
+        """What words alone find, the best ``most`` of each kind for itself; nothing where none do. Pictures as queries
+        have no words."""
         if not _has_words_alone(query):
             return []
-        most = JOINED_MOST if query.by is By.FUSED else query.offset + query.top
         found: list[Ranking] = []
         if query.by in (By.FUSED, By.TEXT):
             found += self._captions.find(query, most)
@@ -68,9 +68,9 @@ class WordEvidence:
         """Whether people's words may move what the frames found."""
         return query.by is By.FUSED and _has_words_alone(query) and self._captions.any()
 
-    def nearest(self, query: Query, fits_from: float) -> list[Ranking]:
-        """What words alone come nearest to, though it need not fit; for queries that are ranked by words alone."""
-        most = query.offset + query.top
+    def nearest(self, query: Query, most: int, fits_from: float) -> list[Ranking]:
+        """The ``most`` that words alone come nearest to, though they need not fit; for queries that are ranked by words
+        alone."""
         match query.by:
             case By.TEXT:
                 return self._captions.nearest(query, most, fits_from)

@@ -29,6 +29,9 @@ class FailedFile:
     stage: str
     reason: str
     permanent: bool
+    file_id: int
+    failed_at: datetime
+    """In UTC, without a zone, to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,10 @@ class Census:
     """Present, to be read, and not failed."""
     files_parts: int
     """Present, and belonging to another file."""
+    files_failed: int
+    """Present, and could not be used."""
     failures: tuple[FailedFile, ...]
+    """Of these all, or the first by their paths."""
     spaces: tuple[SpaceCount, ...]
     troubles: tuple[TroubledPlace, ...]
     others: dict[str, int]
@@ -76,8 +82,16 @@ class Census:
     failed_sidecars: tuple[FailedSidecar, ...]
 
 
-def take_census(catalog: Catalog) -> Census:
-    """Count everything in one transaction, so that the numbers agree while an index run goes on."""
+_FAILED = select(
+    File.path, File.display, Failure.stage, Failure.reason, Failure.permanent, File.id, Failure.failed_at
+).join(Failure, Failure.file_id == File.id)
+
+
+def take_census(catalog: Catalog, most: int | None = None) -> Census:
+    """Count everything in one transaction, so that the numbers agree while an index run goes on.
+
+    At most so many as ``most`` of each list of what failed are read; None for all.
+    """
     by_kind = (
         select(Asset.kind, func.count(distinct(Asset.id)))
         .join(File, File.asset_id == Asset.id)
@@ -90,13 +104,8 @@ def take_census(catalog: Catalog) -> Census:
         .join(File, File.asset_id == Asset.id)
         .where(File.present, Asset.kind == MediaKind.SOUND.value, ~heard)
     )
-    failures = (
-        select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
-        .join(Failure, Failure.file_id == File.id)
-        .where(File.present)
-        .order_by(File.path)
-    )
-    troubles = select(Trouble.path, Trouble.display, Trouble.reason).order_by(Trouble.path)
+    failures = _FAILED.where(File.present).order_by(File.path).limit(most)
+    troubles = select(Trouble.path, Trouble.display, Trouble.reason).order_by(Trouble.path).limit(most)
     state = file_state()
     with catalog.engine.connect() as connection:
         counted = {row[0]: row[1] for row in connection.execute(by_kind)}
@@ -110,24 +119,21 @@ def take_census(catalog: Catalog) -> Census:
             files_indexed=states[FileState.INDEXED],
             files_waiting=states[FileState.WAITING],
             files_parts=states[FileState.PART],
+            files_failed=states[FileState.FAILED],
             failures=tuple(FailedFile(*row) for row in connection.execute(failures)),
             spaces=tuple(SpaceCount(*row) for row in connection.execute(_count_spaces())),
             troubles=tuple(TroubledPlace(*row) for row in connection.execute(troubles)),
             others=dict(others.most_common()),
             hidden=hidden,
-            failed_sidecars=tuple(failed_sidecars(connection)),
+            failed_sidecars=tuple(failed_sidecars(connection, most)),
         )
 
 
-def failures_since(catalog: Catalog, moment: datetime) -> list[FailedFile]:
-    """Present files that failed at ``moment`` (of any zone), to the second, or later; the first to fail first."""
+def failures_since(catalog: Catalog, moment: datetime, most: int) -> list[FailedFile]:
+    """Present files that failed at ``moment`` (of any zone), to the second, or later: the first ``most`` to fail."""
     at = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-    statement = (
-        select(File.path, File.display, Failure.stage, Failure.reason, Failure.permanent)
-        .join(Failure, Failure.file_id == File.id)
-        .where(File.present, Failure.failed_at >= at)
-        .order_by(Failure.failed_at, File.path)
-    )
+    since = _FAILED.where(File.present, Failure.failed_at >= at)
+    statement = since.order_by(Failure.failed_at, File.id).limit(most)
     with catalog.engine.connect() as connection:
         return [FailedFile(*row) for row in connection.execute(statement)]
 

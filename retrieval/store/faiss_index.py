@@ -42,6 +42,7 @@ Notice = Callable[[str], None]
 COUNTED_BELOW = 100_000
 """Rows of a space that are counted whenever anything was committed. Counting a million takes longer than a search: of
 more, they are counted when the index is opened, and known by the catalog's count of deletions from there on."""
+_SCORED_AT_ONCE = 10_000
 SAVED_PAST = 4096
 """Vectors that a searcher adds before it saves the index for the next one: under a second's work is not worth it."""
 
@@ -98,14 +99,25 @@ class CatalogIndex:
 
     def _ranked(self, queries: Float32Array, ids: Int64Array) -> tuple[Float32Array, Int64Array]:
         """``ids`` ``[n, k]`` by their own vectors; one that the catalog no longer holds leaves an empty place."""
-        with self._catalog.engine.connect() as connection:
-            known, vectors = vectors_of(connection, self._space, np.unique(ids[ids != NO_VECTOR]))
-        places = {vector_id: place for place, vector_id in enumerate(known.tolist())}
-        at = np.array([[places.get(vector_id, -1) for vector_id in row] for row in ids.tolist()])
+        known, scored = self._scored(queries, np.unique(ids[ids != NO_VECTOR]))
         if not len(known):
             return np.full(ids.shape, -np.inf, np.float32), np.full(ids.shape, NO_VECTOR, np.int64)
-        scores = np.take_along_axis(queries @ vectors.T, np.maximum(at, 0), axis=1)
-        return best_first(scores, np.where(at < 0, NO_VECTOR, ids))
+        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        scores = np.take_along_axis(scored, at, axis=1)
+        return best_first(scores, np.where(known[at] == ids, ids, NO_VECTOR))
+
+    def _scored(self, queries: Float32Array, ids: Int64Array) -> tuple[Int64Array, Float32Array]:
+        """Those of ``ids`` that the catalog holds, ascending, and their scores ``[n, ids]``.
+
+        Some thousands of vectors are held at a time: whoever turns pages far asks of hundreds of thousands.
+        """
+        found = [(np.empty(0, np.int64), np.empty((len(queries), 0), np.float32))]
+        with self._catalog.engine.connect() as connection:
+            for start in range(0, len(ids), _SCORED_AT_ONCE):
+                known, vectors = vectors_of(connection, self._space, ids[start : start + _SCORED_AT_ONCE])
+                order = np.argsort(known)
+                found.append((known[order], (queries @ vectors.T)[:, order]))
+        return np.concatenate([known for known, _ in found]), np.concatenate([scores for _, scores in found], axis=1)
 
     def refresh(self) -> None:
         """Take in what was committed since, and a better file that was written since; cheap when there is nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select
 
 from retrieval.paths import display_of
 from retrieval.store.catalog import Catalog
@@ -108,16 +108,17 @@ def _row(record: SidecarRecord) -> dict[str, object]:
     }
 
 
-def failed_sidecars(connection: Connection) -> list[FailedSidecar]:
-    """Those of present files, each once, in the order of their paths."""
+def failed_sidecars(connection: Connection, most: int | None = None) -> list[FailedSidecar]:
+    """Those of present files, each once, in the order of their paths: the first ``most``, or all."""
     statement = (
-        select(Sidecar.path, Sidecar.reason)
+        select(Sidecar.path, func.max(Sidecar.reason).label("reason"))
         .join(File, File.id == Sidecar.file_id)
         .where(File.present, Sidecar.reason.is_not(None))
+        .group_by(Sidecar.path)
         .order_by(Sidecar.path)
+        .limit(most)
     )
-    reasons = {row.path: str(row.reason) for row in connection.execute(statement)}
-    return [FailedSidecar(path, display_of(path), reason) for path, reason in reasons.items()]
+    return [FailedSidecar(path, display_of(path), str(reason)) for path, reason in connection.execute(statement)]
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

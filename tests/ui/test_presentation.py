@@ -10,7 +10,7 @@ import pytest
 
 from retrieval.search.results import Hit, Reason, SearchResult
 from retrieval.types import MediaKind, Moment
-from ui.presentation import chance, headline, result_lines, rows_of
+from ui.presentation import chance, goes_on, headline, result_lines, rows_of
 
 VIDEO = Hit(
     Path("/media/cat.mp4"), (), MediaKind.VIDEO, 0.916, True, (Moment(7.2, 12.9, 0.916), Moment(60.0, 65.0, 0.8))
@@ -78,19 +78,30 @@ def test_lines_for_a_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset", "goes_on", "words"),
+    ("offset", "has_more", "words"),
     [(0, True, "The first 2 results, best first"), (24, True, "Results 25 to 26, "), (24, False, "Results 25 to 26, ")],
 )
-def test_a_part_is_not_counted_as_the_whole(offset: int, goes_on: bool, words: str) -> None:
-    assert headline(answer(VIDEO, PICTURE), 2, offset=offset, goes_on=goes_on).startswith(words)
+def test_a_part_is_not_counted_as_the_whole(offset: int, has_more: bool, words: str) -> None:
+    assert headline(answer(VIDEO, PICTURE), 2, offset=offset, goes_on=has_more).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("ranking_goes_on", "top", "more"),
+    [(True, 2, True), (True, 4, True), (True, 5, False), (False, 2, False)],
+    ids=["full page", "half a page", "hardly any fits", "end of the ranking"],
+)
+def test_more_is_offered_where_the_ranking_goes_on_and_half_a_page_fits(
+    ranking_goes_on: bool, top: int, more: bool
+) -> None:
+    assert goes_on(replace(answer(VIDEO, PICTURE), goes_on=ranking_goes_on), top) is more
 
 
 def test_lines_for_a_terminal_tell_that_there_are_more() -> None:
-    assert result_lines(answer(PICTURE, VIDEO), offset=20, most=1) == [
+    assert result_lines(replace(answer(PICTURE), goes_on=True), offset=20, top=2) == [
         "Result 21, best first, with the chance that each fits.",
         "50 %  /media/cat.jpg",
         "      also /backup/cat.jpg",
-        "More: the same with --offset 21",
+        "More: the same with --offset 22",
     ]
 
 

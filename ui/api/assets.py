@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Path, Query, Request
@@ -15,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from retrieval.client.answers import Asset, Segment, Tag, Text
-from retrieval.errors import LibraryBusyError, NotFoundError, UsageError
+from retrieval.errors import NotFoundError, UsageError
 from retrieval.media.preview import SECONDS_MOST
 from retrieval.search.results import path_json
 from retrieval.store.asset_facts import AssetFacts, AssetReader, KnownSegment
@@ -23,18 +21,17 @@ from retrieval.store.catalog import Catalog
 from retrieval.store.parts import Parts
 from retrieval.store.tags import Tags
 from retrieval.store.timed_texts import TimedTexts
-from retrieval.types import MediaKind
 from ui.api.problems import problem
 from ui.api.services import Services
 from ui.page.files import CatalogFiles, OpenFile
 from ui.page.ranges import respond_with
+from ui.page.thumbnail_responses import NOBODY_WAITS, respond_with_thumbnail
 from ui.page.thumbnails import SIZES
+from ui.small_writes import SmallWrites
 from ui.tag_output import check_labels
 
 __all__ = ["AssetAnswers", "asset_routes"]
 
-_NOBODY_WAITS = 499
-"""For whom nobody reads; nginx has it so."""
 NUMBER_MOST = 2**63 - 1
 """The catalog holds no greater number."""
 _LONGEST_SECONDS = 30 * 24 * 3600
@@ -49,7 +46,6 @@ class ThumbnailSize(IntEnum):
     CARD, STILL, LARGE = SIZES
 
 
-Value = TypeVar("Value")
 AssetId = Annotated[int, Path(ge=1, le=NUMBER_MOST, description="The number of the asset, as a search gives it")]
 Labels = Annotated[list[str], Body(max_length=_LABELS_MOST)]
 
@@ -57,14 +53,14 @@ Labels = Annotated[list[str], Body(max_length=_LABELS_MOST)]
 class AssetAnswers:
     """What is said of an asset. Safe to share between threads."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, writes: SmallWrites) -> None:
         self._catalog = catalog
+        self._writes = writes
         self._reader = AssetReader(catalog)
         self._files = CatalogFiles(catalog)
         self._parts = Parts(catalog)
         self._tags = Tags(catalog)
         self._texts = TimedTexts(catalog)
-        self._tagging = threading.Lock()  # two people who tag at once wait for one another
 
     def asset(self, asset_id: int) -> dict[str, Any]:
         """As :class:`~retrieval.client.answers.Asset` has it.
@@ -138,7 +134,7 @@ class AssetAnswers:
         """
         self._found(asset_id)
         check_labels(add, remove)
-        with self._tagging, _told_of_indexing(), self._catalog.lock():
+        with self._writes.turn(), self._catalog.lock():
             self._tags.add(add, [asset_id])
             self._tags.remove(remove, [asset_id])
         return self._shown_tags(asset_id)
@@ -156,7 +152,7 @@ class AssetAnswers:
 def asset_routes(services: Services) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["assets"])
-    answers = AssetAnswers(services.catalog)
+    answers = AssetAnswers(services.catalog, services.writes)
     _add_facts(router, answers)
     _add_file(router, answers)
     _add_thumbnail(router, answers, services)
@@ -203,16 +199,8 @@ def _add_thumbnail(router: APIRouter, answers: AssetAnswers, services: Services)
         at: Annotated[float, Query(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)] = 0.0,
         size: Annotated[ThumbnailSize, Query(description="Pixels of the longer side")] = ThumbnailSize.CARD,
     ) -> Response:
-        def make(video_or_picture: OpenFile) -> Response:
-            tag = f'"{video_or_picture.content_hash}-{at}-{size}"'
-            headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-            if request.headers.get("if-none-match") == tag:
-                return Response(status_code=304, headers=headers)
-            at_seconds = at if video_or_picture.kind is MediaKind.VIDEO else None
-            jpeg = services.thumbnails.get(video_or_picture, at_seconds, size)
-            return Response(jpeg, headers=headers, media_type="image/jpeg")
-
-        return await to_thread.run_sync(_closing, answers.open, asset_id, make, limiter=services.thumbnail_makers)
+        opened = await to_thread.run_sync(answers.open, asset_id)
+        return await respond_with_thumbnail(request, opened, at, size, services.thumbnails, services.thumbnail_makers)
 
 
 def _add_preview(router: APIRouter, answers: AssetAnswers, services: Services) -> None:
@@ -229,14 +217,17 @@ def _add_preview(router: APIRouter, answers: AssetAnswers, services: Services) -
         start: Annotated[float, Query(ge=0, le=_LONGEST_SECONDS, allow_inf_nan=False)] = 0.0,
         seconds: Annotated[int, Query(ge=1, le=SECONDS_MOST)] = 30,
     ) -> Response:
-        def make(video: OpenFile) -> OpenFile:
-            return services.previews.open(video, start, seconds)
-
         await to_thread.run_sync(answers.check_moment, asset_id, start)
-        async with services.preview_makers:
-            if await request.is_disconnected():
-                return Response(status_code=_NOBODY_WAITS)  # nobody waits any more: the next one has its turn
-            clip = await to_thread.run_sync(_closing, answers.open, asset_id, make)
+        video = await to_thread.run_sync(answers.open, asset_id)
+        try:
+            clip = await to_thread.run_sync(services.previews.kept, video, start, seconds)
+            if clip is None:  # only what isn't kept waits for its turn
+                async with services.preview_makers:
+                    if await request.is_disconnected():
+                        return Response(status_code=NOBODY_WAITS)  # nobody waits any more: the next one has its turn
+                    clip = await to_thread.run_sync(services.previews.open, video, start, seconds)
+        finally:
+            video.close()
         return _in_ranges(clip, request)
 
 
@@ -252,25 +243,6 @@ def _add_words(router: APIRouter, answers: AssetAnswers) -> None:
     @router.patch("/assets/{asset_id}/tags", response_model=list[Tag], summary="Add and remove tags by hand")
     def write_tags(asset_id: AssetId, add: Labels = [], remove: Labels = []) -> JSONResponse:  # noqa: B006 read alone
         return JSONResponse(answers.tag(asset_id, add, remove))
-
-
-@contextmanager
-def _told_of_indexing() -> Iterator[None]:
-    """Whoever tags on the page has no other library to choose: most often it is the page's own that is indexed."""
-    try:
-        yield
-    except LibraryBusyError as error:
-        raise LibraryBusyError(
-            "this library is being indexed, or written to by another vidi; tag when that is done or stopped"
-        ) from error
-
-
-def _closing(open_file: Callable[[int], OpenFile], asset_id: int, make: Callable[[OpenFile], Value]) -> Value:
-    file = open_file(asset_id)
-    try:
-        return make(file)
-    finally:
-        file.close()
 
 
 def _in_ranges(file: OpenFile, request: Request) -> Response:

@@ -93,7 +93,7 @@ def _logging_kept() -> Iterator[None]:
 
 
 def _tools(services: Services) -> list[Callable[..., Any]]:
-    assets = AssetAnswers(services.catalog)
+    assets = AssetAnswers(services.catalog, services.writes)
 
     async def ask(query: str, **how: Any) -> SearchResult:
         return await services.search(partial(services.library.search, query, **how))

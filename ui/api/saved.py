@@ -62,13 +62,15 @@ def saved_routes(services: Services) -> APIRouter:
 
     @router.post("/saved", response_model=SavedSearch, status_code=201, summary="Keep a search under a name")
     def save(kept: Annotated[_Kept, Body()]) -> JSONResponse:
-        library.save_search(kept.name, kept.q, **kept.asked())
+        with services.writes.turn():
+            library.save_search(kept.name, kept.q, **kept.asked())
         return JSONResponse(saved_json(library.saved_search(kept.name)), 201)
 
     @router.delete("/saved", status_code=204, response_class=Response, summary="Remove the search of this name")
     def forget(name: Annotated[str, Query(min_length=1, max_length=_NAME_MOST)]) -> Response:
         try:
-            library.forget_search(name)
+            with services.writes.turn():
+                library.forget_search(name)
         except QueryError as error:
             raise NotFoundError(str(error)) from error
         return Response(status_code=204)

@@ -146,7 +146,7 @@ def search_routes(services: Services) -> APIRouter:
         asked: Annotated[_Narrowed, Depends()],
         most: Annotated[int, Query(ge=1, le=_FACET_VALUES_MOST, description="At most so many values of each")] = 20,
     ) -> JSONResponse:
-        return await services.search(partial(searches.count, asked, most))
+        return await to_thread.run_sync(partial(searches.count, asked, most), limiter=services.counting)
 
     return router
 

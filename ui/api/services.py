@@ -14,6 +14,7 @@ from retrieval.store.catalog import Catalog
 from ui.api.previews import PreviewStore
 from ui.index_jobs import IndexJobs
 from ui.page.thumbnails import ThumbnailStore
+from ui.small_writes import SmallWrites
 
 __all__ = ["Services"]
 
@@ -32,9 +33,12 @@ class Services:
     jobs: IndexJobs
     searches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_CORES))
     """How many searches go on at one time: more than cores would only keep one another waiting."""
+    counting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    """Counting may take seconds of a large library: whoever counts waits for whoever counts, and no search does."""
     thumbnail_makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(min(2, _CORES)))
     preview_makers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """One, so that a page of thumbnails never waits for clips."""
+    writes: SmallWrites = field(default_factory=SmallWrites)
 
     async def search(self, ask: Callable[[], Value]) -> Value:
         """Run ``ask`` in its turn, beside the server's loop."""

@@ -28,9 +28,7 @@ def state_routes(services: Services) -> APIRouter:
     def status(
         failures: Annotated[int, Query(ge=0, le=_FAILURES_MOST, description="At most so many of each list")] = 100,
     ) -> JSONResponse:
-        told = services.library.status().to_json()
-        lists = ("failures", "failed_sidecars", "troubled_places")
-        return JSONResponse(told | {name: told[name][:failures] for name in lists})
+        return JSONResponse(services.library.status(most=failures).to_json())
 
     @router.get("/models", response_model=list[ModelCard], summary="The models, and whether they are on this machine")
     def models() -> JSONResponse:
@@ -43,6 +41,7 @@ def state_routes(services: Services) -> APIRouter:
             raise QueryError(
                 f"nothing is indexed in a space {name!r}; expected one of: {', '.join(sorted(known)) or 'none yet'}"
             )
-        return JSONResponse({"name": services.library.use(name)})
+        with services.writes.turn():
+            return JSONResponse({"name": services.library.use(name)})
 
     return router

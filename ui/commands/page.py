@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DIR",
         help="a folder that may be indexed from the page and the API, with all below it; may be repeated (default: "
-        "those indexed already, and your home unless --host lets others in)",
+        "those indexed already, and your home unless --host or --allow-host lets others in)",
     )
     trust.add_argument(
         "--allow-host",
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="a further name, as of a proxy, under which the page is asked for, with its port if the address shows "
-        "one; https://NAME where the proxy speaks TLS",
+        "one; https://NAME where the proxy speaks TLS; needs --password-file or --token-file as --host does",
     )
 
 
@@ -80,13 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
     from ui.trust.hosts import Name, address_to_bind, is_loopback
     from ui.trust.settings import Trust
 
-    address, access = address_to_bind(arguments.host), _access(arguments)
-    check_exposed(address, access)
+    address, names = address_to_bind(arguments.host), tuple(map(Name.parse, arguments.allow_host))
+    trust = Trust(_access(arguments), names, _roots(arguments.allow_root), arguments.mcp)
+    check_exposed(address, trust)
     if arguments.mcp:
         from ui.api.mcp_package import check_mcp
 
         check_mcp()
-    trust = Trust(access, tuple(map(Name.parse, arguments.allow_host)), _roots(arguments.allow_root), arguments.mcp)
     bound = bind(address, arguments.port)
     port = bound.getsockname()[1]
     if arguments.port is None and port != DEFAULT_PORT:

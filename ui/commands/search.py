@@ -104,9 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
         asked = _asked(arguments)
         if arguments.saved is not None:
             asked = joined(library.saved_search(arguments.saved).asked, asked)
-        page = {name: getattr(arguments, name) for name in ("offset", "as_of", "anyway")}
-        # For people one more than is shown: it tells whether there are more.
-        result = library.search(**asked, **page, top=arguments.top + (not arguments.json))
+        page = {name: getattr(arguments, name) for name in ("top", "offset", "as_of", "anyway")}
+        result = library.search(**asked, **page)
         if arguments.save is not None:
             library.save_search(arguments.save, **asked)
             print(f"vidi: kept as {arguments.save}", file=sys.stderr)
@@ -114,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(result.to_json(), indent=2))
     else:
         offers_nearest = not (arguments.anyway or _is_filter_alone(asked))
-        lines = result_lines(result, offset=arguments.offset, most=arguments.top, offers_nearest=offers_nearest)
+        lines = result_lines(result, offset=arguments.offset, top=arguments.top, offers_nearest=offers_nearest)
         print("\n".join(lines))
     return 0
 

@@ -64,7 +64,7 @@ def _summary(status: LibraryStatus) -> list[str]:
 def _sum_of(census: Census) -> str:
     parts = f", {census.files_parts:,} parts of others" if census.files_parts else ""
     return (
-        f"{census.files_indexed:,} indexed, {len(census.failures):,} failed, "
+        f"{census.files_indexed:,} indexed, {census.files_failed:,} failed, "
         f"{census.files_waiting:,} waiting to be indexed{parts}"
     )
 

@@ -25,7 +25,7 @@ from ui.page.files import CatalogFiles
 from ui.page.likes import Like, Likes
 from ui.page.markup import cards, caret, notice, welcome
 from ui.page.saved import SavedOnPage
-from ui.presentation import NOTHING_IS_ALL, headline, rows_of
+from ui.presentation import NOTHING_IS_ALL, goes_on, headline, rows_of
 from ui.wording import clock
 
 __all__ = ["PAGE_SIZE", "PICTURES_MOST", "Answer", "Answers", "Question", "Searches"]
@@ -33,8 +33,6 @@ __all__ = ["PAGE_SIZE", "PICTURES_MOST", "Answer", "Answers", "Question", "Searc
 PAGE_SIZE = 24
 PICTURES_MOST = 4
 """Of one question, as the programming interface has it."""
-_WORTH_MORE = PAGE_SIZE // 2
-"""A page with so many finds may be followed by others, though it isn't full: what doesn't fit was left out of it."""
 _QUOTED_LETTERS = 120
 _PERSONS_WORD = re.compile(r"\S*[:^]")
 _log = logging.getLogger(__name__)
@@ -170,14 +168,13 @@ class Answers:
             # Few pictures are as near to one as what fits its description: the nearest are what is asked for here.
             question = replace(question, anyway=True)
         try:
-            # One more than is shown tells whether there are more.
             result = self._library.search(
                 question.text,
                 image=question.images,
                 like=question.likes.more,
                 unlike=question.likes.less,
                 unfolded=question.likes.unfolded,
-                top=PAGE_SIZE + 1,
+                top=PAGE_SIZE,
                 offset=question.offset,
                 anyway=question.anyway,
                 as_of=question.as_of,
@@ -188,9 +185,9 @@ class Answers:
             raise
         if not result.hits and not question.offset:
             return _nothing_fits(result, question)
-        hits = result.hits[:PAGE_SIZE]
-        shown = [(hit.asset_id, row) for hit, row in zip(hits, rows_of(hits), strict=True) if hit.asset_id is not None]
-        offers_more = len(result.hits) > (_WORTH_MORE if result.fits else PAGE_SIZE)
+        rows = zip(result.hits, rows_of(result.hits), strict=True)
+        shown = [(hit.asset_id, row) for hit, row in rows if hit.asset_id is not None]
+        offers_more = goes_on(result, PAGE_SIZE)
         told = headline(result, len(shown), offset=question.offset, goes_on=offers_more)
         line = " ".join([told, *map(_sentence, result.notices)])
         read_as = result.read_as or ""

@@ -35,7 +35,7 @@ from ui.page.renditions import make_renditions_with
 from ui.page.saved import SavedOnPage
 from ui.page.thumbnails import ThumbnailStore
 from ui.trust.access import Access
-from ui.trust.hosts import Hosts, is_loopback
+from ui.trust.hosts import Hosts
 from ui.trust.login import LoginRoutes
 from ui.trust.roots import AllowedRoots
 from ui.trust.settings import Trust
@@ -56,7 +56,7 @@ def build_application(
     """
     address, port = bound_to
     hosts = Hosts(address, port, trust.names)
-    services = _services(stack, catalog, library, trust, is_local=is_loopback(address), temporary=temporary)
+    services = _services(stack, catalog, library, trust, address, temporary=temporary)
     mcp = open_mcp(services, MCP_PATH) if trust.mcp else None
     routes: list[BaseRoute] = [Mount(API_PREFIX, build_api(services))]
     if mcp:
@@ -73,8 +73,8 @@ def _page(services: Services, access: Access, heat_folder: Path, *, port: int, r
     library, catalog = services.library, services.catalog
     files, answers = CatalogFiles(catalog), Answers(library, catalog)
     heat = Heat(library, files, services.thumbnails, heat_folder)
-    items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat)
-    media = MediaRoutes(files, services.thumbnails, makers=_WORKERS)
+    items = ItemRoutes(Items(catalog, library.timed_texts), answers, heat, services.searches)
+    media = MediaRoutes(files, services.thumbnails, services.thumbnail_makers)
     footer, roots = Counts(library, catalog).footer, str(services.jobs.roots)
     blocks = build_blocks(answers, footer, roots, is_signed_in=not access.is_open)
     routes = [*routes, *items.routes(), *SavedOnPage(catalog).routes()]
@@ -82,7 +82,7 @@ def _page(services: Services, access: Access, heat_folder: Path, *, port: int, r
 
 
 def _services(
-    stack: ExitStack, catalog: Catalog, library: Library, trust: Trust, *, is_local: bool, temporary: Path
+    stack: ExitStack, catalog: Catalog, library: Library, trust: Trust, address: str, *, temporary: Path
 ) -> Services:
     workers = stack.enter_context(MediaWorkers(processes=_WORKERS))
     kept = _kept_in(catalog, temporary)
@@ -91,7 +91,7 @@ def _services(
         catalog=catalog,
         thumbnails=ThumbnailStore(kept / "thumbnails", make_renditions_with(workers)),
         previews=PreviewStore(kept / "previews", make_clips_with(workers)),
-        jobs=stack.enter_context(IndexJobs(catalog, _roots(catalog, trust, is_local))),
+        jobs=stack.enter_context(IndexJobs(catalog, _roots(catalog, trust, address))),
     )
 
 
@@ -100,10 +100,10 @@ def _kept_in(catalog: Catalog, temporary: Path) -> Path:
     return catalog.library if os.access(catalog.library, os.W_OK) else temporary
 
 
-def _roots(catalog: Catalog, trust: Trust, is_local: bool) -> AllowedRoots:
+def _roots(catalog: Catalog, trust: Trust, address: str) -> AllowedRoots:
     if trust.roots:
         return AllowedRoots(trust.roots)
-    return AllowedRoots([Path.home()] if is_local else [], indexed_roots(catalog))
+    return AllowedRoots([] if trust.serves_others(address) else [Path.home()], indexed_roots(catalog))
 
 
 def _run_beside(app: FastAPI, run: Callable[[], AbstractAsyncContextManager[None]]) -> None:

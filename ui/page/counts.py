@@ -47,7 +47,7 @@ class Counts:
         with self._lock:
             if self._counted is None or time.monotonic() >= self._good_until:
                 began = time.monotonic()
-                self._counted = take_census(self._catalog)
+                self._counted = take_census(self._catalog, most=0)
                 ended = time.monotonic()
                 self._good_until = ended + max(_SECONDS_AT_LEAST, _TIMES_ITS_COST * (ended - began))
             return self._counted

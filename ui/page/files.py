@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sqlalchemy import select
 
 from retrieval.errors import MediaError
-from retrieval.media.files import open_media
+from retrieval.media.files import FileStat, OpenMedia, open_media
 from retrieval.store.catalog import Catalog
 from retrieval.store.schema import Asset, File
 from retrieval.types import MediaKind
@@ -59,11 +59,17 @@ class OpenFile:
     file: BinaryIO
     path: bytes
     kind: MediaKind
-    size_bytes: int
+    stat: FileStat
+    """Of the very file that is open."""
     content_hash: str
     """Hexadecimal."""
     content_type: str
     _opened: ExitStack
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return self.stat.size_bytes
 
     def close(self) -> None:
         """Let go of the file."""
@@ -91,13 +97,13 @@ class CatalogFiles:
         for path, size_bytes, modified_ns, kind, content_hash in rows:
             opened = _open_unchanged(path, size_bytes, modified_ns)
             if opened is not None:
-                stack, file = opened
-                content_type = content_type_of(os.pread(file.fileno(), _HEAD_BYTES, 0))
-                return OpenFile(file, path, MediaKind(kind), size_bytes, content_hash.hex(), content_type, stack)
+                stack, media = opened
+                content_type = content_type_of(os.pread(media.file.fileno(), _HEAD_BYTES, 0))
+                return OpenFile(media.file, path, MediaKind(kind), media.stat, content_hash.hex(), content_type, stack)
         return None
 
 
-def _open_unchanged(path: bytes, size_bytes: int, modified_ns: int) -> tuple[ExitStack, BinaryIO] | None:
+def _open_unchanged(path: bytes, size_bytes: int, modified_ns: int) -> tuple[ExitStack, OpenMedia] | None:
     """The file, if nothing was put in its place since it was indexed: what is served is what the catalog knows.
 
     The inode may differ: a disk that was mounted again may number its files anew.
@@ -109,7 +115,7 @@ def _open_unchanged(path: bytes, size_bytes: int, modified_ns: int) -> tuple[Exi
             return None
         if (media.stat.size_bytes, media.stat.mtime_ns) != (size_bytes, modified_ns):
             return None
-        return stack.pop_all(), media.file
+        return stack.pop_all(), media
 
 
 def content_type_of(head: bytes) -> str:

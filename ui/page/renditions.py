@@ -14,7 +14,7 @@ def make_renditions_with(workers: MediaWorkers) -> RenditionMaker:
     """A maker that asks ``workers``; it may be called by several threads at once."""
 
     def make(rendition: Rendition) -> bytes:
-        task = ThumbnailTask(0, rendition.path, rendition.size, rendition.at_seconds)
+        task = ThumbnailTask(0, rendition.path, rendition.size, rendition.at_seconds, rendition.stat)
         match outcome := workers.run(task)[-1]:
             case ThumbnailMade():
                 return outcome.jpeg

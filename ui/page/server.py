@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import UsageError, VidiError
 from ui.page.terminal import told_in_lines
-from ui.trust.access import Access
 from ui.trust.hosts import is_loopback
 from ui.trust.settings import Trust
 
@@ -73,17 +72,20 @@ def address_of(bound: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def check_exposed(address: str, access: Access) -> None:
+def check_exposed(address: str, trust: Trust) -> None:
     """See that nobody is let in from elsewhere without a word.
 
     Raises:
-        UsageError: ``address`` is reached from elsewhere, and nobody has to sign in.
+        UsageError: ``address``, or a name of a proxy, is reached from elsewhere, and nobody has to sign in.
     """
-    if access.is_open and not is_loopback(address):
-        raise UsageError(
-            f"at {address} other machines reach the page, expected --password-file FILE (made by "
-            "`vidi ui --set-password USER FILE`) or --token-file FILE; or leave out --host to serve this machine alone"
-        )
+    if not (trust.access.is_open and trust.serves_others(address)):
+        return
+    named = next((name.host for name in trust.names if not name.is_local), "")
+    at, option = (f"at {address}", "--host") if not is_loopback(address) else (f"as {named}", "--allow-host")
+    raise UsageError(
+        f"{at} other machines reach the page, expected --password-file FILE (made by "
+        f"`vidi ui --set-password USER FILE`) or --token-file FILE; or leave out {option} to serve this machine alone"
+    )
 
 
 def serve(
@@ -106,7 +108,7 @@ def serve(
         MissingExtraError: MCP is asked for, and its package isn't installed.
     """
     trust = trust or Trust()
-    check_exposed(bound.getsockname()[0], trust.access)
+    check_exposed(bound.getsockname()[0], trust)
     with ExitStack() as stack:
         stack.enter_context(told_in_lines())
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidi-page-")))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.media.files import FileStat
 from retrieval.types import MediaKind
 from ui.page.files import OpenFile
 from ui.page.kept_files import KeptFiles
@@ -21,13 +22,17 @@ _BYTES_MOST = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """What to make: of the file at ``path``, at ``at_seconds`` of a video (None of a picture)."""
+    """What to make: of the file at ``path``, at ``at_seconds`` of a video (None of a picture).
+
+    Nothing is made of another file that stands there by then: ``stat`` is that of the one that is meant.
+    """
 
     path: bytes
     kind: MediaKind
     at_seconds: float | None
     size: int
     """Longest side in pixels."""
+    stat: FileStat
 
 
 RenditionMaker = Callable[[Rendition], bytes]
@@ -50,14 +55,26 @@ class ThumbnailStore:
         Raises:
             MediaError: it can't be made of this file.
         """
-        at_milliseconds = None if at_seconds is None else round(at_seconds * 1000)
-        at = "" if at_milliseconds is None else f"-{at_milliseconds}"
-        name = f"{opened.content_hash}{at}-{size}.jpg"
-        try:
-            return self._kept.path_of(name).read_bytes()
-        except OSError:
-            pass  # not made yet, or removed since
-        at_seconds = None if at_milliseconds is None else at_milliseconds / 1000
-        content = self._make(Rendition(opened.path, opened.kind, at_seconds, size))
-        self._kept.keep(name, content)
+        if (kept := self.kept(opened, at_seconds, size)) is not None:
+            return kept
+        at = None if at_seconds is None else _milliseconds(at_seconds) / 1000
+        content = self._make(Rendition(opened.path, opened.kind, at, size, opened.stat))
+        self._kept.keep(_name(opened, at_seconds, size), content)
         return content
+
+    def kept(self, opened: OpenFile, at_seconds: float | None, size: int) -> bytes | None:
+        """The JPEG of ``opened`` if it is kept; None if it would have to be made."""
+        try:
+            return self._kept.path_of(_name(opened, at_seconds, size)).read_bytes()
+        except OSError:
+            return None  # not made yet, or removed since
+
+
+def _name(opened: OpenFile, at_seconds: float | None, size: int) -> str:
+    at = "" if at_seconds is None else f"-{_milliseconds(at_seconds)}"
+    return f"{opened.content_hash}{at}-{size}.jpg"
+
+
+def _milliseconds(seconds: float) -> int:
+    """Moments are told apart by these."""
+    return round(seconds * 1000)

@@ -46,6 +46,11 @@ class Name:
     is_https: bool = False
     """Stated by the person who starts the server: whatever is asked by this name came to a proxy by TLS."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it names this machine wherever it is asked for, as behind the port of a tunnel."""
+        return re.sub(r":[0-9]+$", "", self.host) in _LOOPBACK_NAMES
+
     @classmethod
     def parse(cls, text: str) -> Name:
         """``photos.example``, ``photos.example:8443``, or ``https://photos.example``.

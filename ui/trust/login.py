@@ -96,8 +96,10 @@ class LoginRoutes:
         return session_cookie(secret, host, is_https=request.url.scheme == "https" or self._is_https(host))
 
     def _keys(self, request: Request, user: str) -> list[tuple[Attempts, str]]:
-        address = request.client.host if request.client else ""
-        return [(self._by_address, address), (self._by_user, user[:64])]
+        """What an attempt counts for. Whoever signs in by the token has no name: one for all would have a stranger's
+        wrong tries lock everybody out, and nobody guesses the token."""
+        by_address = (self._by_address, request.client.host if request.client else "")
+        return [by_address] if self._access.passwords is None else [by_address, (self._by_user, user[:64])]
 
     def _is_right(self, user: str, form: FormData) -> bool:
         if self._access.passwords is not None:

@@ -27,11 +27,12 @@ from retrieval.media import (
     IdentifyTask,
     MediaWorkers,
     Outcome,
+    PreviewTask,
     Task,
     ThumbnailMade,
     ThumbnailTask,
 )
-from retrieval.media.files import identify
+from retrieval.media.files import identify, open_media
 from retrieval.media.jobs import Job, Jobs, Outbox
 from retrieval.media.picture import decode_picture
 from retrieval.media.pieces import ScreenFrame
@@ -107,6 +108,19 @@ def test_a_worker_answers_as_the_functions_do(make: Any, workers: MediaWorkers) 
     assert [one.span for one in frames] == [one.span for one in sampled]
     assert all(isinstance(closed[key], ThumbnailMade) for key in (4, 5))
     assert closed[4].jpeg.startswith(b"\xff\xd8")  # type: ignore[union-attr]
+
+
+def test_nothing_is_made_of_another_file_than_the_one_that_is_meant(make: Any, workers: MediaWorkers) -> None:
+    path = make.video("a.mp4", make.shots(1.2, 1.0))
+    with open_media(path) as media:
+        meant = media.stat
+    tasks: tuple[Task, ...] = (ThumbnailTask(1, path, 30, 0.0, meant), PreviewTask(2, path, 0, 1, meant))
+    assert isinstance(workers.run(tasks[0])[-1], ThumbnailMade)
+    path.write_bytes(path.read_bytes() + b"more")
+    for task in tasks:
+        failed = workers.run(task)[-1]
+        assert isinstance(failed, Failed)
+        assert "changed or replaced since it was looked for" in str(failed.error)
 
 
 def test_each_bad_file_costs_itself_and_says_why(make: Any, tmp_path: Path, workers: MediaWorkers) -> None:

@@ -12,8 +12,10 @@ import pytest
 from retrieval.errors import QueryError
 from retrieval.library import Library
 from retrieval.search.leaning import LIKE, UNLIKE, meaning_of
-from retrieval.search.query import Example, Query
+from retrieval.search.query import By, Example, Query
 from retrieval.search.searcher import Searcher
+from retrieval.store.descriptions import fill_text_index, write_descriptions
+from retrieval.types import Words
 
 MakeSearcher = Callable[..., Searcher]
 
@@ -78,6 +80,24 @@ def test_alone_less_like_this_shows_what_is_furthest(filled: Any, make_searcher:
     result = make_searcher().search(Query(unlike=(Example(filled.ids["none"]),)))
     assert result.fits
     assert "none" not in names(result)
+
+
+@pytest.mark.parametrize("by", list(By))
+@pytest.mark.parametrize("anyway", [False, True])
+def test_what_is_marked_as_unlike_is_not_shown_for_its_words_either(
+    filled: Any, make_searcher: MakeSearcher, by: By, anyway: bool
+) -> None:
+    fill_text_index(filled.catalog)
+    dog, cat = filled.ids["none"], filled.ids["snow"]
+    with filled.catalog.engine.begin() as connection:
+        write_descriptions(connection, {dog: Words(caption="a dog at night"), cat: Words(caption="a cat at night")})
+    search = make_searcher().search
+    for text in ("a dog at night", "a dog on a beach at night"):
+        shown = search(Query(text, by=by, unlike=(Example(dog),), anyway=anyway))
+        assert "none" not in names(shown)
+        if by is By.TEXT:
+            assert not shown.fits  # nothing else holds all of the words
+            assert names(shown) == (["snow"] if anyway else [])
 
 
 def test_a_picture_from_elsewhere_is_an_example(filled: Any, make_searcher: MakeSearcher, tmp_path: Path) -> None:

@@ -33,7 +33,21 @@ def test_a_time_with_a_zone_becomes_local_without_one() -> None:
     assert parse_time(datetime(2024, 6, 3, 12, tzinfo=UTC), "after") == expected
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2024-13", "2024-06-31", "24", "2024-6", "20240", "0000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2024-13",
+        "2024-06-31",
+        "24",
+        "2024-6",
+        "20240",
+        "0000",
+        "0001-01-01T00:00+14:00",
+        "9999-12-31T23:59-14:00",  # where this machine's time has no year
+    ],
+)
 def test_what_is_no_time_is_said_plainly(text: str) -> None:
     with pytest.raises(QueryError, match=r"before '.*' is no time; expected 2024, 2024-06"):
         parse_time(text, "before")
@@ -60,6 +74,9 @@ def test_under_is_absolute_bytes_with_links_left(tmp_path: Path, monkeypatch: py
     assert make_filter(under="link/../link/x") == Below(os.fsencode(tmp_path / "link" / "x"))
     assert make_filter(under="~/a") == Below(os.fsencode(tmp_path / "home" / "a"))
     assert make_filter(under=os.fsdecode(b"/a/\xff")) == Below(b"/a/\xff")
+    assert make_filter(under=Path("~/a")) == Below(os.fsencode(tmp_path / "home" / "a"))
+    # Nobody is called so: it is a folder by that name, as for a shell.
+    assert make_filter(under="~nobody-at-all/a") == Below(os.fsencode(tmp_path / "~nobody-at-all" / "a"))
     with pytest.raises(QueryError, match="`under` is empty"):
         make_filter(under="")
 

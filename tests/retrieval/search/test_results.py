@@ -49,6 +49,7 @@ def test_a_video_is_written_as_the_contract_says() -> None:
         "notices": [],
         "read_as": None,
         "as_of": None,
+        "goes_on": False,
     }
 
 

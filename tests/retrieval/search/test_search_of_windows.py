@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retrieval.search import evidence, finding, fusion, sight, word_evidence
 from retrieval.search.query import Query
 from retrieval.search.searcher import Searcher
 from retrieval.spaces.mmt import MmtSpace, TermShare
-from retrieval.types import Float32Array
+from retrieval.store.descriptions import fill_text_index, write_descriptions
+from retrieval.types import Float32Array, MediaKind, Words
 from tests.retrieval.search.conftest import PlainSpace
 
 MakeSearcher = Callable[..., Searcher]
@@ -75,6 +77,37 @@ def test_what_outranks_a_fit_is_not_told_as_one(
     assert (right.path.name, right.fits) == ("right.mp4", True)
     for each in (wrong, right):
         assert each.moments[0].score == pytest.approx(each.score, abs=1e-3)
+
+
+@pytest.mark.parametrize("text", ["1 0 0 0", "a dog on a beach"], ids=["plain", "with people's words"])
+def test_pages_are_parts_of_one_long_page(
+    library: Any, windows: PlainWindows, make_searcher: MakeSearcher, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Pictures, videos and sounds by frames, windows and words: what is joined is joined alike for every page."""
+    for module in (fusion, sight, finding, evidence, word_evidence):
+        monkeypatch.setattr(module, "JOINED_MOST", 12)
+    fill_text_index(library.catalog)
+    random = np.random.default_rng(7)
+    for number in range(130):
+        kind = ("picture", "video", "sound")[number % 3]
+        asset = library.asset(f"/media/{number:03}", kind=kind)
+        frame, window = random.uniform(0.1, 0.9, 2)
+        if kind != "sound":
+            library.embed(asset, library.space(), [[frame, 0, 0, 0]], [(0, 2)] if kind == "video" else ())
+        if kind != "picture":
+            library.embed(asset, library.space(windows.name), [[window / 2, 0, 0, kind == "sound"]], [(0, 2)])
+        if number % 5 == 0:
+            with library.catalog.engine.begin() as connection:
+                write_descriptions(connection, {asset: Words(caption="a dog" if number % 2 else "a dog on a beach")})
+    search = make_searcher(windows).search
+    whole = search(Query(text, top=500, anyway=True))
+    assert len(whole.hits) == 130
+    for top in (5, 20, 33):
+        pages = [search(Query(text, top=top, offset=offset, anyway=True)) for offset in range(0, 150, top)]
+        assert [hit for page in pages for hit in page.hits] == list(whole.hits)
+        assert [page.goes_on for page in pages] == [offset + top < 130 for offset in range(0, 150, top)]
+    for hit in whole.hits:  # the best windows, and what is below them, tell by which expert they were found
+        assert hit.kind is not MediaKind.SOUND or {reason.source for reason in hit.why} <= {"motion", "caption"}
 
 
 def test_a_sound_is_not_put_back_for_what_can_not_be_seen(

@@ -13,14 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import LibraryError, QueryError, UnknownSpaceError
-from retrieval.search import searcher
+from retrieval.search import evidence, finding, fusion, searcher, sight, word_evidence
+from retrieval.search.candidates import find_candidates
 from retrieval.search.query import By, Query
 from retrieval.search.results import Tag
 from retrieval.search.searcher import Searcher
+from retrieval.store.descriptions import fill_text_index, write_descriptions
 from retrieval.store.file_filter import file_filter
+from retrieval.store.lookup import Lookup
 from retrieval.store.tag_work import AssetTags, TagWork, TrackSource
 from retrieval.store.tags import Tags
-from retrieval.types import MediaKind
+from retrieval.types import MediaKind, Words
 
 MakeSearcher = Callable[..., Searcher]
 
@@ -68,6 +71,8 @@ def test_what_fits_nothing_says_so_and_shows_the_nearest_on_demand(filled: Any, 
     anyway = searcher.search(Query("0 0 0.4 0", anyway=True))
     assert not anyway.fits
     assert len(anyway.hits) == 4
+    told = [searcher.search(Query("0 0 0.4 0", anyway=each, top=2)).goes_on for each in (False, True)]
+    assert told == [False, True]  # where nothing fits nothing goes on
     assert not any(hit.fits for hit in anyway.hits)
 
 
@@ -130,6 +135,72 @@ def test_where_none_of_the_nearest_fits_nothing_further_down_is_shown_as_if_it_d
     result = make_searcher().search(Query("1 0 0 0", top=30))
     assert (result.fits, result.hits) == (False, ())
     assert len(make_searcher().search(Query("1 0 0 0", top=30, anyway=True)).hits) == 30
+
+
+def test_that_the_ranking_goes_on_is_told_though_the_next_does_not_fit(
+    library: Any, make_searcher: MakeSearcher, by_looks: None
+) -> None:
+    """What comes after the first 20 is not sorted by fitting: the 21st says nothing of the others."""
+    for number in range(30):
+        look = 0.25 if number in (20, 21, 22) else 0.75
+        library.embed(library.asset(f"/{number:02}.jpg"), library.space(), [[0.9 - number / 100, look, 0, 0]])
+    search = make_searcher().search
+    first, second = (search(Query("1 0 0 0", top=20, offset=offset)) for offset in (0, 20))
+    assert (len(first.hits), first.goes_on) == (20, True)
+    assert (len(second.hits), second.goes_on) == (7, False)
+    assert not search(Query("1 0 0 0", top=30)).goes_on
+
+
+def test_a_filter_alone_goes_on_while_more_meets_it(filled: Any, make_searcher: MakeSearcher) -> None:
+    pictures = file_filter(kind=MediaKind.PICTURE)
+    pages = [make_searcher().search(Query(wanted=pictures, top=2, offset=offset)) for offset in (0, 2, 4)]
+    assert [(len(page.hits), page.goes_on) for page in pages] == [(2, True), (1, False), (0, False)]
+    assert make_searcher().search(Query(wanted=pictures, top=3)).goes_on is False
+
+
+@pytest.mark.parametrize("query", ["1 0 0 0", ""], ids=["words", "filter alone"])
+def test_beyond_all_that_there_is_nothing_is_looked_for(
+    filled: Any, make_searcher: MakeSearcher, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    looked: list[int] = []
+
+    def find(*arguments: Any) -> Any:
+        looked.append(arguments[4])
+        return find_candidates(*arguments)
+
+    monkeypatch.setattr(finding, "find_candidates", find)
+    searcher = make_searcher()
+    for offset in (4, 2**31, 10**30):
+        page = searcher.search(Query(query, wanted=file_filter(under=b"/media"), top=10**30, offset=offset))
+        assert (page.hits, page.fits, page.goes_on) == ((), True, False)
+    assert max(looked, default=0) <= 200
+    assert len(searcher.search(Query(query, wanted=file_filter(under=b"/media"), top=10**30)).hits) in (3, 4)
+
+
+def test_far_down_only_the_page_is_judged(
+    library: Any, make_searcher: MakeSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the first, here 40, which are joined with what words find."""
+    for module in (fusion, sight, finding, evidence, word_evidence):
+        monkeypatch.setattr(module, "JOINED_MOST", 40)
+    fill_text_index(library.catalog)
+    for number in range(100):
+        asset = library.asset(f"/{number:03}.jpg")
+        library.embed(asset, library.space(), [[0.9 - number / 1000, 0, 0, 0]])
+    with library.catalog.engine.begin() as connection:
+        write_descriptions(connection, {asset: Words(caption="a dog")})
+    read: set[int] = set()
+
+    def segments(self: Lookup, space: Any, asset_ids: Any) -> Any:
+        read.update(asset_ids)
+        return read_segments(self, space, asset_ids)
+
+    read_segments = Lookup.segments
+    monkeypatch.setattr(Lookup, "segments", segments)
+    page = make_searcher().search(Query("a dog", top=10, offset=70, unfolded=True))
+    assert names(page) == [f"{number:03}.jpg" for number in range(69, 79)]  # one is moved up by its words
+    assert all(hit.fits for hit in page.hits)
+    assert len(read) <= 40 + 1 + 10
 
 
 def test_the_first_page_decides_what_fits_on_every_page(library: Any, make_searcher: MakeSearcher) -> None:

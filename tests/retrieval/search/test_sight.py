@@ -46,8 +46,8 @@ def chance(value: float) -> Judged:
     return Judged(value, None, np.array([value], np.float32))
 
 
-def windows(assets: dict[LiveAsset, float], judge: Knows | None = None, opened: Any = None) -> WindowHits:
-    return WindowHits(cast(OpenSpace, opened), found(assets), cast(Any, judge or Knows({})))
+def windows(assets: dict[LiveAsset, float], *below: list[LiveAsset]) -> WindowHits:
+    return WindowHits(found(assets), below)
 
 
 def found(assets: dict[LiveAsset, float]) -> Candidates:
@@ -100,7 +100,7 @@ def test_pictures_and_videos_stand_by_chance_each_in_its_own_order() -> None:
 
 
 def test_a_judge_without_windows_is_the_judge_of_frames() -> None:
-    judge = SightJudge(cast(Any, Knows({1: chance(0.4)}, 0.3)), None)
+    judge = SightJudge(Knows({1: chance(0.4)}, 0.3), None)
     assert judge.fits_from == 0.3
     assert judge.of([PICTURE])[1].chance == 0.4
 
@@ -108,8 +108,8 @@ def test_a_judge_without_windows_is_the_judge_of_frames() -> None:
 def test_frames_and_windows_judge_alike() -> None:
     """The chance is the mean of both log-odds; a picture has its own, and so has a sound."""
     frames = Knows({1: chance(0.4), 3: judged(0.2, 0.8), 4: judged(0.9, 0.1)})
-    hits = windows({}, Knows({1: judged(0.9), 3: judged(0.3), 4: judged(0.5), 5: judged(0.7, seconds=30)}))
-    judged_as = SightJudge(cast(Any, frames), hits).of([PICTURE, FILM, OTHER_FILM, SOUND])
+    by_windows = Knows({1: judged(0.9), 3: judged(0.3), 4: judged(0.5), 5: judged(0.7, seconds=30)})
+    judged_as = SightJudge(frames, by_windows).of([PICTURE, FILM, OTHER_FILM, SOUND])
     assert {key: each.chance for key, each in judged_as.items()} == pytest.approx({
         1: 0.4, 3: 0.567, 4: 0.75, 5: 0.7
     }, abs=1e-3)  # fmt: skip
@@ -120,7 +120,7 @@ def test_frames_and_windows_judge_alike() -> None:
 def test_the_best_frames_inside_the_best_window_tell_the_moment() -> None:
     frames = Knows({3: judged(0.5, 0.1, 0.1, 0.3, 0.1)})
     by_window = Judged(0.9, np.array([[0, 2], [2, 5]], np.float32), np.array([0.2, 0.9], np.float32))
-    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
+    judge = SightJudge(frames, Knows({3: by_window}))
     (best, *_) = judge.of([FILM])[3].moments
     assert (best.start_seconds, best.end_seconds, best.score) == (3, 4, pytest.approx(0.75))
 
@@ -129,7 +129,7 @@ def test_two_windows_that_are_near_the_best_tell_a_moment_each() -> None:
     """What is shown twice is found twice, though no frame alone is as sure as a window."""
     frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.45, 0.1)})
     by_window = Judged(0.9, np.array([[0, 2], [2, 4], [4, 7]], np.float32), np.array([0.9, 0.1, 0.8], np.float32))
-    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
+    judge = SightJudge(frames, Knows({3: by_window}))
     found = [(moment.start_seconds, moment.score) for moment in judge.of([FILM])[3].moments]
     assert found == [(1, pytest.approx(0.75)), (5, pytest.approx(0.8 * 0.75))]  # what both say of it
 
@@ -137,7 +137,7 @@ def test_two_windows_that_are_near_the_best_tell_a_moment_each() -> None:
 def test_a_window_that_is_near_the_best_and_shows_nothing_of_it_tells_no_moment() -> None:
     frames = Knows({3: judged(0.1, 0.5, 0.1, 0.1, 0.1, 0.1)})
     by_window = Judged(0.9, np.array([[0, 2], [2, 4], [4, 6]], np.float32), np.array([0.9, 0.85, 0.8], np.float32))
-    judge = SightJudge(cast(Any, frames), windows({}, Knows({3: by_window})))
+    judge = SightJudge(frames, Knows({3: by_window}))
     assert [(moment.start_seconds, moment.end_seconds) for moment in judge.of([FILM])[3].moments] == [(1, 2)]
 
 
@@ -154,7 +154,7 @@ def test_where_windows_alone_rank_frames_tell_when_and_nothing_else() -> None:
 
 def test_a_window_fits_from_where_a_frame_does() -> None:
     """Their thresholds differ: a window just at its own is just at the frames'."""
-    judge = SightJudge(cast(Any, Knows({}, 0.4)), windows({}, Knows({5: judged(0.8)}, fits_from=0.8)))
+    judge = SightJudge(Knows({}, 0.4), Knows({5: judged(0.8)}, fits_from=0.8))
     assert judge.of([SOUND])[5].chance == pytest.approx(0.4)
 
 

@@ -125,7 +125,7 @@ def test_a_single_word_that_is_said_counts_half(filled: Any, text: str, weights:
     tell(filled, "none", SPEECH, (1, 2, "the dog is not here: it barks"))
     tell(filled, "good", OCR, (1, 2, "DOG BARKS"))
     evidence = WordEvidence(filled.catalog, Lookup(filled.catalog), nothing_is_near, lambda line: None)
-    assert {ranking.source: ranking.weight for ranking in evidence.find(Query(text))} == weights
+    assert {ranking.source: ranking.weight for ranking in evidence.find(Query(text), 20)} == weights
 
 
 def test_what_is_written_on_the_screen_and_by_people_is_text(filled: Any, make_searcher: MakeSearcher) -> None:
@@ -210,7 +210,7 @@ def test_speech_is_found_by_its_meaning_below_what_says_the_words(filled: Any, m
     fused = searcher.search(Query("weather"))
     assert set(names(fused)) == {"best", "good", "none", "picture"}
     evidence = WordEvidence(filled.catalog, Lookup(filled.catalog), embed_by_axis, lambda line: None)
-    said, about = evidence.find(Query("weather today"))
+    said, about = evidence.find(Query("weather today"), 20)
     assert [
         (asset.paths, weight) for asset, weight in ((said.assets[0], said.weight), (about.assets[0], about.weight))
     ] == [

@@ -11,7 +11,7 @@ import pytest
 
 from retrieval.store.asset_facts import AssetReader
 from retrieval.store.catalog import Catalog
-from retrieval.store.census import failures_since, indexed_roots
+from retrieval.store.census import failures_since, indexed_roots, take_census
 from retrieval.store.intake import FoundFile, Intake
 from retrieval.store.results import FailureRecord, MediaRecord, SegmentRecord
 from retrieval.types import MediaFacts, MediaKind, Words
@@ -90,14 +90,25 @@ def test_failures_since_a_moment(catalog: Catalog) -> None:
     with catalog.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE file SET present = 0 WHERE id = ?", (gone,))
     now = datetime.now(UTC)
-    (failed,) = failures_since(catalog, now - timedelta(seconds=60))
+    (failed,) = failures_since(catalog, now - timedelta(seconds=60), 10)
     assert (failed.path, failed.stage, failed.reason, failed.permanent) == (
         b"/media/a.mp4",
         "decode",
         "it is damaged",
         True,
     )
-    assert failures_since(catalog, now + timedelta(seconds=60)) == []
+    assert failures_since(catalog, now + timedelta(seconds=60), 10) == []
+    assert failures_since(catalog, now - timedelta(seconds=60), 0) == []
+
+
+def test_of_very_many_that_failed_some_are_listed_and_all_are_counted(catalog: Catalog) -> None:
+    files = find(catalog, *(b"/media/%d.mp4" % number for number in range(5)))
+    space = catalog.space("starter", "1", 4, normalized=True)
+    failures = [FailureRecord(number, "decode", "it is damaged", True, "x") for number in files]
+    Intake(catalog, ("frames", "1")).write(space, [], failures)
+    some, every = take_census(catalog, most=2), take_census(catalog)
+    assert [failed.display for failed in some.failures] == ["/media/0.mp4", "/media/1.mp4"]
+    assert (some.files_failed, every.files_failed, len(every.failures)) == (5, 5, 5)
 
 
 def test_roots_that_were_asked_for(catalog: Catalog) -> None:

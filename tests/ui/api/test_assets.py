@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -211,10 +212,39 @@ def test_tags_that_cant_be(ask_own: Ask, sent: object, status: int, said: str) -
     assert detail_of(ask_own("/assets/1/tags", "PATCH", json=sent), status) == said
 
 
-def test_tags_while_another_process_writes(ask_own: Ask, own_collection: Collection) -> None:
+WRITTEN: list[tuple[str, str, dict[str, Any]]] = [
+    ("/assets/1/tags", "PATCH", {"json": {"add": ["sea"]}}),
+    ("/saved", "POST", {"json": {"name": "red", "q": "red"}}),
+    ("/saved", "DELETE", {"params": {"name": "red"}}),
+    ("/space", "PUT", {"json": {"name": "starter"}}),
+]
+"""What is written in passing, while the page is served."""
+
+
+@pytest.mark.parametrize(("path", "method", "how"), WRITTEN, ids=lambda each: str(each).partition("?")[0])
+def test_what_is_written_while_another_process_writes(
+    ask_own: Ask, own_collection: Collection, path: str, method: str, how: dict[str, Any]
+) -> None:
+    ask_own("/saved", "POST", json={"name": "red", "q": "red"})
     with Catalog(own_collection.library) as other, other.lock():
-        said = detail_of(ask_own("/assets/1/tags", "PATCH", json={"add": ["sea"]}), 409)
-    assert said == "this library is being indexed, or written to by another vidi; tag when that is done or stopped"
+        said = detail_of(ask_own(path, method, **how), 409)
+    told = "this library is being indexed, or written to by another vidi; try again when that is done or stopped"
+    assert said == told
+
+
+@pytest.mark.parametrize(("path", "method", "how"), WRITTEN, ids=lambda each: str(each).partition("?")[0])
+def test_two_who_write_at_once_wait_for_one_another(
+    ask_own: Ask, own_services: Services, path: str, method: str, how: dict[str, Any]
+) -> None:
+    ask_own("/saved", "POST", json={"name": "red", "q": "red"})
+    statuses: list[int] = []
+    second = threading.Thread(target=lambda: statuses.append(ask_own(path, method, **how).status_code))
+    with own_services.writes.turn(), own_services.catalog.lock():
+        second.start()
+        second.join(0.3)
+        assert not statuses
+    second.join()
+    assert statuses[0] < 300
 
 
 # ------------------------------------------------------------------------------------------------------- the library

@@ -29,6 +29,23 @@ OPERATIONS = [
     "GET /jobs/{job_id}/events", "GET /status", "GET /models", "PUT /space",
 ]  # fmt: skip
 
+READ_WORDS = ("GET /search", "POST /search", "GET /facets", "POST /saved")
+TIMES = ("0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "0000", "2024-02-30", "1e308")
+FOLDERS = ("~nobody-at-all", "~", "~/..", "//", "a" * 5000)
+ODD = st.fixed_dictionaries(
+    {},
+    optional={
+        "q": st.one_of(
+            st.sampled_from([*(f"under:{folder}" for folder in FOLDERS), *(f"after:{time}" for time in TIMES)]),
+            st.sampled_from(["near:91,181,1km", "duration:>1e999s", "sunset^1e999", 'said:"', "-", "(", "tag:", "*"]),
+        ),
+        "under": st.sampled_from(FOLDERS),
+        "after": st.sampled_from(TIMES),
+        "before": st.sampled_from(TIMES),
+    },
+)
+"""Values that no letter of the OpenAPI tells from others, and that a person types in passing."""
+
 
 @pytest.fixture(scope="module")
 def operations(
@@ -55,6 +72,13 @@ def test_every_operation_is_tried(operations: dict[str, object]) -> None:
     assert sorted(operations) == sorted(OPERATIONS)
 
 
+def _ask_for(case: schemathesis.Case, odd: dict[str, str]) -> None:
+    if case.method == "POST" and isinstance(case.body, dict):
+        case.body = {**case.body, **odd}
+    elif odd:
+        case.query = {**(case.query or {}), **odd}
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_no_request_makes_it_fail(operations: dict[str, object], name: str) -> None:
     operation = operations[name]
@@ -64,10 +88,12 @@ def test_no_request_makes_it_fail(operations: dict[str, object], name: str) -> N
     @settings(
         max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
     )
-    @given(case=st.one_of(valid, wrong), of_a_real_job=st.booleans())
-    def check(case: schemathesis.Case, *, of_a_real_job: bool) -> None:
+    @given(case=st.one_of(valid, wrong), of_a_real_job=st.booleans(), odd=ODD)
+    def check(case: schemathesis.Case, *, of_a_real_job: bool, odd: dict[str, str]) -> None:
         if of_a_real_job and "job_id" in (case.path_parameters or {}):
             case.path_parameters["job_id"] = 1
+        if name in READ_WORDS:
+            _ask_for(case, odd)
         response = case.call()
         assert response.status_code < 500, response.text
         if response.status_code >= 400:

@@ -8,20 +8,24 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from pydantic import TypeAdapter
+from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError
 
 from retrieval.client.answers import Job, JobEvent
 from retrieval.errors import AccessError, LibraryBusyError, QueryError
 from retrieval.store.catalog import Catalog
+from retrieval.store.schema import Failure
 from tests.ui.api.conftest import Ask, detail_of
 from tests.ui.page.conftest import Collection
 from ui.api.services import Services
-from ui.index_jobs import Event, IndexJob, IndexJobs, JobState
+from ui.index_jobs import Event, IndexJob, IndexJobs, JobState, _NewFailures
 from ui.trust.roots import AllowedRoots
 
 PATIENCE_SECONDS = 120
@@ -160,6 +164,34 @@ def test_a_catalog_that_cant_be_read_doesnt_keep_a_job_from_its_end(
     script = """print('{"event": "report", "data": {"interrupted": false}}')"""
     assert run_script(services, collection, script).state is JobState.FINISHED
     assert "news of index job 1 can't be used: OperationalError" in caplog.text
+
+
+def test_of_very_many_failures_each_is_told_once(own_services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that failed in the second that was looked at already."""
+    monkeypatch.setattr("ui.index_jobs._READ_AT_ONCE", 1)
+    told: list[str] = []
+
+    class Heard:
+        started_at = datetime(2024, 5, 1, tzinfo=UTC)
+
+        def fail_file(self, failure: dict[str, Any]) -> None:
+            told.append(failure["reason"])
+
+    def fail(*files: int, second: int) -> None:
+        at = datetime(2024, 5, 1, 0, 0, second)
+        values = {"stage": "decode", "permanent": True, "tried_with": "x", "failed_at": at}
+        with own_services.catalog.engine.begin() as connection:
+            connection.execute(insert(Failure), [{"file_id": file, "reason": str(file), **values} for file in files])
+
+    news = _NewFailures(own_services.catalog, Heard())  # type: ignore[arg-type]
+    fail(3, 4, second=1)
+    news.look(now=True)
+    fail(1, 2, second=1)
+    news.look(now=True)
+    fail(5, second=2)
+    news.look(now=True)
+    news.look(now=True)
+    assert told == ["3", "4", "1", "2", "5"]
 
 
 def test_a_process_that_doesnt_stop_is_ended(

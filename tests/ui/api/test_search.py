@@ -7,6 +7,8 @@ import re
 from dataclasses import asdict, fields
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from pydantic import TypeAdapter
 
@@ -25,6 +27,26 @@ def test_it_is_the_object_of_the_command_line_with_numbers(ask: Ask, services: S
     result = services.library.search(query)
     assert told == result.to_json()
     assert numbers == [hit.asset_id for hit in result.hits]
+
+
+def test_who_counts_and_who_searches_keep_each_other_from_nothing(services: Services) -> None:
+    async def ask_while_others_are_busy() -> list[int]:
+        transport = httpx.ASGITransport(build_api(services))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await services.counting.acquire_on_behalf_of("somebody else")
+            with anyio.fail_after(60):
+                found = await client.get("/search?q=red")
+            services.counting.release_on_behalf_of("somebody else")
+            for number in range(int(services.searches.total_tokens)):
+                await services.searches.acquire_on_behalf_of(number)
+            with anyio.fail_after(60):
+                counted = await client.get("/facets?q=red")
+            with anyio.move_on_after(0.2) as waited:
+                await client.get("/search?q=red")
+        assert waited.cancelled_caught
+        return [found.status_code, counted.status_code]
+
+    assert anyio.run(ask_while_others_are_busy) == [200, 200]
 
 
 def test_the_numbers_are_those_of_the_assets(ask: Ask, collection: Collection) -> None:

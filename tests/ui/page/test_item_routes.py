@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import anyio
+import httpx
 import pytest
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -35,7 +38,8 @@ class DrawnHeat:
 @pytest.fixture(scope="module")
 def client(collection: Collection) -> Iterator[TestClient]:
     with Catalog(collection.library) as catalog, open_library(collection.library) as library:
-        routes = ItemRoutes(Items(catalog), Answers(library, catalog), DrawnHeat())  # type: ignore[arg-type]
+        answers, heat = Answers(library, catalog), DrawnHeat()
+        routes = ItemRoutes(Items(catalog), answers, heat, CapacityLimiter(1))  # type: ignore[arg-type]
         yield TestClient(Starlette(routes=routes.routes()))
 
 
@@ -59,6 +63,26 @@ def test_moments(client: TestClient, collection: Collection) -> None:
     assert (moment["label"], moment["start"]) == ("0:08–0:12", 8.0)
 
 
+def test_looking_for_moments_waits_for_searches_and_a_picture_for_a_picture(collection: Collection) -> None:
+    searches = CapacityLimiter(1)
+    item = f"/page/items/{collection.assets['three.webm']}"
+
+    async def ask_while_others_search(app: Starlette) -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            await searches.acquire_on_behalf_of("somebody else")
+            with anyio.move_on_after(0.2) as waited:
+                await client.get(f"{item}/moments?q=blue")
+            assert waited.cancelled_caught
+            with anyio.fail_after(30):
+                assert (await client.get(f"{item}/why?q=blue")).status_code == 200
+            searches.release_on_behalf_of("somebody else")
+            return (await client.get(f"{item}/moments?q=blue")).status_code
+
+    with Catalog(collection.library) as catalog, open_library(collection.library) as library:
+        routes = ItemRoutes(Items(catalog), Answers(library, catalog), DrawnHeat(), searches)  # type: ignore[arg-type]
+        assert anyio.run(ask_while_others_search, Starlette(routes=routes.routes())) == 200
+
+
 def test_moments_of_a_query_that_cant_be_read(client: TestClient, collection: Collection) -> None:
     answer = client.get(f"/page/items/{collection.assets['three.webm']}/moments", params={"q": '"blue'})
     assert (answer.status_code, answer.text) == (422, 'this quote is never closed; expected " after it')
@@ -69,7 +93,7 @@ def test_why(client: TestClient) -> None:
     assert (answer.content, answer.headers["content-type"]) == (b"7 a dog 2.5", "image/jpeg")
 
 
-@pytest.mark.parametrize("at", ["x", "-1", "nan", "inf"])
+@pytest.mark.parametrize("at", ["x", "-1", "nan", "inf", "1e308"])
 def test_no_such_time(client: TestClient, at: str) -> None:
     assert client.get("/page/items/7/why", params={"q": "a dog", "at": at}).status_code == 400
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 
 from retrieval.errors import BadMediaError
@@ -33,7 +34,7 @@ def make_nothing(rendition: Rendition) -> bytes:
 def asking(collection: Collection, thumbnails: Path) -> Iterator[Ask]:
     with Catalog(collection.library) as catalog:
         store = ThumbnailStore(thumbnails, make_nothing)
-        app = Starlette(routes=[*MediaRoutes(CatalogFiles(catalog), store, makers=2).routes()])
+        app = Starlette(routes=[*MediaRoutes(CatalogFiles(catalog), store, CapacityLimiter(2)).routes()])
 
         def ask(path: str, method: str = "GET", **headers: str) -> httpx.Response:
             async def request() -> httpx.Response:
@@ -62,6 +63,27 @@ def ask_own(own_collection: Collection, tmp_path: Path) -> Iterator[Ask]:
 def media(collection: Collection, name: str) -> tuple[str, bytes]:
     """The route of an asset, and its bytes."""
     return f"/media/{collection.assets[name]}", (collection.media / name).read_bytes()
+
+
+def test_what_is_kept_waits_for_nothing_that_is_being_made(collection: Collection, tmp_path: Path) -> None:
+    route, makers = f"/thumbnail/{collection.assets['rose.png']}", CapacityLimiter(1)
+
+    async def ask_while_others_make(app: Starlette) -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            made = await client.get(route)
+            await makers.acquire_on_behalf_of("somebody else")
+            with anyio.fail_after(30):
+                kept = await client.get(route)
+                known = await client.get(route, headers={"If-None-Match": made.headers["etag"]})
+            with anyio.move_on_after(0.2) as waited:
+                await client.get(route, params={"size": 160})
+        assert waited.cancelled_caught
+        assert kept.content == made.content
+        return [each.status_code for each in (made, kept, known)]
+
+    with Catalog(collection.library) as catalog:
+        routes = MediaRoutes(CatalogFiles(catalog), ThumbnailStore(tmp_path, make_nothing), makers)
+        assert anyio.run(ask_while_others_make, Starlette(routes=[*routes.routes()])) == [200, 200, 304]
 
 
 def test_a_file_whole(collection: Collection, ask: Ask) -> None:

@@ -18,9 +18,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from retrieval.errors import UsageError, VidiError
+from retrieval.store.catalog import Catalog
 from tests.ui.page.conftest import Collection, running
 from ui.command_line import main
+from ui.page.application import _roots
 from ui.page.server import UVICORN_SETTINGS, address_of, bind, serve
+from ui.trust.hosts import Name
+from ui.trust.settings import Trust
 
 
 @pytest.fixture(scope="session")
@@ -214,6 +218,14 @@ def test_others_are_let_in_only_with_a_password_or_a_token(host: str, capsys: py
     assert "expected --password-file FILE (made by `vidi ui --set-password USER FILE`)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["photos.example", "https://photos.example"])
+def test_so_are_those_who_come_through_a_proxy(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ui", "--allow-host", "localhost:8080", "--allow-host", name, "--no-open"]) == 2
+    told = capsys.readouterr().err
+    assert "as photos.example other machines reach the page, expected --password-file FILE" in told
+    assert "or leave out --allow-host to serve this machine alone" in told
+
+
 def test_the_server_itself_refuses_to_be_open_to_others(tmp_path: Path) -> None:
     with (
         bind("0.0.0.0", None) as bound,
@@ -221,6 +233,22 @@ def test_the_server_itself_refuses_to_be_open_to_others(tmp_path: Path) -> None:
     ):
         serve(bound, tmp_path / "library", notice=print, ready=print)
     assert not (tmp_path / "library").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "allowed"),
+    [
+        ("127.0.0.1", "localhost:8080", True),
+        ("127.0.0.1", "photos.example", False),
+        ("0.0.0.0", "localhost:8080", False),
+    ],
+)
+def test_a_home_may_be_indexed_where_this_machine_alone_is_served(
+    own_collection: Collection, address: str, name: str, allowed: bool
+) -> None:
+    with Catalog(own_collection.library) as catalog:
+        roots = _roots(catalog, Trust(names=(Name.parse(name),)), address)
+    assert (str(Path.home()) in str(roots)) is allowed
 
 
 def test_a_root_that_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

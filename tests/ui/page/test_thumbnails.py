@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retrieval.errors import BadMediaError
+from retrieval.errors import BadMediaError, TransientMediaError
+from retrieval.media.files import open_media
 from retrieval.media.worker import MediaWorkers
 from retrieval.store.catalog import Catalog
 from tests.ui.page.colours import COLOURS
@@ -49,7 +50,7 @@ def test_a_thumbnail_is_made_once(opened: OpenFile, tmp_path: Path) -> None:
     maker = Maker()
     first = ThumbnailStore(tmp_path, maker).get(opened, 4.0, 480)
     assert ThumbnailStore(tmp_path, maker).get(opened, 4.0001, 480) == first
-    assert maker.made == [Rendition(opened.path, opened.kind, 4.0, 480)]
+    assert maker.made == [Rendition(opened.path, opened.kind, 4.0, 480, opened.stat)]
 
 
 def test_another_time_or_size_is_another_thumbnail(opened: OpenFile, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_workers_make_pictures_and_moments(collection: Collection) -> None:
         ):
             opened = files.open(collection.assets[name])
             assert opened is not None
-            jpeg = make(Rendition(opened.path, opened.kind, at_seconds, 480))
+            jpeg = make(Rendition(opened.path, opened.kind, at_seconds, 480, opened.stat))
             opened.close()
             with Image.open(io.BytesIO(jpeg)) as picture:
                 assert max(picture.size) <= 480
@@ -105,5 +106,30 @@ def test_workers_make_pictures_and_moments(collection: Collection) -> None:
 def test_a_file_that_is_no_picture_has_no_thumbnail(tmp_path: Path, opened: OpenFile) -> None:
     path = tmp_path / "words.jpg"
     path.write_text("no picture")
+    with open_media(path) as words:
+        stat = words.stat
     with MediaWorkers(processes=1) as workers, pytest.raises(BadMediaError, match="picture"):
-        make_renditions_with(workers)(Rendition(os.fsencode(path), opened.kind, None, 480))
+        make_renditions_with(workers)(Rendition(os.fsencode(path), opened.kind, None, 480, stat))
+
+
+def test_what_takes_the_place_of_a_file_while_it_waits_is_not_shown_as_that(
+    own_collection: Collection, tmp_path: Path
+) -> None:
+    """Of the same size and time, as one who wants it to be taken for that would make it."""
+    path, other = own_collection.media / "rose.png", tmp_path / "other.png"
+    with Catalog(own_collection.library) as catalog:
+        opened = CatalogFiles(catalog).open(own_collection.assets["rose.png"])
+    assert opened is not None
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(0, opened.stat.mtime_ns))
+
+    def make_late(rendition: Rendition) -> bytes:
+        other.replace(path)
+        with MediaWorkers(processes=1) as workers:
+            return make_renditions_with(workers)(rendition)
+
+    store = ThumbnailStore(tmp_path / "kept", make_late)
+    with pytest.raises(TransientMediaError, match="changed or replaced since it was looked for"):
+        store.get(opened, None, 480)
+    assert store.kept(opened, None, 480) is None
+    opened.close()

@@ -6,6 +6,7 @@ import pytest
 
 from retrieval.errors import UsageError
 from ui.trust.hosts import Hosts, Name, address_to_bind, is_loopback
+from ui.trust.settings import Trust
 
 LOCAL = Hosts("127.0.0.1", 7860)
 ALL = Hosts("0.0.0.0", 7860)
@@ -121,6 +122,21 @@ def test_what_is_no_name(text: str) -> None:
 )
 def test_names(text: str, name: Name) -> None:
     assert Name.parse(text) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "is_local"),
+    [
+        ("localhost:8080", True), ("http://127.0.0.1:9000", True), ("[::1]:80", True), ("[::1]", True),
+        ("photos.example", False), ("https://photos.example:8443", False), ("192.168.0.7", False),
+        ("localhost.example", False),
+    ],
+)  # fmt: skip
+def test_a_name_of_this_machine_lets_nobody_else_in(name: str, is_local: bool) -> None:
+    trust = Trust(names=(Name.parse("localhost"), Name.parse(name)))
+    assert Name.parse(name).is_local is is_local
+    assert trust.serves_others("127.0.0.1") is not is_local
+    assert trust.serves_others("0.0.0.0")
 
 
 def test_addresses_to_bind() -> None:

@@ -116,6 +116,14 @@ def test_attempts_are_limited_by_user_from_many_addresses(passwords: Passwords) 
     assert ask(data={"user": "anna", "password": "correct horse"}, client="10.0.2.1").status_code == 429
 
 
+def test_wrong_tokens_from_many_addresses_lock_nobody_out() -> None:
+    ask = asking(Access(token="t" * 40))
+    for number in range(25):
+        assert ask(data={"token": "x"}, client=f"10.0.3.{number}").status_code == 401
+    assert ask(data={"token": "t" * 40}, client="10.0.4.1").status_code == 303
+    assert [ask(data={"token": "x"}).status_code for _ in range(6)] == [401] * 5 + [429]
+
+
 def test_signing_out_ends_the_session(passwords: Passwords) -> None:
     access = Access(passwords)
     secret = access.sessions.begin()
