@@ -91,7 +91,7 @@ def embed_windows(job: Job, window_spaces: WindowSpaces, report: IndexReport) ->
     for space in window_spaces(job.catalog):
         for line in needs_of(space, job.time_experts, job.catalog):
             job.notice(line)
-        windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation)
+        windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation, space.sight)
         last = 0
         while found := windows.missing(last, _ASSETS_AT_ONCE):
             last = found[-1]
