@@ -21,6 +21,7 @@ from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import MmtConfig
 from retrieval.models.mmt_folder import folder_files
 from retrieval.settings import Settings, cache_path
+from retrieval.spaces.windows import LONGEST_SECONDS
 from retrieval.training.classifier.curve import RETRIEVAL_PANELS, curve_csv, curve_svg
 from retrieval.training.classifier.engine import LocalEngine
 from retrieval.training.classifier.out_folder import OutFolder
@@ -108,9 +109,14 @@ class VideoSource:
         clips, held_out = (CaptionedVideos(items, media, pictures) for items in (train, dev))
         left_out = [*clips.left_out, *held_out.left_out]
         check_count(self.captions, len(clips), left_out)
+        if clips.windows > len(clips):
+            run.say(
+                f"what is longer than {LONGEST_SECONDS:g} s is cut as a search compares it: {clips.windows:,} windows "
+                f"of {len(clips):,} clips, a random one of each in an epoch"
+            )
         facts = {
-            "clips": len(clips), "captions": len(clips.all_captions()), "held_out_clips": len(held_out),
-            "left_out": len(left_out),
+            "clips": len(clips), "windows": clips.windows, "captions": len(clips.all_captions()),
+            "held_out_clips": len(held_out), "left_out": len(left_out),
         }  # fmt: skip
         return Prepared(clips, held_out if len(held_out) else None, facts, left_out)
 

@@ -58,9 +58,9 @@ def test_a_clip_with_a_part_that_could_not_be_read_is_left_out(
     assert len(made) == len(clips) - len(lost)
     first = made[0]
     assert first.captions == (made.clips[0].caption,)
-    assert first.window.frame is not None
-    assert not first.window.frame.any()  # no frame was seen
-    assert len(first.window.tracks["motion"]) == len(made.clips[0].events)
+    assert first.windows[0].frame is not None
+    assert not first.windows[0].frame.any()  # no frame was seen
+    assert len(first.windows[0].tracks["motion"]) == len(made.clips[0].events)
 
 
 @pytest.fixture
