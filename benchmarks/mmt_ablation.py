@@ -75,7 +75,7 @@ class _Rendered:
         return len(self.seen.clips)
 
     def __getitem__(self, number: int) -> CaptionedClip:
-        return CaptionedClip(self.seen.windows[number], (self.seen.clips[number].caption,))
+        return CaptionedClip((self.seen.windows[number],), (self.seen.clips[number].caption,))
 
     def all_captions(self) -> list[str]:
         """Of all clips, in order."""
@@ -134,7 +134,7 @@ def _measured(arm: str, train: ClipSet, dev: _Rendered, captions: CaptionStates,
     embedded = embed_clips(model, dev, captions, None)
     found = embedded.figures()[0].to_json()
     in_order = np.isin(dev.seen.kinds, [Kind.TWO.value, Kind.THREE.value])
-    scores = embedded.texts @ embedded.clips.T
+    scores = embedded.scores()
     figures = {**found, "order_right_percent": pairs_told_apart(scores, dev.groups, in_order), "train_loss": loss}
     _say(f"{arm}, seed {recipe.seed}: {figures}")
     return figures
@@ -143,7 +143,7 @@ def _measured(arm: str, train: ClipSet, dev: _Rendered, captions: CaptionStates,
 def _config(arm: str, train: ClipSet) -> MmtConfig:
     dims: dict[str, int] = {}
     for number in range(len(train)):
-        tracks = train[number].window.tracks
+        tracks = train[number].windows[0].tracks
         dims |= {name: track.features.shape[1] for name, track in tracks.items() if len(track)}
         if len(dims) == len(SINGLE):
             break

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
 
 from indexer.report import IndexReport
 from retrieval.store.catalog import SpaceRow
@@ -10,12 +12,34 @@ from retrieval.store.intake import Intake
 from retrieval.store.results import FailureRecord, MediaRecord, TrackRecord
 from retrieval.types import MediaKind
 
-__all__ = ["Batch", "Committed"]
+__all__ = ["Batch", "Committed", "by_bytes"]
 
 _ENTRIES_MOST = 256
+_BYTES_MOST: Final = 32 << 20
+"""Of vectors that wait to be committed, unless those of one asset are more: some 2,000 windows of mmt/starter, 17,000
+frames of starter. While they are written, the catalog's driver holds them once more."""
+
+_Item = TypeVar("_Item")
 
 Committed = tuple[list[tuple[MediaRecord | TrackRecord, int]], list[int]]
 """Records with their asset ids, and the ids of files whose link or failure was committed."""
+
+
+def by_bytes(items: Iterable[_Item], size: Callable[[_Item], int], most: int = _BYTES_MOST) -> Iterator[list[_Item]]:
+    """``items`` in lists to commit at once, each given as soon as its bytes by ``size`` reach ``most``.
+
+    Hours of video have as many vectors as thousands of pictures: a number of assets bounds no memory.
+    """
+    waiting: list[_Item] = []
+    held = 0
+    for item in items:
+        waiting.append(item)
+        held += size(item)
+        if held >= most:
+            yield waiting
+            waiting, held = [], 0
+    if waiting:
+        yield waiting
 
 
 class Batch:

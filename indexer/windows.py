@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
+from indexer.batch import by_bytes
 from indexer.job import Job
 from indexer.report import IndexReport
 from retrieval.errors import ModelError
@@ -30,7 +31,8 @@ WindowSpaces = Callable[[Catalog], Sequence[MmtSpace]]
 """Opens the spaces of windows that a run fills, when they are first needed."""
 
 _STARTER = "mmt/starter"
-_ASSETS_PER_COMMIT = 32
+_ASSETS_AT_ONCE = 256
+"""Ids that are asked for, and assets committed at once, at most."""
 
 
 def spaces_of(chosen: Space) -> tuple[Space, WindowSpaces]:
@@ -89,12 +91,14 @@ def embed_windows(job: Job, window_spaces: WindowSpaces, report: IndexReport) ->
     for space in window_spaces(job.catalog):
         for line in needs_of(space, job.time_experts, job.catalog):
             job.notice(line)
-        windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation)
+        windows = Windows(job.catalog, _row(job, space), space.expert_versions, space.segmentation, space.sight)
         last = 0
-        while found := windows.missing(last, _ASSETS_PER_COMMIT):
+        while found := windows.missing(last, _ASSETS_AT_ONCE):
             last = found[-1]
-            windows.write([_windowed(job, space, windows, asset_id) for asset_id in found])
-            done.update(found)
+            made = (_windowed(job, space, windows, asset_id) for asset_id in found)
+            for assets in by_bytes(made, lambda asset: asset.vectors.nbytes):
+                windows.write(assets)
+                done.update(asset.id for asset in assets)
     report.windowed += len(done)
 
 

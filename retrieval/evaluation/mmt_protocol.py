@@ -11,18 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retrieval.errors import ModelError, WeightsError
+from retrieval.errors import WeightsError
 from retrieval.evaluation.metrics import Float64Array, summarize
 from retrieval.evaluation.mmt_features import CaptionedFeatures, FeatureFiles, read_split
 from retrieval.evaluation.retrieval_protocol import rank_both_ways
 from retrieval.models.bert_tokens import BertTokens, find_vocabulary
-from retrieval.models.checkpoints import differences
 from retrieval.models.mmt import Mmt, TextVectors, VideoVectors, texts_to_torch, videos_to_torch
 from retrieval.models.mmt_authors import load_authors_checkpoint
 from retrieval.models.mmt_config import BertText, MmtConfig
-from retrieval.models.mmt_folder import CONFIG_FILE, read_mmt_folder
 from retrieval.models.mmt_inputs import Window, prepare_texts, prepare_windows
-from retrieval.models.sentence_encoder import TokenEncoder
 from retrieval.types import Float32Array
 
 __all__ = ["MmtFigures", "evaluate_mmt", "paper_table"]
@@ -74,14 +71,13 @@ def evaluate_mmt(folder: Path, split: str, checkpoint: Path | None, say: Say) ->
     Args:
         folder: of a data set of the authors; see :class:`~retrieval.evaluation.mmt_features.FeatureFiles`.
         split: see :func:`~retrieval.evaluation.mmt_features.read_split`.
-        checkpoint: a file of the authors, or a folder that `vidi train mmt` wrote; None: the only one in ``folder``.
+        checkpoint: a file of the authors; None: the only one in ``folder``.
         say: told of progress, a line at a time.
 
     Raises:
         DatasetError: the features or lists can't be used.
         MissingExtraError: h5py is not installed.
         WeightsError: the checkpoint or the vocabulary can't be had or used.
-        ModelError: the model reads what feature files don't hold.
     """
     files = FeatureFiles(folder)
     items = read_split(folder, split)
@@ -134,25 +130,21 @@ def _device(model: Mmt) -> torch.device:
 def _embed_videos(model: Mmt, items: Sequence[CaptionedFeatures]) -> VideoVectors:
     batch = prepare_windows([Window(item.tracks) for item in items], model.config)
     vectors = model.embed_videos(videos_to_torch(batch, _device(model)))
-    return VideoVectors(vectors.experts.cpu(), None, vectors.present.cpu(), tuple(one.cpu() for one in vectors.aligned))
+    return VideoVectors(vectors.experts.cpu(), None, vectors.present.cpu())
 
 
 @torch.inference_mode()
 def _embed_texts(model: Mmt, tokens: _Tokens, texts: Sequence[str]) -> TextVectors:
     vectors = model.embed_texts(texts_to_torch(prepare_texts(tokens(texts), model.config), _device(model)))
-    return TextVectors(vectors.experts.cpu(), None, vectors.weights.cpu(), tuple(one.cpu() for one in vectors.aligned))
+    return TextVectors(vectors.experts.cpu(), None, vectors.weights.cpu())
 
 
 def _joined_videos(parts: Sequence[VideoVectors]) -> VideoVectors:
-    aligned = tuple(torch.cat(those) for those in zip(*(part.aligned for part in parts), strict=True))
-    experts, present = (torch.cat([getattr(part, name) for part in parts]) for name in ("experts", "present"))
-    return VideoVectors(experts, None, present, aligned)
+    return VideoVectors(torch.cat([part.experts for part in parts]), None, torch.cat([part.present for part in parts]))
 
 
 def _joined_texts(parts: Sequence[TextVectors]) -> TextVectors:
-    aligned = tuple(torch.cat(those) for those in zip(*(part.aligned for part in parts), strict=True))
-    experts, weights = (torch.cat([getattr(part, name) for part in parts]) for name in ("experts", "weights"))
-    return TextVectors(experts, None, weights, aligned)
+    return TextVectors(torch.cat([part.experts for part in parts]), None, torch.cat([part.weights for part in parts]))
 
 
 # -------------------------------------------------------------------------------------------------------------- models
@@ -168,29 +160,16 @@ def _only_checkpoint(folder: Path) -> Path:
 
 
 def _load(path: Path) -> Mmt:
-    model = _trained_here(path) if path.is_dir() else load_authors_checkpoint(path)
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-
-
-def _trained_here(path: Path) -> Mmt:
-    folder = read_mmt_folder(path)
-    if folder.config.frames is not None:
-        raise ModelError(
-            f"{path} compares frames in the space {folder.config.frames.space!r}, and feature files hold no frames: "
-            f"expected a model without; measure it by `vidi eval retrieval`"
+    if path.is_dir():
+        raise WeightsError(
+            f"{path} is a folder, expected a checkpoint of the authors, such as trained_model.pth; a space that `vidi "
+            f"train mmt` wrote reads other features than theirs: measure it by `vidi eval retrieval --space mmt/{path}`"
         )
-    model = Mmt(folder.config)
-    found = {name: torch.tensor(weight) for name, weight in folder.weights().items()}
-    if wrong := differences(model.state_dict(), found):
-        raise WeightsError(f"{path} holds other weights than its {CONFIG_FILE} says: {wrong}; train it again")
-    model.load_state_dict(found, strict=False)  # batch norm's counters are left out
-    return model
+    return load_authors_checkpoint(path).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
 def _tokens(config: MmtConfig, path: Path) -> _Tokens:
-    if not isinstance(config.text, BertText):
-        encoder = TokenEncoder.load()
-        return lambda texts: encoder.encode(texts).tokens
+    assert isinstance(config.text, BertText)  # as all checkpoints of theirs have it
     found = find_vocabulary(path.parent)
     words = BertTokens(found, most=config.text.most_tokens)
     if words.size != config.text.bert.vocabulary:

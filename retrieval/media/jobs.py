@@ -6,27 +6,26 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Condition
+from typing import Final
 
-from retrieval.media.pieces import ScreenFrame, SoundPiece
-from retrieval.media.tasks import DecodedPiece, Outcome, Task
+from retrieval.media.pieces import ClipFrames, FramePair, ScreenFrame, SoundPiece
+from retrieval.media.tasks import DecodedFrame, DecodedPiece, Outcome, PreviewMade, Task, ThumbnailMade
 
 __all__ = ["Job", "Jobs", "Outbox"]
 
 
-_USUAL_BYTES = 150_000
-"""A kept frame of the usual size, which takes one place."""
+_LEAST_BYTES: Final = 1000
+"""Of any outcome: what a few objects take."""
 
 
 class Outbox:
-    """Outcomes that a caller has not fetched yet: a full one holds up the workers that fill it.
+    """Outcomes that a caller has not fetched yet: a full one holds up the workers that fill it."""
 
-    What is larger than a frame takes as many places as frames would, so that memory stays bounded.
-    """
-
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, room_bytes: int) -> None:
+        """``room_bytes``: it is full when what waits holds as many."""
+        self._room_bytes = room_bytes
         self._outcomes: deque[Outcome] = deque()
-        self._places = 0
+        self._held_bytes = 0
         self._changed = Condition()
         self._error: BaseException | None = None
         self._closed = False
@@ -39,10 +38,10 @@ class Outbox:
     def put(self, outcome: Outcome) -> None:
         """Add an outcome, waiting for room. Once closed, outcomes are dropped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._places < self._room)
+            self._changed.wait_for(lambda: self._closed or self._held_bytes < self._room_bytes)
             if not self._closed:
                 self._outcomes.append(outcome)
-                self._places += _places(outcome)
+                self._held_bytes += _bytes_of(outcome)
                 self._changed.notify_all()
 
     def get(self) -> Outcome:
@@ -52,7 +51,7 @@ class Outbox:
             if not self._outcomes and self._error is not None:
                 raise self._error
             outcome = self._outcomes.popleft()
-            self._places -= _places(outcome)
+            self._held_bytes -= _bytes_of(outcome)
             self._changed.notify_all()
             return outcome
 
@@ -70,13 +69,23 @@ class Outbox:
             self._changed.notify_all()
 
 
-def _places(outcome: Outcome) -> int:
+def _bytes_of(outcome: Outcome) -> int:
+    return _LEAST_BYTES + _content_bytes(outcome)
+
+
+def _content_bytes(outcome: Outcome) -> int:
     match outcome:
-        case DecodedPiece(piece=ScreenFrame(pixels=pixels)):
-            return 1 + pixels.nbytes // _USUAL_BYTES
+        case DecodedFrame(frame=frame):
+            return frame.pixels.nbytes
+        case DecodedPiece(piece=ClipFrames(frames=pixels)) | DecodedPiece(piece=ScreenFrame(pixels=pixels)):
+            return pixels.nbytes
+        case DecodedPiece(piece=FramePair(before=before, after=after)):
+            return before.nbytes + after.nbytes
         case DecodedPiece(piece=SoundPiece(samples=samples)):
-            return 1 + samples.nbytes // _USUAL_BYTES
-    return 1
+            return samples.nbytes
+        case ThumbnailMade(jpeg=content) | PreviewMade(mp4=content):
+            return len(content)
+    return 0
 
 
 @dataclass(slots=True, eq=False)

@@ -119,7 +119,8 @@ def sample_open_video(
         if sound is not None:
             sound.finish()
         facts = _facts(source, None if looker is None else looker.first, timeline.end_seconds)
-        return _summary(media, facts, timeline, promised, 0 if looker is None else looker.damage)
+        damage = (0 if looker is None else looker.damage, 0 if sound is None else sound.damage)
+        return _summary(media, facts, timeline, promised, *damage)
 
 
 def _looker(
@@ -289,12 +290,19 @@ def _promised_seconds(source: OpenContainer) -> float:
     return ((source.container.duration or 0) - (source.container.start_time or 0)) / 1e6
 
 
-def _summary(media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, damage: int) -> VideoSummary:
+def _summary(
+    media: OpenMedia, facts: MediaFacts, timeline: Timeline, promised: float, lost: int, misplaced: int
+) -> VideoSummary:
+    """``lost`` packets of the picture could not be decoded, ``misplaced`` frames of the sound bear no time that can
+    be."""
     found = facts.duration_seconds or 0.0
     if timeline.is_cut_short:
         media.check_readable()
     if timeline.is_cut_short or promised > found * HEADER_SLACK + 2:
         return VideoSummary(facts, f"cut short or damaged: {promised:.1f} s promised, {found:.1f} s found and used")
-    if damage:
-        return VideoSummary(facts, f"damaged: {damage} packets could not be decoded, the rest was used")
-    return VideoSummary(facts)
+    damage = [f"{lost} packets could not be decoded, the rest was used"] if lost else []
+    if misplaced:
+        damage.append(
+            f"{misplaced} pieces of sound bear a time that can't be, and were taken to follow what came before"
+        )
+    return VideoSummary(facts, f"damaged: {'; '.join(damage)}" if damage else None)

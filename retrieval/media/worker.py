@@ -28,11 +28,11 @@ __all__ = ["MediaWorkers"]
 
 AHEAD_PER_WORKER = 96
 """Tasks taken from the caller before they are due, so that workers have work while the caller is busy."""
-ROOM_PER_WORKER = 256
-"""Outcomes that may wait for the caller (150 KB each at most frames' size; of larger frames fewer)."""
+ROOM_BYTES_PER_WORKER = 40_000_000
+"""What may wait for the caller: some 250 frames of the usual size, or fifteen screens."""
 MOST_SENDINGS = 3
 """A task whose worker dies before beginning it is sent this often."""
-OUTCOMES_MOST = 1024
+ROOM_BYTES_MOST = 160_000_000
 """So much room at most, on a machine of many cores."""
 BUSY_SHARE = 0.1
 """A worker that had less than this share of a core in its time was kept waiting, and its file is not to blame. One that
@@ -56,7 +56,6 @@ class MediaWorkers:
     ) -> None:
         """``processes``: one per core if not given. ``niceness`` is added to the caller's (nice(2))."""
         self._limits = limits or MediaLimits()
-        self._room = _room(sampling)
         self._jobs = Jobs()
         self._outboxes: set[Outbox] = set()
         self._lock = threading.Lock()
@@ -91,7 +90,7 @@ class MediaWorkers:
         Raises:
             TransientMediaError: workers can't be started on this machine now.
         """
-        outbox = self._opened_outbox(min(OUTCOMES_MOST, self._room * len(self._keepers)))
+        outbox = self._opened_outbox(min(ROOM_BYTES_MOST, ROOM_BYTES_PER_WORKER * len(self._keepers)))
         self._mapping_threads.append(threading.get_ident())
         try:
             yield from self._mapped(iter(tasks), outbox)
@@ -127,7 +126,7 @@ class MediaWorkers:
         """
         if threading.get_ident() in self._mapping_threads:
             raise RuntimeError("run() inside a loop over map() could wait for itself; use other MediaWorkers for it")
-        outbox = self._opened_outbox(ROOM_PER_WORKER)
+        outbox = self._opened_outbox(ROOM_BYTES_PER_WORKER)
         try:
             self._jobs.put_first([Job(task, outbox)])
             outcomes = [outbox.get()]
@@ -148,10 +147,10 @@ class MediaWorkers:
         for keeper in self._keepers:
             keeper.stop()
 
-    def _opened_outbox(self, room: int) -> Outbox:
+    def _opened_outbox(self, room_bytes: int) -> Outbox:
         if self._jobs.is_closed or not self._keepers[0].is_running:
             raise RuntimeError("the media workers are not running; use them inside `with MediaWorkers(...)`")
-        outbox = Outbox(room)
+        outbox = Outbox(room_bytes)
         with self._lock:
             self._outboxes.add(outbox)
         return outbox
@@ -289,14 +288,6 @@ class _Keeper:
     def _end(self) -> int:
         process, self._process = self._process, None
         return 0 if process is None else process.kill()
-
-
-def _room(sampling: SamplingSettings | None) -> int:
-    """Outcomes of one worker that may wait, less where an expert wants frames of more pixels than usual."""
-    form = sampling.form if sampling is not None else None
-    return (
-        ROOM_PER_WORKER if form is None else max(16, ROOM_PER_WORKER * 224**2 // max(224**2, form.height * form.width))
-    )
 
 
 def _is_picture(task: Task) -> bool:

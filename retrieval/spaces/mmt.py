@@ -174,6 +174,14 @@ class MmtSpace:
         return segmentation_over(None if pictures is None else (pictures.name, pictures.version))
 
     @property
+    def sight(self) -> tuple[str, str] | None:
+        """Name and version of the expert of frames that its picture space reads; None where it has no such space."""
+        if self._pictures is None:
+            return None
+        expert = expert_of(self._pictures)
+        return expert.name, expert.version
+
+    @property
     def expert_versions(self) -> Mapping[str, str]:
         """Version of each expert whose tracks it knows; of another version's it can say nothing."""
         return self._folder.experts

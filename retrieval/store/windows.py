@@ -24,7 +24,6 @@ __all__ = ["UncutAsset", "WindowedAsset", "Windows", "holds_timed_media"]
 
 
 _VIDEO = MediaKind.VIDEO.value
-_APPEARANCE = "appearance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,25 @@ class Windows:
     """One space's windows. Who writes holds the write lock."""
 
     def __init__(
-        self, catalog: Catalog, space: SpaceRow, experts: Mapping[str, str], segmentation: tuple[str, str]
+        self,
+        catalog: Catalog,
+        space: SpaceRow,
+        experts: Mapping[str, str],
+        segmentation: tuple[str, str],
+        sight: tuple[str, str] | None = None,
     ) -> None:
-        """``experts``: versions, by name, whose tracks it reads; ``segmentation``: method and version of its cut."""
+        """
+        Args:
+            catalog: of the library.
+            space: of the windows.
+            experts: versions, by name, whose tracks it reads.
+            segmentation: method and version of its cut.
+            sight: name and version of the expert of frames that its picture space reads; None: it has no such space.
+        """
         self._catalog = catalog
         self._space = space
-        self._experts = experts
+        self._sight = sight and sight[0]
+        self._experts = dict([sight] if sight else []) | dict(experts)
         self._segmentation = segmentation
         self._method, self._version = segmentation
         self._has_epoch = False
@@ -63,11 +75,12 @@ class Windows:
     def missing(self, after: int, limit: int) -> list[int]:
         """The next ids above ``after`` of videos and sounds that have a track which the space knows, and no windows.
 
-        Of a video it must know how it looks: one whose frames only another space's expert saw is left to that space.
+        Where it stands upon a picture space, it must know how a video looks: one whose frames only another space's
+        expert saw is left to that space.
         """
         finished = exists().where(Result.asset_id == Asset.id, Result.space_id == self._space.id)
         known = exists().where(Track.asset_id == Asset.id, self._is_read())
-        seen = known.where(Track.expert == _APPEARANCE)
+        seen = known if self._sight is None else known.where(Track.expert == self._sight)
         can_be_cut = or_(and_(Asset.kind == _VIDEO, seen), and_(Asset.kind == MediaKind.SOUND.value, known))
         statement = select(Asset.id).where(Asset.id > after, ~finished, can_be_cut)
         with self._catalog.engine.connect() as connection:

@@ -6,6 +6,7 @@ A stage is known by what went into it: changed inputs are another stage, and an 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from safetensors.numpy import load_file, save
 from retrieval.errors import UsageError
 from retrieval.training.heads_file import write_whole
 
-__all__ = ["StageCache", "digest_of", "not_writable"]
+__all__ = ["StageCache", "digest_of", "file_state", "not_writable"]
 
 _DIGEST: Final = 24  # hexadecimal digits
 
@@ -29,6 +30,15 @@ def digest_of(inputs: Sequence[str | bytes]) -> str:
         content = item.encode("utf-8", "surrogateescape") if isinstance(item, str) else item
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()[:_DIGEST]
+
+
+def file_state(path: Path) -> str:
+    """Size and time of change: beside its path, what a file is known by."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return "absent"
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 class StageCache:

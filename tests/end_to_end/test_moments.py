@@ -221,16 +221,21 @@ PAIRS = [
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("how", [(), ("--space", "mmt/starter", "--by", "space")], ids=["fused", "windows alone"])
-def test_one_then_another_finds_that_order(orders: Path, ask: Ask, how: tuple[str, ...]) -> None:
-    """Nine in ten of the composed videos that the model is measured on; of these photographs, of other kinds, fewer."""
+@pytest.mark.parametrize(
+    ("how", "measured"),
+    [((), 16), (("--space", "mmt/starter", "--by", "space"), 15)],
+    ids=["fused", "windows alone"],
+)
+def test_one_then_another_finds_that_order(orders: Path, ask: Ask, how: tuple[str, ...], measured: int) -> None:
+    """Nine in ten of the composed videos that the model is measured on; of these photographs, of other kinds, fewer:
+    what was measured (docs/shortfalls.md), where a model blind to order would have twelve."""
     asked = [order for pair in PAIRS for order in (pair, pair[::-1])]
     right = 0
     for first, second in asked:
         hits = ask(orders, f"{SHOWN[first]}, then {SHOWN[second]}", "--top", "24", *how)
         names = [Path(hit["path"]).name for hit in hits]
         right += names.index(film_name(first, second)) < names.index(film_name(second, first))
-    assert right > len(asked) / 2
+    assert right >= measured
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     mmt.add_argument(
         "--checkpoint", type=Path, metavar="FILE",
-        help="theirs, or a folder that `vidi train mmt` wrote (default: the only .pth file in DIR)",
+        help="theirs (default: the only .pth file in DIR)",
     )  # fmt: skip
     for kind in (retrieval, tags, mmt):
         kind.add_argument("--json", action="store_true", help="print the figures as JSON")

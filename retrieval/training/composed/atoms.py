@@ -1,7 +1,9 @@
-"""Parts rendered once, each into a file of its own, known by all that shapes it."""
+"""Parts rendered once, each into a file of its own, known by all that shapes it, its photograph or sound included."""
 
 from __future__ import annotations
 
+import errno
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +16,14 @@ from retrieval.training.composed.drawing import Parts
 from retrieval.training.composed.film import write_film, write_sound
 from retrieval.training.composed.parts import LONGEST_SHOT_SECONDS, Noise, Quiet, Saying, Shot
 from retrieval.training.composed.sounds import heard_wave
-from retrieval.training.stage_cache import digest_of, not_writable
+from retrieval.training.stage_cache import digest_of, file_state
 
 __all__ = ["Atom", "RenderedParts", "render_parts"]
 
 Atom = Shot | Noise | Saying | Quiet
 
 _VERSION: Final = "1"  # of how parts are rendered
+_OF_THE_FOLDER: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _TELL_SECONDS: Final = 20.0
 
 
@@ -37,13 +40,14 @@ def render_parts(parts: Parts, folder: Path, say: Callable[[str], None]) -> Rend
 
     Raises:
         MissingExtraError: espeak-ng is not installed.
-        UsageError: the folder can't be written.
+        UsageError: the folder can't be written, or its disk is full.
     """
     atoms: list[Atom] = [*parts.shots, *parts.noises, *parts.sayings, Quiet()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise not_writable(folder, error) from error
+        raise _not_writable(folder, error) from error
     return _rendered(atoms, folder, say)
 
 
@@ -53,7 +57,7 @@ def _rendered(atoms: Sequence[Atom], folder: Path, say: Callable[[str], None]) -
     begun = told = time.monotonic()
     made = 0
     for number, atom in enumerate(atoms):
-        path = folder / f"{digest_of([_VERSION, repr(atom)])[:16]}.{'mp4' if isinstance(atom, Shot) else 'wav'}"
+        path = folder / _name(atom)
         if not path.exists():
             why = _render(atom, path)
             made += 1
@@ -68,6 +72,11 @@ def _rendered(atoms: Sequence[Atom], folder: Path, say: Callable[[str], None]) -
     return RenderedParts(paths, tuple(left_out))
 
 
+def _name(atom: Atom) -> str:
+    shaping = [_VERSION, repr(atom)] + ([file_state(file)] if (file := _file(atom)) else [])
+    return f"{digest_of(shaping)[:16]}.{'mp4' if isinstance(atom, Shot) else 'wav'}"
+
+
 def _render(atom: Atom, path: Path) -> str | None:
     """None, or why the part is left out: its photograph or sound can't be read."""
     try:
@@ -78,16 +87,29 @@ def _render(atom: Atom, path: Path) -> str | None:
     except (OSError, ValueError) as error:
         if not path.parent.is_dir():
             raise UsageError(f"{path.parent} is gone; run the same command again") from error
+        if isinstance(error, OSError) and error.errno in _OF_THE_FOLDER:
+            raise _not_writable(path.parent, error) from error
         return f"{_source(atom)}: {error}"
     return None
 
 
-def _source(atom: Atom) -> str:
+def _not_writable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{folder} can't be written: {error.strerror}; free some space there, or keep the parts elsewhere: --atoms DIR"
+    )
+
+
+def _file(atom: Atom) -> Path | None:
+    """The photograph or sound that it is made of."""
     match atom:
         case Shot():
-            return str(atom.photograph)
+            return atom.photograph
         case Noise():
-            return str(atom.sound.file)
-        case Saying():
-            return repr(atom.text)
-    return "silence"
+            return atom.sound.file
+    return None
+
+
+def _source(atom: Atom) -> str:
+    if isinstance(atom, Saying):
+        return repr(atom.text)
+    return str(_file(atom) or "silence")

@@ -32,7 +32,7 @@ class ComposedClips:
 
     def __getitem__(self, number: int) -> CaptionedClip:
         clip = self.clips[number]
-        return CaptionedClip(self._pictures.window(Window(splice(clip, self._tracks))), (clip.caption,))
+        return CaptionedClip((self._pictures.window(Window(splice(clip, self._tracks))),), (clip.caption,))
 
     def all_captions(self) -> list[str]:
         """Of all clips, in order."""

@@ -166,7 +166,7 @@ def draw_training(parts: Parts, count: int, seed: int) -> Iterator[Clip]:
 
     A quarter of the clips are single events, told as people do; the rest tell of order, sounds, speech,
     words and motion, and bring a clip of the same events in another order, or the same sight with another sound.
-    Where there are no noises or no sayings, nothing tells of them.
+    Where there are no noises or no sayings, nothing tells of them; where all are of one name, no pair differs by them.
     """
     rng = np.random.default_rng([seed, 2])
     drawer = _Drawer(parts, rng)
@@ -179,7 +179,11 @@ def draw_training(parts: Parts, count: int, seed: int) -> Iterator[Clip]:
     made, group = 0, 0
     while made < count:
         maker = makers[int(rng.choice(len(makers), p=shares / shares.sum()))][1]
-        for clip in maker(drawer, rng):
+        try:
+            clips = maker(drawer, rng)
+        except _NoneDifferError:
+            continue
+        for clip in clips:
             yield replace(clip, group=group)
             made += 1
         group += 1
@@ -296,13 +300,17 @@ def _mixed(drawer: _Drawer, rng: np.random.Generator) -> list[Clip]:
     return [_clip(Kind.MIXED, events, told, rng), _clip(Kind.MIXED, events[::-1], told[::-1], rng)]
 
 
+class _NoneDifferError(ValueError):
+    """All that was drawn is alike."""
+
+
 def _different(draw: Callable[[], Event], what: Callable[[Event], str]) -> tuple[Event, Event]:
     first, second = draw(), draw()
     for _ in range(_FIRST_FITS):
         if what(first) != what(second):
             return first, second
         second = draw()
-    raise ValueError("expected two sounds or sentences that differ; give more of them")
+    raise _NoneDifferError("expected two sounds or sentences that differ; give more of them")
 
 
 def _what_sounds(event: Event) -> str:

@@ -19,14 +19,16 @@ from retrieval.training.composed.parts import Quiet, Shot
 from retrieval.training.composed.sounds import PACKAGES, find_sounds
 from retrieval.training.composed.splice import Tracks
 from retrieval.training.mmt.pictures import StarterPictures
-from retrieval.training.mmt.run import MmtRun, Prepared
+from retrieval.training.mmt.run import MmtRun, Prepared, check_count
 from retrieval.training.mmt.tracks import TrackReader
-from retrieval.training.stage_cache import StageCache, digest_of
+from retrieval.training.stage_cache import StageCache, digest_of, file_state
 from retrieval.types import MediaKind
 
 __all__ = ["FEWEST_PHOTOGRAPHS", "ComposedSource", "read_parts", "read_photographs"]
 
 FEWEST_PHOTOGRAPHS: Final = 50
+_FEWEST_HELD_OUT: Final = 3
+"""Photographs: as many as a clip of three events shows."""
 
 _OF_SIGHT: Final = frozenset({"appearance", "motion", "rgb", "scene"})
 _OF_SIGNS: Final = frozenset({"ocr"})
@@ -62,7 +64,8 @@ class ComposedSource:
         """By what it is composed of."""
         items = read_captions(self.photographs)
         sounds = find_sounds(self.sounds)
-        texts = [f"{item.label} {item.captions}" for item in items] + [repr(sound) for sound in sounds.sounds]
+        texts = [f"{item.label} {item.captions} {file_state(item.path)}" for item in items]
+        texts += [f"{sound} {file_state(sound.file)}" for sound in sounds.sounds]
         numbers = dataclasses.asdict(self)
         kept = ("clips", "noises_a_sound", "sayings", "written", "held_out", "seed")
         return {"photographs and sounds": digest_of(texts)} | {name: numbers[name] for name in kept}
@@ -82,14 +85,16 @@ class ComposedSource:
         train, dev = self._split(parts)
         clips = ComposedClips(list(draw_training(train, self.clips, self.seed)), said, pictures)
         held_out = ComposedClips(list(draw_training(dev, max(2, self.clips // 50), self.seed + 1)), said, pictures)
+        lost = [*rendered.left_out, *left_out]
+        check_count(self.photographs, len(clips), lost)
         facts = {
             "photographs": len(items), "shots": len(parts.shots), "sounds": len(sounds), "noises": len(parts.noises),
             "sayings": len(parts.sayings), "clips": len(clips), "held_out_clips": len(held_out),
         }  # fmt: skip
-        return Prepared(clips, held_out, facts, [*rendered.left_out, *left_out])
+        return Prepared(clips, held_out if len(held_out) else None, facts, lost)
 
     def _split(self, parts: Parts) -> tuple[Parts, Parts]:
-        photographs = round(self.held_out * len(parts.photographs))
+        photographs = max(_FEWEST_HELD_OUT, round(self.held_out * len(parts.photographs)))
         sayings = round(self.held_out * len(parts.sayings))
         own, others = len(parts.photographs) - photographs, len(parts.sayings) - sayings
         train = Parts(parts.photographs[:own], parts.noises, parts.sayings[:others])

@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 
 from retrieval.models.mmt_inputs import Window
 
-__all__ = ["CaptionedClip", "ClipSet", "batches_of", "without_some"]
+__all__ = ["CaptionedClip", "ClipSet", "Windows", "batches_of", "one_of", "without_some"]
+
+
+class Windows(Protocol):
+    """At least one, each made when it is asked for: those of a long video together would be twice its tracks."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> Window: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaptionedClip:
-    """What the experts say of a clip, and at least one caption of it."""
+    """What the experts say of a clip in each of its windows, and at least one caption of it."""
 
-    window: Window
+    windows: Windows
     captions: tuple[str, ...]
 
 
@@ -44,6 +52,11 @@ def batches_of(groups: NDArray[np.int64], batch: int, rng: np.random.Generator) 
     order = np.concatenate([parts[number] for number in rng.permutation(len(parts))])
     for start in range(0, len(order) - batch + 1, batch):
         yield order[start : start + batch]
+
+
+def one_of(windows: Windows, rng: np.random.Generator) -> Window:
+    """One by chance. Where there is one alone, nothing is drawn."""
+    return windows[int(rng.integers(len(windows)))] if len(windows) > 1 else windows[0]
 
 
 def without_some(window: Window, share: float, rng: np.random.Generator) -> Window:

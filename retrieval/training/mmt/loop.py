@@ -1,4 +1,4 @@
-"""The training loop of an MMT: AdamW, one random caption a clip and epoch, state kept so that a kill costs a minute.
+"""The training loop of an MMT: AdamW, a random caption and window a clip and epoch; a kill costs a minute.
 
 A run is a function of its recipe, clips and step: whatever is drawn at a step comes from generators seeded by it.
 Therefore a run that is killed and continued from its state ends, on a CPU, with the weights of one that was not.
@@ -23,7 +23,7 @@ from retrieval.models.mmt_inputs import prepare_windows
 from retrieval.training.classifier.engine import Engine
 from retrieval.training.classifier.state import StateFile
 from retrieval.training.mmt.captions import CaptionStates, PictureTexts
-from retrieval.training.mmt.clips import ClipSet, batches_of, without_some
+from retrieval.training.mmt.clips import ClipSet, batches_of, one_of, without_some
 from retrieval.training.mmt.loss import batch_loss, loss_of_each_expert
 from retrieval.training.mmt.measure import embed_clips
 from retrieval.training.mmt.recipe import MmtRecipe, learning_rate_at
@@ -124,7 +124,7 @@ class MmtTraining:
             group["lr"] = learning_rate_at(step, recipe.epochs * self.steps_an_epoch, recipe)
         clips = [self.train[int(row)] for row in rows]
         told = [clip.captions[int(rng.integers(len(clip.captions)))] for clip in clips]
-        windows = [without_some(clip.window, recipe.left_out, rng) for clip in clips]
+        windows = [without_some(one_of(clip.windows, rng), recipe.left_out, rng) for clip in clips]
         videos = videos_to_torch(prepare_windows(windows, self.model.config, rng), self.engine.device)
         texts = texts_to_torch(self.captions.batch(told, self.model.config, self.picture_texts), self.engine.device)
         wrapped.train()

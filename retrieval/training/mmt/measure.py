@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -31,15 +32,21 @@ _RIDGE: Final = 1e-3  # a share of the clips: pairs that are told apart wholly w
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """``texts`` [m, d] of captions, ``owners`` [m] their clips, ``clips`` [n, d]."""
+    """``texts`` [m, d] of captions, ``owners`` [m] their clips, ``windows`` [w, d] of all n clips, in their order;
+    ``firsts`` [n]: where those of each begin."""
 
     texts: Float32Array
     owners: NDArray[np.intp]
-    clips: Float32Array
+    windows: Float32Array
+    firsts: NDArray[np.intp]
+
+    def scores(self) -> Float32Array:
+        """Of each caption with each clip, by its best window, as a search ranks: [m, n]."""
+        return np.maximum.reduceat(self.texts @ self.windows.T, self.firsts, axis=1)
 
     def figures(self) -> tuple[RankSummary, RankSummary]:
         """Captions to clips, and clips to captions."""
-        to_clips, to_captions = rank_both_ways(self.texts @ self.clips.T, self.owners)
+        to_clips, to_captions = rank_both_ways(self.scores(), self.owners)
         return summarize(to_clips), summarize(to_captions)
 
 
@@ -51,18 +58,24 @@ def embed_clips(
     device: torch.device | str = "cpu",
 ) -> Embedded:
     """The vectors that the index would hold; the model's mode is put back."""
-    told, owners, texts, videos = [], [], [], []
+    told: list[str] = []
+    owners, counts = [], []
+    texts, windows = [], []
     with _evaluating(model):
         for start in range(0, len(clips), _AT_ONCE):
             some = [clips[number] for number in range(start, min(start + _AT_ONCE, len(clips)))]
             owners += [start + row for row, clip in enumerate(some) for _ in clip.captions]
             told += [caption for clip in some for caption in clip.captions]
-            batch = prepare_windows([clip.window for clip in some], model.config)
-            videos.append(model.embed_videos(videos_to_torch(batch, device)).joined().float().cpu().numpy())
+            counts += [len(clip.windows) for clip in some]
+            waiting = (clip.windows[number] for clip in some for number in range(len(clip.windows)))
+            while batch := list(islice(waiting, _AT_ONCE)):
+                videos = videos_to_torch(prepare_windows(batch, model.config), device)
+                windows.append(model.embed_videos(videos).joined().float().cpu().numpy())
         for start in range(0, len(told), _AT_ONCE):
             text = captions.batch(told[start : start + _AT_ONCE], model.config, picture_texts)
             texts.append(model.embed_texts(texts_to_torch(text, device)).joined().float().cpu().numpy())
-    return Embedded(np.concatenate(texts), np.array(owners, np.intp), np.concatenate(videos))
+    firsts = np.cumsum([0, *counts[:-1]], dtype=np.intp)
+    return Embedded(np.concatenate(texts), np.array(owners, np.intp), np.concatenate(windows), firsts)
 
 
 def measure(embedded: Embedded) -> dict[str, Any]:
@@ -77,9 +90,9 @@ def fit_chance(embedded: Embedded) -> dict[str, float] | None:
     ``even`` is the score at which both are as likely, ``steepness`` the slope there. None where clips are
     fewer than :data:`FEWEST_FOR_CHANCE`.
     """
-    if len(embedded.clips) < FEWEST_FOR_CHANCE:
+    if len(embedded.firsts) < FEWEST_FOR_CHANCE:
         return None
-    scores = embedded.texts @ embedded.clips.T
+    scores = embedded.scores()
     right = scores[np.arange(len(scores)), embedded.owners]
     scores[np.arange(len(scores)), embedded.owners] = -np.inf
     x = np.concatenate([right, scores.max(axis=1)]).astype(np.float64)

@@ -10,7 +10,7 @@ import torch
 
 from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import AlignedTerm, AlignedText, FrameTerm, MmtConfig, TokenText, mmt_small
-from retrieval.training.mmt.clips import ClipSet
+from retrieval.training.mmt.clips import ClipSet, one_of
 
 __all__ = ["EVENTS", "start_from_statistics", "trained_config"]
 
@@ -59,7 +59,7 @@ def start_from_statistics(model: Mmt, clips: ClipSet, seed: int) -> None:
     they are.
     """
     rng = np.random.default_rng([seed, 6])
-    windows = [clips[int(row)].window for row in rng.permutation(len(clips))[:_SAMPLE]]
+    windows = [one_of(clips[int(row)].windows, rng) for row in rng.permutation(len(clips))[:_SAMPLE]]
     for name in _UNEVEN & set(model.config.names):
         rows = [window.tracks[name].features for window in windows if name in window.tracks]
         rows = [row[np.isfinite(row).all(axis=1)] for row in rows]

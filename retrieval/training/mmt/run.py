@@ -21,6 +21,7 @@ from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import MmtConfig
 from retrieval.models.mmt_folder import folder_files
 from retrieval.settings import Settings, cache_path
+from retrieval.spaces.windows import LONGEST_SECONDS
 from retrieval.training.classifier.curve import RETRIEVAL_PANELS, curve_csv, curve_svg
 from retrieval.training.classifier.engine import LocalEngine
 from retrieval.training.classifier.out_folder import OutFolder
@@ -35,9 +36,9 @@ from retrieval.training.mmt.pictures import StarterPictures
 from retrieval.training.mmt.recipe import MmtRecipe
 from retrieval.training.mmt.tracks import TrackReader
 from retrieval.training.mmt.videos import CaptionedVideos, split_by_video
-from retrieval.training.stage_cache import StageCache, digest_of
+from retrieval.training.stage_cache import StageCache, digest_of, file_state
 
-__all__ = ["FEWEST_CLIPS", "ClipSource", "MmtRun", "Prepared", "VideoSource"]
+__all__ = ["FEWEST_CLIPS", "ClipSource", "MmtRun", "Prepared", "VideoSource", "check_count"]
 
 FEWEST_CLIPS: Final = 8
 """To train on: fewer teach nothing."""
@@ -71,6 +72,17 @@ class ClipSource(Protocol):
         """
 
 
+def check_count(table: Path, clips: int, left_out: Sequence[str]) -> None:
+    """Whether ``table`` gave clips enough; of those that were ``left_out``, the first reason is told.
+
+    Raises:
+        DatasetError: fewer than :data:`FEWEST_CLIPS`.
+    """
+    if clips < FEWEST_CLIPS:
+        why = f"; the first is {left_out[0]}" if left_out else ""
+        raise DatasetError(f"{table} has {clips} clips that can be trained on, expected at least {FEWEST_CLIPS}{why}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSource:
     """Captioned videos; ``held_out`` of them by video, or those of another table, are measured on alone."""
@@ -81,10 +93,10 @@ class VideoSource:
     seed: int = 0
 
     def described(self) -> Mapping[str, Any]:
-        """By what the tables hold."""
+        """By what the tables hold, and the files that they name."""
         tables = [self.captions] + ([self.dev] if self.dev else [])
         items = [read_captions(table) for table in tables]
-        texts = [f"{item.label} {item.captions}" for table in items for item in table]
+        texts = [f"{item.label} {item.captions} {file_state(item.path)}" for table in items for item in table]
         return {"captions": digest_of(texts), "held_out": "another table" if self.dev else self.held_out}
 
     def prepare(
@@ -95,14 +107,15 @@ class VideoSource:
         media = TrackReader(experts, tracks, run.settings, run.say).read([item.path for item in [*train, *dev]])
         clips, held_out = (CaptionedVideos(items, media, pictures) for items in (train, dev))
         left_out = [*clips.left_out, *held_out.left_out]
-        if len(clips) < FEWEST_CLIPS:
-            why = f"; the first is {left_out[0]}" if left_out else ""
-            raise DatasetError(
-                f"{self.captions} has {len(clips)} clips that can be trained on, expected at least {FEWEST_CLIPS}{why}"
+        check_count(self.captions, len(clips), left_out)
+        if clips.windows > len(clips):
+            run.say(
+                f"what is longer than {LONGEST_SECONDS:g} s is cut as a search compares it: {clips.windows:,} windows "
+                f"of {len(clips):,} clips, a random one of each in an epoch"
             )
         facts = {
-            "clips": len(clips), "captions": len(clips.all_captions()), "held_out_clips": len(held_out),
-            "left_out": len(left_out),
+            "clips": len(clips), "windows": clips.windows, "captions": len(clips.all_captions()),
+            "held_out_clips": len(held_out), "left_out": len(left_out),
         }  # fmt: skip
         return Prepared(clips, held_out if len(held_out) else None, facts, left_out)
 

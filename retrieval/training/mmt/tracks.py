@@ -17,7 +17,7 @@ from retrieval.experts.extraction import Extracted, NotExtracted, Testimony, ext
 from retrieval.experts.over_time import TimeExpert
 from retrieval.media.kinds import kind_of
 from retrieval.settings import Settings
-from retrieval.training.stage_cache import StageCache
+from retrieval.training.stage_cache import StageCache, file_state
 from retrieval.types import FeatureTrack, MediaKind
 
 __all__ = ["MediaTracks", "TrackReader"]
@@ -207,8 +207,4 @@ def _unfit(path: Path) -> str | None:
 
 
 def _state_of(path: Path) -> str:
-    try:
-        state = os.stat(path)
-    except OSError:
-        return f"{path.absolute()} absent"
-    return f"{path.absolute()} {state.st_size} {state.st_mtime_ns}"
+    return f"{path.absolute()} {file_state(path)}"

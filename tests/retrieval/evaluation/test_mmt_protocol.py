@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.errors import DatasetError, ModelError, WeightsError
+from retrieval.errors import DatasetError, WeightsError
 from retrieval.evaluation.mmt_features import FeatureFiles, read_split
 from retrieval.evaluation.mmt_protocol import evaluate_mmt, paper_table
 from retrieval.models.bert_tokens import BertTokens
@@ -17,11 +17,10 @@ from retrieval.models.checkpoints import to_their_names
 from retrieval.models.mmt import Mmt, texts_to_torch, videos_to_torch
 from retrieval.models.mmt_authors import authors_names
 from retrieval.models.mmt_config import BertText, MmtConfig, UnitLength, mmt_msrvtt
-from retrieval.models.mmt_folder import folder_files
 from retrieval.models.mmt_inputs import Window, prepare_texts, prepare_windows
 from retrieval.types import Float32Array
 from tests.retrieval.evaluation.authors_features import DIMS, VIDEOS, WORDS, write_data_set
-from tests.retrieval.models.mmt_cases import small_bert, small_config
+from tests.retrieval.models.mmt_cases import small_bert
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *WORDS]
 
@@ -97,36 +96,12 @@ def test_the_papers_columns_and_tied_ranks() -> None:
     assert table == {"R@1": 20.0, "R@5": 40.0, "R@10": 60.0, "R@50": 80.0, "MdR": 7.0, "MnR": 22.5}
 
 
-def test_a_model_trained_here_is_measured_by_its_folder(data_set: Path, tmp_path: Path) -> None:
-    small = replace(
-        small_config(frames=False),
-        experts=tuple(replace(expert, dim=DIMS[expert.name]) for expert in config().experts if expert.name != "face"),
-        type_rows=10,
-        text=replace(small_config().text, dim=384),
-    )
-    weights = {name: tensor.numpy() for name, tensor in Mmt(small).state_dict().items()}
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    for name, content in folder_files(small, weights, dict.fromkeys(small.names, "1"), {"name": "mine"}).items():
-        (folder / name).write_bytes(content)
-
-    figures = evaluate_mmt(data_set, "jsfusion", folder, lambda line: None)
-
-    assert figures.captions == 6
-    assert "face" not in figures.missing
-
-
-def test_a_model_that_compares_frames_is_refused(data_set: Path, tmp_path: Path) -> None:
-    framed = small_config()
-    weights = {name: tensor.numpy() for name, tensor in Mmt(framed).state_dict().items()}
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    versions = dict.fromkeys(framed.names, "1")
-    for name, content in folder_files(framed, weights, versions, {}, pictures_version="1").items():
-        (folder / name).write_bytes(content)
-
-    with pytest.raises(ModelError, match="compares frames in the space 'starter', and feature files hold no frames"):
-        evaluate_mmt(data_set, "jsfusion", folder, lambda line: None)
+def test_a_space_of_ones_own_is_led_to_the_command_that_measures_it(data_set: Path, tmp_path: Path) -> None:
+    """Whatever `vidi train mmt` writes compares frames and reads vidi's experts: feature files hold neither."""
+    with pytest.raises(
+        WeightsError, match=r"expected a checkpoint of the authors.*`vidi eval retrieval --space mmt/.*`"
+    ):
+        evaluate_mmt(data_set, "jsfusion", tmp_path, lambda line: None)
 
 
 def test_without_a_checkpoint_the_option_is_named(data_set: Path) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -27,6 +27,7 @@ from retrieval.media import (
     IdentifyTask,
     MediaWorkers,
     Outcome,
+    PreviewMade,
     PreviewTask,
     Task,
     ThumbnailMade,
@@ -35,12 +36,12 @@ from retrieval.media import (
 from retrieval.media.files import identify, open_media
 from retrieval.media.jobs import Job, Jobs, Outbox
 from retrieval.media.picture import decode_picture
-from retrieval.media.pieces import ScreenFrame
+from retrieval.media.pieces import ClipFrames, FramePair, ScreenFrame, SoundPiece
 from retrieval.media.tasks import DecodedPiece
 from retrieval.media.video import sample_video
 from retrieval.media.worker import AHEAD_PER_WORKER, _Keeper
 from retrieval.settings import MediaLimits, SamplingSettings
-from retrieval.types import MediaKind
+from retrieval.types import Frame, MediaKind
 
 SAMPLING = SamplingSettings(frame_size=64)
 # More frames than fit on the way to a caller: the worker is still at the video when the first has come.
@@ -364,16 +365,35 @@ def test_who_is_to_blame_for_silence(used_seconds: float, kind: type[Exception])
     assert type(keeper._timeout_error()) is kind
 
 
-def test_large_screens_take_more_room_than_small_pieces() -> None:
-    screen = DecodedPiece(1, ScreenFrame(0, np.zeros((540, 960, 3), np.uint8)))
-    outbox = Outbox(20)
-    outbox.put(screen)
-    outbox.put(screen)
-    blocked = threading.Thread(target=outbox.put, args=(screen,))
+_SOME: Final = np.zeros((50, 100, 3), np.uint8)
+_GREY: Final = np.zeros((75, 100), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        DecodedFrame(1, Frame(_SOME)),
+        DecodedPiece(1, ScreenFrame(0, _SOME)),
+        DecodedPiece(1, ClipFrames(0, _SOME[None])),
+        DecodedPiece(1, FramePair(0, 0.1, _GREY, _GREY)),
+        DecodedPiece(1, SoundPiece(0, np.zeros(7500, np.int16))),
+        ThumbnailMade(1, bytes(15_000)),
+        PreviewMade(1, bytes(15_000)),
+    ],
+    ids=["frame", "screen", "clip", "pair", "sound", "thumbnail", "preview"],
+)
+def test_what_waits_is_bounded_by_its_bytes_whatever_it_is(large: Outcome) -> None:
+    """Two of 15,000 bytes fill the room; small ones hardly count."""
+    outbox = Outbox(30_000)
+    outbox.put(Failed(2, BadMediaError("it is bad")))
+    outbox.put(large)
+    outbox.put(large)
+    blocked = threading.Thread(target=outbox.put, args=(large,), daemon=True)
 
     blocked.start()
-    blocked.join(0.2)
+    blocked.join(0.1)
     assert blocked.is_alive()
-    assert outbox.get() is screen
+    assert isinstance(outbox.get(), Failed)
+    assert outbox.get() is large
     blocked.join(5)
     assert not blocked.is_alive()

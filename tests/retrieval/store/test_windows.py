@@ -169,3 +169,16 @@ def test_windows_that_were_kept_under_another_mark_leave_nothing_behind(
     with catalog.engine.connect() as connection:
         cuts = connection.execute(select(Segmentation.version).where(Segmentation.method == "windows"))
         assert cuts.scalars().all() == ["1+other"]
+
+
+def test_a_video_is_work_once_the_picture_space_beneath_has_seen_it(
+    catalog: Catalog, frames: SpaceRow, space: SpaceRow
+) -> None:
+    """Whichever space that is; what was only heard of so far waits for its frames."""
+    seen = _write(catalog, frames, "seen", {("vit", "v1+cut"): _track(), ("motion", "m1"): _track()})
+    heard = _write(catalog, frames, "heard", {("appearance", "a1"): _track(), ("motion", "m1"): _track()})
+    sound = _write(catalog, frames, "sound", {("motion", "m1"): _track()}, kind="sound")
+    upon = Windows(catalog, space, {"motion": "m1"}, CUT, sight=("vit", "v1"))
+    assert upon.missing(0, 10) == [seen, sound]
+    assert upon.read(seen, []).tracks.keys() == {"vit", "motion"}
+    assert Windows(catalog, space, {"motion": "m1"}, CUT).missing(0, 10) == [seen, heard, sound]

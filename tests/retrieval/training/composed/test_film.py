@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from retrieval.errors import DatasetError, UsageError
 from retrieval.evaluation.captions import CaptionedItem, read_captions
+from retrieval.training.composed import atoms
 from retrieval.training.composed.atoms import render_parts
 from retrieval.training.composed.camera import frames_of
 from retrieval.training.composed.drawing import Parts, draw_parts
@@ -57,6 +60,46 @@ def test_parts_are_rendered_once_and_one_bad_photograph_costs_itself(
     times = {path: path.stat().st_mtime_ns for path in first.paths.values()}
     again = render_parts(parts, tmp_path / "atoms", ignore)
     assert {path: path.stat().st_mtime_ns for path in again.paths.values()} == times
+
+
+def test_what_was_rendered_of_a_photograph_or_sound_that_changed_is_not_taken(
+    photographs: list[CaptionedItem], sounds: list[NamedSound], tmp_path: Path
+) -> None:
+    own, horn = tmp_path / "own.png", tmp_path / "horn.wav"
+    own.write_bytes(photographs[0].path.read_bytes())
+    horn.write_bytes(sounds[0].file.read_bytes())
+    named = replace(sounds[0], file=horn)
+    parts = draw_parts([CaptionedItem(own, None, ("a",))], [named], noises=1, sayings=0, seed=0)
+    before = render_parts(parts, tmp_path / "atoms", ignore).paths
+    own.write_bytes(photographs[1].path.read_bytes())
+    horn.write_bytes(sounds[1].file.read_bytes() + b"\0\0")
+    after = render_parts(parts, tmp_path / "atoms", ignore).paths
+    assert {atom for atom in before if before[atom] == after[atom]} == {Quiet()}
+
+
+def test_a_full_disk_ends_the_rendering_with_a_plain_line(
+    photographs: list[CaptionedItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each photograph would be taken for a bad one."""
+
+    def full(*_parts: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atoms, "write_film", full)
+    parts = draw_parts(photographs[:2], [], noises=0, sayings=0, seed=0)
+    with pytest.raises(UsageError, match=r"can't be written: No space left on device; free some.*--atoms DIR"):
+        render_parts(parts, tmp_path / "atoms", ignore)
+
+
+def test_a_folder_that_cant_be_written_is_refused_before_anything_is_rendered(
+    photographs: list[CaptionedItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_name: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", denied)
+    with pytest.raises(UsageError, match=r"can't be written: Permission denied"):
+        render_parts(Parts((), (), ()), tmp_path / "atoms", ignore)
 
 
 def test_a_folder_that_cant_be_made_is_refused(tmp_path: Path) -> None:

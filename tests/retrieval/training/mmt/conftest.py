@@ -51,7 +51,7 @@ class ToyClips:
         tracks = {"appearance": track} | ({"motion": track} if number % 2 else {})
         frame = features[:, :FRAME].mean(axis=0)
         window = Window(tracks, 0.0, (frame / np.linalg.norm(frame)).astype(np.float32))
-        return CaptionedClip(window, (f"{WORDS[first]}, then {WORDS[second]}",))
+        return CaptionedClip((window,), (f"{WORDS[first]}, then {WORDS[second]}",))
 
     def all_captions(self) -> list[str]:
         return [self[number].captions[0] for number in range(len(self))]

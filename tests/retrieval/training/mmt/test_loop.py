@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import torch
 from retrieval.errors import TrainingError
 from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import MmtConfig
-from retrieval.models.mmt_inputs import Window
+from retrieval.models.mmt_inputs import Window, prepare_windows
 from retrieval.training.classifier.engine import LocalEngine
 from retrieval.training.classifier.recipe import Precision
 from retrieval.training.classifier.state import StateFile
+from retrieval.training.mmt import loop
 from retrieval.training.mmt.captions import CaptionStates
-from retrieval.training.mmt.clips import batches_of, without_some
+from retrieval.training.mmt.clips import CaptionedClip, batches_of, without_some
 from retrieval.training.mmt.loop import MmtTraining
 from retrieval.training.mmt.measure import embed_clips, measure
 from retrieval.training.mmt.recipe import Loss, MmtRecipe
@@ -53,19 +55,29 @@ def test_order_is_learned(toy_config: MmtConfig, captions: CaptionStates) -> Non
     assert history[-1].train_loss < 0.6 * history[0].train_loss
     dev = toy_clips(40, 3)
     found = embed_clips(run.model, dev, captions, texts_of)
-    scores = found.texts @ found.clips.T
+    scores = found.scores()
     other = scores[np.arange(40), np.arange(40) ^ 1]
     assert (scores.diagonal() > other).mean() > 0.8
     figures = measure(found)
     assert set(figures) == {"text_to_media", "media_to_text"}
 
 
+class LongClips(ToyClips):
+    """Of three windows each: in two of them is something else."""
+
+    def __getitem__(self, number: int) -> CaptionedClip:
+        own, others = super().__getitem__(number), toy_clips(64, 2)
+        windows = (others[number % 64].windows[0], own.windows[0], others[(number + 1) % 64].windows[0])
+        return replace(own, windows=windows)
+
+
+@pytest.mark.parametrize("kind", [ToyClips, LongClips])
 @pytest.mark.parametrize("stop_after", [1, 7, 11])
 def test_a_stopped_run_ends_with_the_same_weights(
     toy_config: MmtConfig, captions: CaptionStates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    say: Callable[[str], None], stop_after: int,
+    say: Callable[[str], None], stop_after: int, kind: type[ToyClips],
 ) -> None:  # fmt: skip
-    clips = toy_clips(64, 1)
+    clips = kind(toy_clips(64, 1).pairs)
     whole = training(toy_config, captions, clips)
     whole.run()
     file = tmp_path / "state.pt"
@@ -89,6 +101,27 @@ def test_a_stopped_run_ends_with_the_same_weights(
     assert len(history) == RECIPE.epochs
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name]), name
+
+
+def test_each_window_of_a_clip_is_learned_from_in_time(
+    toy_config: MmtConfig, captions: CaptionStates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: Counter[int] = Counter()
+
+    class Counted(ToyClips):
+        def __getitem__(self, number: int) -> CaptionedClip:
+            own = super().__getitem__(number)
+            windows = [replace(own.windows[0], start_seconds=float(start)) for start in range(3)]
+            return replace(own, windows=windows)
+
+    def prepare(windows: Sequence[Window], *more: Any) -> Any:
+        taken.update(int(window.start_seconds) for window in windows)
+        return prepare_windows([replace(window, start_seconds=0.0) for window in windows], *more)
+
+    monkeypatch.setattr(loop, "prepare_windows", prepare)
+    training(toy_config, captions, Counted(toy_clips(64, 1).pairs)).run()
+    assert sum(taken.values()) == 3 * 64
+    assert all(40 < taken[start] < 90 for start in range(3))
 
 
 def test_the_callers_random_state_is_put_back(toy_config: MmtConfig, captions: CaptionStates) -> None:
@@ -118,7 +151,7 @@ def test_features_that_are_no_numbers_are_left_out(toy_config: MmtConfig, captio
     class Broken(ToyClips):
         def __getitem__(self, number: int):  # type: ignore[no-untyped-def]
             clip = super().__getitem__(number)
-            clip.window.tracks["appearance"].features[1] = np.nan
+            clip.windows[0].tracks["appearance"].features[1] = np.nan
             return clip
 
     run = training(toy_config, captions, Broken(toy_clips(32, 1).pairs), recipe=replace(RECIPE, epochs=1))

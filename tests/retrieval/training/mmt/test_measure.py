@@ -13,7 +13,7 @@ def embedded(apart: float, count: int = 60) -> Embedded:
     clips = np.eye(count, dtype=np.float32)
     rng = np.random.default_rng(0)
     texts = rng.uniform(0.1, 0.3, (count, count)).astype(np.float32) + np.float32(apart) * clips
-    return Embedded(texts, np.arange(count), clips)
+    return Embedded(texts, np.arange(count), clips, np.arange(count))
 
 
 def test_even_odds_lie_between_right_and_best_wrong_scores() -> None:
@@ -43,3 +43,11 @@ def test_few_clips_tell_nothing() -> None:
 
 def test_figures_go_both_ways() -> None:
     assert measure(embedded(0.5))["media_to_text"]["R@1"] == pytest.approx(100)
+
+
+def test_a_clip_is_found_by_its_best_window() -> None:
+    texts = np.eye(3, dtype=np.float32)
+    windows = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0, 0]], np.float32)
+    found = Embedded(texts, np.arange(3), windows, np.array([0, 2, 3]))
+    np.testing.assert_array_equal(found.scores(), [[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
+    assert measure(found)["text_to_media"]["R@1"] == 100

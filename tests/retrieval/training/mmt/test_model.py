@@ -33,13 +33,13 @@ class Uneven(ToyClips):
 
     def __getitem__(self, number: int) -> CaptionedClip:
         clip = super().__getitem__(number)
-        if "motion" not in clip.window.tracks:
+        if "motion" not in clip.windows[0].tracks:
             return clip
-        motion = clip.window.tracks["motion"]
+        motion = clip.windows[0].tracks["motion"]
         scaled = motion.features * np.geomspace(1e-2, 1e2, 12, dtype=np.float32)
         scaled[:, 3] = 5.0
-        tracks = {**clip.window.tracks, "motion": replace(motion, features=scaled)}
-        return CaptionedClip(replace(clip.window, tracks=tracks), clip.captions)
+        tracks = {**clip.windows[0].tracks, "motion": replace(motion, features=scaled)}
+        return CaptionedClip((replace(clip.windows[0], tracks=tracks),), clip.captions)
 
 
 def test_projections_start_as_if_features_were_standardised(toy_config: MmtConfig) -> None:
@@ -49,7 +49,7 @@ def test_projections_start_as_if_features_were_standardised(toy_config: MmtConfi
     linear = model.video.projections["motion"].get_submodule("linear")
     before, bias = (linear.get_parameter(name).detach().clone() for name in ("weight", "bias"))
     start_from_statistics(model, clips, 0)
-    rows = np.concatenate([clips[n].window.tracks["motion"].features for n in range(1, 200, 2)])
+    rows = np.concatenate([clips[n].windows[0].tracks["motion"].features for n in range(1, 200, 2)])
     found = linear(torch.from_numpy(rows)).detach()
     spread = np.maximum(rows.std(axis=0), 1e-3)
     expected = torch.from_numpy((rows - rows.mean(axis=0)) / spread) @ before.T + bias
@@ -62,8 +62,8 @@ def test_an_expert_that_nobody_has_is_left_as_it_is(toy_config: MmtConfig) -> No
     class Silent(ToyClips):
         def __getitem__(self, number: int) -> CaptionedClip:
             clip = super().__getitem__(number)
-            tracks = {"appearance": clip.window.tracks["appearance"]}
-            return CaptionedClip(replace(clip.window, tracks=tracks), clip.captions)
+            tracks = {"appearance": clip.windows[0].tracks["appearance"]}
+            return CaptionedClip((replace(clip.windows[0], tracks=tracks),), clip.captions)
 
     model = Mmt(toy_config)
     before = {name: tensor.clone() for name, tensor in model.video.projections["motion"].state_dict().items()}

@@ -273,3 +273,22 @@ def test_another_table_is_measured_on(
     last = list(csv.DictReader(history))[-1]
     assert float(last["dev_r1"]) == written["R@1"]
     assert 1 <= written["MnR"] <= 3
+
+
+def test_long_films_are_measured_by_the_windows_that_a_search_compares(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        write_video(videos / f"long{number}.mp4", 31.0, seed=80 + number)
+    train = table(videos, [*plain_rows()[:9], ("long0.mp4", "a long texture drifts")])
+    dev = table(videos, [("long1.mp4", "texture 81 drifts"), *plain_rows()[9:]], "dev.csv")
+    run = MmtRun(
+        source=VideoSource(captions=train, dev=dev), out=tmp_path / "out", say=lines.append, command="",
+        tracks=tmp_path / "tracks", recipe=MmtRecipe(epochs=1, batch=4), width=16, layers=1,
+    )  # fmt: skip
+    card = run.train()
+    assert (card["data"]["clips"], card["data"]["windows"]) == (10, 11)
+    assert any("longer than 30 s is cut as a search compares it: 11 windows of 10 clips" in line for line in lines)
+    monkeypatch.setattr(video_items, "time_experts", lambda: Experts([Motion()], []))
+    again = evaluate_retrieval(dev, get_space(f"mmt/{tmp_path / 'out'}"), by=By.SPACE).text_to_media.to_json()
+    assert card["figures"]["text_to_media"] == again
