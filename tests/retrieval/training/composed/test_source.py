@@ -60,7 +60,7 @@ def test_a_clip_with_a_part_that_could_not_be_read_is_left_out(
 def test_a_space_is_trained_on_composed_clips(
     table: Path, sounds: list[NamedSound], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "time_experts", lambda: Experts([Motion()]))
+    monkeypatch.setattr(run_module, "time_experts", lambda **_: Experts([Motion()]))
     lines: list[str] = []
     source = ComposedSource(
         photographs=table, atoms=tmp_path / "atoms", sounds=(sounds[0].file.parent,), clips=60, noises_a_sound=2,
