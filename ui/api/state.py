@@ -29,7 +29,7 @@ def state_routes(services: Services) -> APIRouter:
         failures: Annotated[int, Query(ge=0, le=_FAILURES_MOST, description="At most so many of each list")] = 100,
     ) -> JSONResponse:
         told = services.library.status().to_json()
-        lists = ("failures", "failed_sidecars", "troubled_places")
+        lists = ("failures", "failed_sidecars", "failed_experts", "troubled_places")
         return JSONResponse(told | {name: told[name][:failures] for name in lists})
 
     @router.get("/models", response_model=list[ModelCard], summary="The models, and whether they are on this machine")
