@@ -27,9 +27,11 @@ from retrieval.errors import LibraryError, ModelError
 from retrieval.experts.expert import FrameExpert
 from retrieval.experts.foreign import foreign_experts
 from retrieval.experts.over_time import TimeExpert, title_of
-from retrieval.experts.registry import AbsentExpert, Experts, time_experts
+from retrieval.experts.registry import AbsentExpert, Experts, loaded, time_experts
 from retrieval.media.kinds import kind_of
 from retrieval.media.pieces import Stream
+from retrieval.models.whisper import PACKAGED_WHISPER
+from retrieval.models.whisper_files import lasting_name
 from retrieval.paths import display_of
 from retrieval.search.default_space import default_space
 from retrieval.search.tuning import tuning_queries
@@ -42,12 +44,14 @@ from retrieval.store.arrears import experts_in_arrears
 from retrieval.store.catalog import Catalog, SpaceRow
 from retrieval.store.database import CATALOG_NAME
 from retrieval.store.descriptions import fill_text_index
+from retrieval.store.expert_failures import forgive_experts
 from retrieval.store.index_updates import update_index
 from retrieval.store.intake import Intake
 from retrieval.store.looks import Looks
 from retrieval.store.lost_tracks import damaged_tracks, lost_tracks
 from retrieval.store.parts import Parts
 from retrieval.store.sweep import sweep_orphans
+from retrieval.types import TextSource
 
 __all__ = ["Session", "absolute", "index", "named_roots"]
 
@@ -111,14 +115,16 @@ class Session:
         self.library = library_path(library)
         self.territory = Territory()
         """The folders that were seen since the last run over whole roots began."""
-        chosen = get_space(space or _default_space(self.library))
+        found, kept = _choices(self.library)
+        chosen = get_space(space or found)
         self._space, self._windows = spaces_of(chosen)
         self._expert = expert_of(self._space)
         settings = settings or Settings()
         foreign = foreign_experts(settings.index.expert_models)
         for expert in foreign:
             expert.load()  # somebody asked for it: what is wrong with it is told now, not after hours
-        here = time_experts(whisper_model=settings.index.whisper_model)
+        self._whisper = settings.index.whisper_model
+        here = time_experts(whisper_model=self._whisper) if self._whisper else _hearing_by(kept)
         both = Experts([*here.present, *foreign], here.absent)
         self._time_experts = _asked(_seeing(both, self._expert), settings.index.experts)
         if isinstance(chosen, MmtSpace):
@@ -176,6 +182,10 @@ class Session:
         with Catalog(self.library, create=True) as catalog, catalog.lock():
             if places is None:
                 sweep_orphans(catalog)
+                forgive_experts(catalog, roots, _tried_with(self._settings), retry=retry)
+            if self._whisper is not None:
+                is_packaged = self._whisper == PACKAGED_WHISPER
+                catalog.choose_whisper_model(None if is_packaged else lasting_name(self._whisper))
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
             fill_text_index(catalog)
             experts = _loadable(self._time_experts, catalog, note)
@@ -301,11 +311,24 @@ def absolute(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
         raise LibraryError("the working folder is gone; change to one that exists") from error
 
 
-def _default_space(library: Path) -> str:
+def _choices(library: Path) -> tuple[str, str | None]:
+    """The space that a search takes, and the Whisper model that the library keeps."""
     if not (library / CATALOG_NAME).exists():
-        return DEFAULT_SPACE
+        return DEFAULT_SPACE, None
     with Catalog(library) as catalog:
-        return default_space(catalog)
+        return default_space(catalog), catalog.whisper_model
+
+
+def _hearing_by(kept: str | None) -> Experts:
+    """The experts over time, with the Whisper model that the library keeps; without speech where that can't be had:
+    another would put its own words in the place of those that are there."""
+    try:
+        return time_experts(whisper_model=kept)
+    except ModelError as error:
+        why = f"{error}; or `vidi index --whisper {PACKAGED_WHISPER}` to go back to the one that comes with vidi"
+    here, speech = time_experts(), TextSource.SPEECH.value
+    absent = [expert for expert in here.absent if expert.name != speech]
+    return Experts([each for each in here.present if each.name != speech], [*absent, AbsentExpert(speech, why)])
 
 
 def _job(
@@ -343,17 +366,10 @@ def _job(
 def _loadable(experts: Experts, catalog: Catalog, note: Callable[[str], None]) -> Experts:
     """Without those that have known media to catch up with and can't load: it would be decoded for nothing."""
     in_arrears = experts_in_arrears(catalog, [(expert.name, expert.version) for expert in experts.present])
-    present: list[TimeExpert] = []
-    broken: list[AbsentExpert] = []
-    for expert in experts.present:
-        try:
-            if (expert.name, expert.version) in in_arrears:
-                expert.load()
-            present.append(expert)
-        except ModelError as error:
-            broken.append(AbsentExpert(title_of(expert), str(error)))
-            note(f"the {title_of(expert)} expert is left out: {error}")
-    return Experts(present, [*experts.absent, *broken])
+    here = loaded(experts, in_arrears)
+    for broken in here.absent[len(experts.absent) :]:
+        note(f"the {broken.name} expert is left out: {broken.reason}")
+    return here
 
 
 def _seeing(experts: Experts, frames: FrameExpert) -> Experts:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-
-import numpy as np
 
 from indexer.batch import Batch
 from indexer.job import Job
@@ -18,6 +16,7 @@ from indexer.plan import Plan, VerdictKind
 from indexer.report import IndexReport
 from retrieval.errors import BadMediaError, MediaError, TransientMediaError
 from retrieval.experts.expert import FrameExpert
+from retrieval.experts.extraction import Testimony
 from retrieval.experts.over_time import sampling_for
 from retrieval.media.files import Identity
 from retrieval.media.pieces import Stream
@@ -33,9 +32,10 @@ from retrieval.media.tasks import (
 )
 from retrieval.media.worker import MediaWorkers
 from retrieval.paths import display_of
+from retrieval.store.expert_failures import ExpertFailureRecord
 from retrieval.store.intake import PendingFile
 from retrieval.store.results import FailureRecord, MediaRecord, TrackRecord
-from retrieval.types import FeatureTrack, MediaKind
+from retrieval.types import MediaKind
 
 __all__ = ["Work"]
 
@@ -199,23 +199,26 @@ class Work:
         """All is known of a file: it goes into the next commit."""
         end, testimony = heard.end, heard.testimony
         content_hash = self._identities[end.key].content_hash
-        for line in testimony.failed.values():
+        for line in testimony.failures:
             self._job.notice(f"{display_of(self._files[end.key].path)}: {line}")
-        tracks = {**testimony.tracks, **self._empty_tracks(testimony.failed)}
+        tracks, failed = dict(testimony.tracks), self._failed_experts(testimony)
         if heard.rows is None:
-            self._batch.add_tracks(TrackRecord(end.key, content_hash, tracks, testimony.texts))
+            self._batch.add_tracks(TrackRecord(end.key, content_hash, tracks, testimony.texts, failed))
             return
         try:
             record = record_of(end, content_hash, heard.rows, self._job.expert[1], self._job.space.dim)
         except BadMediaError as error:
             self._fail(end.key, "encode", error)
         else:
-            self._batch.add_record(replace(record, tracks=record.tracks | tracks, texts=testimony.texts))
+            whole = replace(record, tracks=record.tracks | tracks, texts=testimony.texts, failed_experts=failed)
+            self._batch.add_record(whole)
 
-    def _empty_tracks(self, failed: Iterable[tuple[str, str]]) -> dict[tuple[str, str], FeatureTrack]:
-        """An expert that failed at a file has nothing to say of it, so that it isn't asked again at each run."""
-        dims = {(expert.name, expert.version): expert.dim for expert in self._job.time_experts}
-        return {key: FeatureTrack(np.zeros((0, 2), np.float32), np.zeros((0, dims[key]), np.float16)) for key in failed}
+    def _failed_experts(self, testimony: Testimony) -> list[ExpertFailureRecord]:
+        """Those that aren't asked again at each run. The others that said nothing are: the fault was the moment's."""
+        return [
+            ExpertFailureRecord(name, version, line, self._job.tried_with)
+            for (name, version), line in testimony.failed.items()
+        ]
 
     def _fail(self, file_id: int, stage: str, error: MediaError) -> None:
         """Record it; files of the same content fail alike, unless another try may go better for them."""

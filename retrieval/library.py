@@ -58,6 +58,8 @@ class LibraryStatus:
     size_bytes: int
     default_space: str
     """The space that a search takes which names none."""
+    whisper_model: str | None = None
+    """What transcribes here, as `vidi index --whisper` was given it; None: the packaged model."""
 
     @property
     def sounds_awaiting(self) -> int:
@@ -87,6 +89,7 @@ class LibraryStatus:
                 for space in census.spaces
             ],
             "default_space": self.default_space,
+            "whisper_model": self.whisper_model,
             "failures": [
                 {
                     **path_json(failure.path),
@@ -98,6 +101,10 @@ class LibraryStatus:
             ],
             "failed_sidecars": [
                 {**path_json(failed.path), "reason": failed.reason} for failed in census.failed_sidecars
+            ],
+            "failed_experts": [
+                {**path_json(failed.path), "expert": failed.expert, "version": failed.version, "reason": failed.reason}
+                for failed in census.failed_experts
             ],
             "troubled_places": [{**path_json(trouble.path), "reason": trouble.reason} for trouble in census.troubles],
         }
@@ -316,7 +323,8 @@ class Library:
 
     def status(self, *, most: int | None = None) -> LibraryStatus:
         """What the library holds now; at most so many as ``most`` of each list of what failed, None for all."""
-        return LibraryStatus(self.path, take_census(self._catalog, most), _size_of(self.path), self.default_space)
+        census = take_census(self._catalog, most)
+        return LibraryStatus(self.path, census, _size_of(self.path), self.default_space, self._catalog.whisper_model)
 
     def rebuild(self) -> dict[str, int]:
         """Make every vector index that is searched again from the catalog; how many vectors each space has.

@@ -65,7 +65,8 @@ class IndexSettings:
     experts: tuple[str, ...] | None = None
     """Names of the experts over time that are asked of videos and sounds; None: all that can load here."""
     whisper_model: str | None = None
-    """What transcribes: a folder or a name that faster-whisper knows; None: the packaged tiny.en, for English."""
+    """What transcribes: a folder or a name that faster-whisper knows, or ``tiny.en``, the packaged one, for English.
+    The library keeps it; None: the one that it keeps, at first the packaged one."""
     expert_models: tuple[str, ...] = ()
     """Experts whose weights vidi doesn't ship, asked beside its own: each ``NAME=MODEL`` or ``NAME=MODEL:WEIGHTS``, as
     `vidi index --expert` takes it."""

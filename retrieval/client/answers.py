@@ -16,6 +16,7 @@ __all__ = [
     "Facet",
     "FacetValue",
     "Facets",
+    "FailedExpert",
     "Failure",
     "FileCounts",
     "Hit",
@@ -285,6 +286,17 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedExpert:
+    """A file of which an expert says nothing, since it failed at it."""
+
+    path: str
+    expert: str
+    version: str
+    reason: str
+    path_bytes: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """What the library holds now."""
 
@@ -297,8 +309,10 @@ class Status:
     sounds_awaiting_audio_expert: int
     spaces: list[SpaceCounts]
     default_space: str
+    whisper_model: str | None
     failures: list[Failure]
     failed_sidecars: list[Trouble]
+    failed_experts: list[FailedExpert]
     troubled_places: list[Trouble]
 
 

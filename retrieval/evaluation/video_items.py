@@ -26,6 +26,7 @@ from retrieval.settings import Settings
 from retrieval.spaces.experts import expert_of
 from retrieval.spaces.mmt import MmtSpace
 from retrieval.spaces.space import Space
+from retrieval.track_versions import are_read_alike
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
 __all__ = ["VideoItems", "embed_video_items", "evened_scores", "fused_scores"]
@@ -81,7 +82,7 @@ def embed_video_items(
     for outcome in extract_tracks(films.items(), _experts(space, settings, notice), settings=settings, notice=notice):
         path = Path(os.fsdecode(outcome.path))
         found[path] = outcome
-        for note in outcome.testimony.failed.values() if isinstance(outcome, Extracted) else ():
+        for note in outcome.testimony.failures if isinstance(outcome, Extracted) else ():
             notice(f"{path}: {note}")
     windows, frames, words, unreadable = [], [], [], []
     for path, span in items:
@@ -127,7 +128,7 @@ def _experts(space: MmtSpace, settings: Settings, notice: Callable[[str], None])
     """Those whose features the space knows, at its versions; what can't load here is masked, as in an index run."""
     known, experts = space.expert_versions, time_experts()
     here = [*experts.present, *foreign_experts(settings.index.expert_models)]
-    over_time = [expert for expert in here if known.get(expert.name) == expert.version]
+    over_time = [expert for expert in here if are_read_alike(expert.name, known.get(expert.name, ""), expert.version)]
     asked = {expert.name for expert in over_time}
     needed = {name: option for name, version in known.items() if (option := option_of(name, version))}
     for name in sorted(needed.keys() - asked):

@@ -7,6 +7,7 @@ the slowest expert takes them has to wait, so that memory stays bounded.
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,9 @@ __all__ = ["ExpertThreads", "Extracted", "NotExtracted", "Testimony", "TrackKey"
 _PIECES_AHEAD: Final = 24
 """Pieces that may wait for one expert, the largest of two megabytes."""
 
+_SHORT_OF_MEMORY: Final = re.compile(r"out.?of.?memory|can.?t allocate|allocate memory|bad.?alloc", re.IGNORECASE)
+"""In the names and words of errors of runtimes, none of which raises :class:`MemoryError`."""
+
 _T = TypeVar("_T")
 _READERS_OF_WORDS: Final = frozenset(source.value for source in TextSource)
 TrackKey = tuple[str, str]
@@ -45,8 +49,15 @@ class Testimony:
     texts: Mapping[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
     failed: Mapping[TrackKey, str] = field(default_factory=dict)
     """One line for each expert that failed at this file."""
+    put_off: Mapping[TrackKey, str] = field(default_factory=dict)
+    """The same for each whose failure was the moment's, as a want of memory: another time it may do better."""
     left_out: frozenset[TrackKey] = frozenset()
     """Experts that were not asked to the end, since their model can't be had: another day they may say more."""
+
+    @property
+    def failures(self) -> list[str]:
+        """The lines of all that failed."""
+        return [*self.failed.values(), *self.put_off.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +85,46 @@ class _Gathered:
     tracks: dict[TrackKey, FeatureTrack] = field(default_factory=dict)
     texts: dict[TrackKey, Sequence[TimedText]] = field(default_factory=dict)
     failed: dict[TrackKey, str] = field(default_factory=dict)
+    put_off: dict[TrackKey, str] = field(default_factory=dict)
     left_out: set[TrackKey] = field(default_factory=set)
 
     def testimony(self) -> Testimony:
-        return Testimony(self.tracks, self.texts, self.failed, frozenset(self.left_out))
+        return Testimony(self.tracks, self.texts, self.failed, self.put_off, frozenset(self.left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Of an expert at one file."""
+
+    line: str
+    is_of_moment: bool
+
+    @classmethod
+    def of(cls, error: Exception, title: str) -> _Failure:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        is_short = isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(f"{type(error).__name__} {error}")
+        if is_short or isinstance(error, OSError):
+            told = f"the {title} expert failed at it now, and is asked again at the next run: {reason}"
+            return cls(told, is_of_moment=True)
+        return cls(f"the {title} expert failed at it and is left out: {reason}", is_of_moment=False)
 
 
 class ExpertThreads:
     """Experts at work on many files at once, each file under a key of the caller's; a context manager.
 
-    An expert whose model can't be had is left out from then on, and ``notice`` is told so once.
+    An expert whose model can't be had is left out from then on, and ``notice`` is told so once. What ``notice`` raises
+    is raised to who brings or asks for more.
     """
 
     def __init__(self, experts: Sequence[TimeExpert], notice: Callable[[str], None]) -> None:
         self.experts = tuple(experts)
-        self._desks = [_Desk(expert, self._take, notice) for expert in experts]
+        self._desks = [_Desk(expert, self._take, self._break, notice) for expert in experts]
         self._asked: dict[int, frozenset[TrackKey]] = {}
         self._gathered: dict[int, _Gathered] = {}
         self._complete: deque[tuple[int, Testimony]] = deque()
         self._changed = threading.Condition()
+        self._broken: Exception | None = None
+        """What ended the work of a thread, where no failure of an expert should."""
 
     def __enter__(self) -> Self:
         for desk in self._desks:
@@ -117,6 +149,7 @@ class ExpertThreads:
 
     def add(self, key: int, piece: Piece) -> None:
         """Hand a piece to those who read its stream. Waits while they are behind."""
+        self._check()
         stream = stream_of(piece)
         for desk in self._desks_of(key):
             if desk.expert.stream is stream:
@@ -124,6 +157,7 @@ class ExpertThreads:
 
     def finish(self, key: int, duration_seconds: float) -> None:
         """A file has ended: what the experts say of it comes from :meth:`ready` or :meth:`rest`."""
+        self._check()
         desks = self._desks_of(key)
         with self._changed:
             self._gathered[key] = gathered = _Gathered(len(desks))
@@ -147,7 +181,8 @@ class ExpertThreads:
         """All files that have ended, waiting for the experts."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._complete or not self._gathered)
+                self._changed.wait_for(lambda: self._complete or not self._gathered or self._broken)
+                self._check()
                 if not self._complete:
                     return
             yield from self.ready()
@@ -156,7 +191,17 @@ class ExpertThreads:
         asked = self._asked.get(key, frozenset())
         return [desk for desk in self._desks if desk.key in asked]
 
-    def _take(self, key: int, expert: TimeExpert, told: Told | None, failure: str | None) -> None:
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    def _break(self, error: Exception) -> None:
+        """A thread does no more (in it): nobody should wait for it."""
+        with self._changed:
+            self._broken = self._broken or error
+            self._changed.notify_all()
+
+    def _take(self, key: int, expert: TimeExpert, told: Told | None, failure: _Failure | None) -> None:
         """What one expert says of one file (in its thread)."""
         with self._changed:
             gathered = self._gathered[key]
@@ -165,7 +210,8 @@ class ExpertThreads:
                 if expert.name in _READERS_OF_WORDS:
                     gathered.texts[expert.name, expert.version] = told.texts
             elif failure is not None:
-                gathered.failed[expert.name, expert.version] = failure
+                kept = gathered.put_off if failure.is_of_moment else gathered.failed
+                kept[expert.name, expert.version] = failure.line
             else:
                 gathered.left_out.add((expert.name, expert.version))
             gathered.owed -= 1
@@ -184,17 +230,19 @@ class _Desk:
     def __init__(
         self,
         expert: TimeExpert,
-        tell: Callable[[int, TimeExpert, Told | None, str | None], None],
+        tell: Callable[[int, TimeExpert, Told | None, _Failure | None], None],
+        give_up: Callable[[Exception], None],
         notice: Callable[[str], None],
     ) -> None:
         self.expert = expert
         self.key = (expert.name, expert.version)
         self._tell = tell
+        self._give_up = give_up
         self._notice = notice
         self._waiting: queue.Queue[_Add | _Finish | _Drop | None] = queue.Queue(_PIECES_AHEAD)
         self._thread = threading.Thread(target=self._work, name=f"expert-{expert.name}", daemon=True)
         self._readings: dict[int, Reading] = {}
-        self._failed: dict[int, str] = {}
+        self._failed: dict[int, _Failure] = {}
         self._is_closed = False
         self._is_out = False
         """Its model can't be had."""
@@ -219,20 +267,30 @@ class _Desk:
         self._thread.join()
 
     def _work(self) -> None:
+        is_broken = False
         while (order := self._waiting.get()) is not None and not self._is_closed:
-            match order:
-                case _Drop(key):
-                    self._readings.pop(key, None)
-                    self._failed.pop(key, None)
-                case _Add(key, piece):
-                    if not self._is_out and key not in self._failed:
-                        self._guarded(key, partial(self._read, key, piece))
-                case _Finish(key, seconds):
-                    told = None
-                    if not self._is_out and key not in self._failed:
-                        told = self._guarded(key, partial(self._finished, key, seconds))
-                    self._readings.pop(key, None)
-                    self._tell(key, self.expert, told, self._failed.pop(key, None))
+            if is_broken:  # what comes is taken all the same, lest who brings it wait for ever
+                continue
+            try:
+                self._do(order)
+            except Exception as error:  # noqa: BLE001 - of who is told, such as a closed pipe; raised to the caller
+                is_broken = True
+                self._give_up(error)
+
+    def _do(self, order: _Add | _Finish | _Drop) -> None:
+        match order:
+            case _Drop(key):
+                self._readings.pop(key, None)
+                self._failed.pop(key, None)
+            case _Add(key, piece):
+                if not self._is_out and key not in self._failed:
+                    self._guarded(key, partial(self._read, key, piece))
+            case _Finish(key, seconds):
+                told = None
+                if not self._is_out and key not in self._failed:
+                    told = self._guarded(key, partial(self._finished, key, seconds))
+                self._readings.pop(key, None)
+                self._tell(key, self.expert, told, self._failed.pop(key, None))
 
     def _reading(self, key: int) -> Reading:
         if key not in self._readings:
@@ -252,12 +310,11 @@ class _Desk:
         """What ``work`` gives; its failure costs the expert this file, or all of them if its model can't be had."""
         try:
             return work()
-        except ModelError as error:
+        except (ModelError, ImportError) as error:  # a library that the package comes to when it is first asked
             self._is_out = True
             self._notice(f"the {title_of(self.expert)} expert is left out: {error}")
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything; the file's other experts go on
-            reason = " ".join(str(error).split()) or type(error).__name__
-            self._failed[key] = f"the {title_of(self.expert)} expert failed at it and is left out: {reason}"
+            self._failed[key] = _Failure.of(error, title_of(self.expert))
         return None
 
 

@@ -90,8 +90,12 @@ def parse_model(text: str) -> ForeignModel:
     if expert != _EXPERTS[family]:
         raise UsageError(f"{label} makes the expert {_EXPERTS[family]}, not {expert!r}; give {_EXPERTS[family]}={rest}")
     if family in _FILES_ALONE and not weights:
-        raise UsageError(f"no hub has the weights of {label}: give their file, --expert {text}:FILE")
+        raise _without_hub(ForeignModel(expert, family, net))
     return ForeignModel(expert, family, net, weights or None)
+
+
+def _without_hub(model: ForeignModel) -> UsageError:
+    return UsageError(f"no hub has the weights of {model.label}: give their file, --expert {model.option}:FILE")
 
 
 def foreign_experts(texts: Sequence[str]) -> list[TimeExpert]:
@@ -165,7 +169,12 @@ def _pictures(model: ForeignModel) -> TimeExpert:
     from retrieval.models.published import fetch_repository
 
     kind = timm_kind(model.net) if model.family == "timm" else PLACES_NETS[model.net]
-    file = given_file(model.weights) if model.weights else fetch_repository(model.label, kind.repository or "")
+    if model.weights:
+        file = given_file(model.weights)
+    elif kind.repository:
+        file = fetch_repository(model.label, kind.repository)
+    else:
+        raise _without_hub(model)
     expert = NetPictures(model.expert, _version(model, [file]), PictureNet(kind, file))
     return FramesOverTime(expert, _title(model))
 

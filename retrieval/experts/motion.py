@@ -18,6 +18,7 @@ import numpy as np
 
 from retrieval.experts.over_time import Told, track_of
 from retrieval.media.pieces import FramePair, Piece, Stream
+from retrieval.models.imports import import_opencv
 from retrieval.types import Float32Array
 
 __all__ = ["CAMERA_TERMS", "Camera", "Motion", "motion_features"]
@@ -87,7 +88,11 @@ class Motion:
     stream: Final = Stream.PAIRS
 
     def load(self) -> None:
-        """Import OpenCV."""
+        """Import OpenCV.
+
+        Raises:
+            MissingExtraError: it isn't installed, or can't be imported.
+        """
         _flow_method()
 
     def begin(self) -> MotionReading:
@@ -135,9 +140,7 @@ def motion_features(pair: FramePair, method: Any = None) -> Float32Array:
 
 
 def _flow_method() -> Any:
-    import cv2  # here, since a library of pictures alone never needs it
-
-    vision: Any = cv2  # its types lack this class
+    vision = import_opencv()  # here, since a library of pictures alone never needs it
     method = vision.DISOpticalFlow_create(vision.DISOPTICAL_FLOW_PRESET_FAST)
     method.setFinestScale(_FINEST_SCALE)
     return method

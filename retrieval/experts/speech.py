@@ -45,8 +45,8 @@ class Speech:
         self._whisper = whisper
         self._vectors = vectors
         digest = WHISPER_WEIGHTS.sha256 if whisper.folder is None else digest_of(whisper.folder)
-        name = "whisper-tiny-en" if whisper.folder is None else "whisper"
-        self.version = f"{name}-{digest[:8]}-int8-silero-{SILERO_WEIGHTS.sha256[:4]}-2+{TextVectors.version}"
+        name, rules = ("whisper-tiny-en", 2) if whisper.folder is None else ("whisper", 3)
+        self.version = f"{name}-{digest[:8]}-int8-silero-{SILERO_WEIGHTS.sha256[:4]}-{rules}+{TextVectors.version}"
 
     def load(self) -> None:
         """Load the models now.

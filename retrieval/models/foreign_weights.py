@@ -9,6 +9,7 @@ from typing import Final
 
 from retrieval.errors import WeightsError
 from retrieval.models.hub import is_hub_reachable, reach, reason_of
+from retrieval.models.imports import import_torchvision
 
 __all__ = ["digest_of_files", "find_model_folder", "find_torchvision_weights", "given_file", "model_files"]
 
@@ -34,12 +35,12 @@ def find_torchvision_weights(name: str, option: str) -> Path:
     this machine, else from where torchvision says they are, into that cache. ``option`` takes a file of them.
 
     Raises:
+        MissingExtraError: torchvision can't be imported.
         WeightsError: they are not here, and can't be fetched.
     """
     import torch
-    from torchvision.models import get_model_weights
 
-    address: str = get_model_weights(name)["KINETICS400_V1"].url
+    address: str = import_torchvision().get_model_weights(name)["KINETICS400_V1"].url
     published = address.rpartition("/")[2]
     file = Path(torch.hub.get_dir()) / "checkpoints" / published
     if file.is_file():

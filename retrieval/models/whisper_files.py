@@ -9,7 +9,7 @@ from retrieval.errors import WeightsError
 from retrieval.models.hub import is_hub_reachable, reason_of
 from retrieval.models.whisper import import_faster_whisper
 
-__all__ = ["digest_of", "find_whisper"]
+__all__ = ["digest_of", "find_whisper", "lasting_name"]
 
 
 def find_whisper(name: str) -> Path:
@@ -41,6 +41,12 @@ def find_whisper(name: str) -> Path:
         raise WeightsError(f"there is no Whisper model {name!r}: {' '.join(str(error).split())}") from error
     except Exception as error:  # the hub's client raises errors of every library beneath it
         raise _unreachable(name, reason_of(error)) from error
+
+
+def lasting_name(name: str) -> str:
+    """``name`` as it means the same from any working folder."""
+    folder = Path(name).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else name
 
 
 def _unreachable(name: str, reason: str) -> WeightsError:

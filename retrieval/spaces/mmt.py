@@ -145,6 +145,8 @@ class MmtSpace:
         self._head: PictureText | None = _head_of(pictures)
         self._threads = threads or usable_cores()
         self._encoder = Once(TokenEncoder.load)
+        self._video_side = Once(lambda: VideoSide(config, folder.weights()))
+        self._text_side = Once(lambda: TextSide(config, folder.weights(), self._head))
 
     @cached_property
     def version(self) -> str:
@@ -224,7 +226,7 @@ class MmtSpace:
             frames = self._head(states.sentences)
         elif self._pictures is not None:
             frames = self._pictures.embed_text(texts)
-        return self._text_side.embed(states.tokens, frames)
+        return self._text_side().embed(states.tokens, frames)
 
     # --------------------------------------------------------------------------------------------------------- videos
 
@@ -291,7 +293,7 @@ class MmtSpace:
     def _embed(self, windows: Iterator[Window]) -> Float32Array:
         parts = [np.zeros((0, self.dim), np.float32)]
         while waiting := [self._with_frame(window) for window in islice(windows, _WINDOWS_AT_ONCE)]:
-            parts.append(self._video_side.embed(waiting, threads=self._threads))
+            parts.append(self._video_side().embed(waiting, threads=self._threads))
         return np.concatenate(parts)
 
     def _with_frame(self, window: Window) -> Window:
@@ -346,17 +348,3 @@ class MmtSpace:
             raise WeightsError(
                 f"the card of {self.name} tells its chances by {told!r}, expected even and steepness; train it again"
             ) from error
-
-    # ----------------------------------------------------------------------------------------------------------- parts
-
-    @cached_property
-    def _weights(self) -> dict[str, Float32Array]:
-        return self._folder.weights()
-
-    @cached_property
-    def _video_side(self) -> VideoSide:
-        return VideoSide(self._config, self._weights)
-
-    @cached_property
-    def _text_side(self) -> TextSide:
-        return TextSide(self._config, self._weights, self._head)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select
 
 from retrieval.store.catalog import Catalog
-from retrieval.store.schema import Asset, File, Track
+from retrieval.store.schema import Asset, ExpertFailure, File, Track
 from retrieval.types import MediaKind
 
 __all__ = ["Expert", "experts_in_arrears", "lacking_experts", "lacks_track"]
@@ -15,19 +15,21 @@ __all__ = ["Expert", "experts_in_arrears", "lacking_experts", "lacks_track"]
 Expert = tuple[str, str]
 """The name and version of an expert's tracks."""
 
+_ANSWERS = (Track, ExpertFailure)
 _TIMED = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
 
 
 def lacks_track(experts: Sequence[Expert]) -> ColumnElement[bool]:
-    """A condition on rows of ``file``: a video or sound of which one of ``experts`` has no track, be it one of no rows.
-
-    Of a picture nothing is looked up.
+    """A condition on rows of ``file``: a video or sound of which one of ``experts`` has no track, be it one of no rows,
+    and at which it has not failed. Of a picture nothing is looked up.
     """
-    lacking = [
-        ~exists().where(Track.asset_id == File.asset_id, Track.expert == name, Track.version == version)
-        for name, version in experts
-    ]
+    lacking = [and_(*(~_answered(kept, expert) for kept in _ANSWERS)) for expert in experts]
     return and_(File.kind.in_(_TIMED), File.asset_id.is_not(None), or_(false(), *lacking))
+
+
+def _answered(kept: type[Track] | type[ExpertFailure], expert: Expert) -> ColumnElement[bool]:
+    name, version = expert
+    return exists().where(kept.asset_id == File.asset_id, kept.expert == name, kept.version == version)
 
 
 def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[Expert]:
@@ -43,10 +45,11 @@ def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[Expe
 def lacking_experts(
     connection: Connection, asset_ids: Sequence[int], experts: Sequence[Expert]
 ) -> dict[int, frozenset[Expert]]:
-    """Of the videos and sounds among ``asset_ids``, those of ``experts`` that have no track of them."""
+    """Of the videos and sounds among ``asset_ids``, those of ``experts`` that have not answered, as above."""
     timed = select(Asset.id).where(Asset.id.in_(asset_ids), Asset.kind.in_(_TIMED))
     lacking = {asset_id: set(experts) for asset_id in connection.scalars(timed)}
-    tracks = select(Track.asset_id, Track.expert, Track.version).where(Track.asset_id.in_(list(lacking)))
-    for asset_id, name, version in connection.execute(tracks):
-        lacking[asset_id].discard((name, version))
+    for kept in _ANSWERS:
+        answers = select(kept.asset_id, kept.expert, kept.version).where(kept.asset_id.in_(list(lacking)))
+        for asset_id, name, version in connection.execute(answers):
+            lacking[asset_id].discard((name, version))
     return {asset_id: frozenset(those) for asset_id, those in lacking.items()}

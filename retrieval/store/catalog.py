@@ -20,6 +20,7 @@ from retrieval.store.space_names import space_name
 __all__ = ["Catalog", "SpaceRow"]
 
 DEFAULT_SPACE_KEY = "default_space"
+_WHISPER_KEY = "whisper_model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,30 @@ class Catalog:
     @property
     def default_space(self) -> str | None:
         """The name of the space that a search takes which names none; None where nobody chose one."""
-        with self.engine.connect() as connection:
-            return connection.scalar(select(Setting.value).where(Setting.key == DEFAULT_SPACE_KEY))
+        return self._setting(DEFAULT_SPACE_KEY)
 
     def choose_default_space(self, name: str) -> None:
         """Set :attr:`default_space`. Needs the write lock."""
+        self._set(DEFAULT_SPACE_KEY, name)
+
+    @property
+    def whisper_model(self) -> str | None:
+        """The folder or name of the Whisper model that transcribes; None: the packaged one."""
+        return self._setting(_WHISPER_KEY)
+
+    def choose_whisper_model(self, name: str | None) -> None:
+        """Set :attr:`whisper_model`. Needs the write lock."""
+        self._set(_WHISPER_KEY, name)
+
+    def _setting(self, key: str) -> str | None:
+        with self.engine.connect() as connection:
+            return connection.scalar(select(Setting.value).where(Setting.key == key))
+
+    def _set(self, key: str, value: str | None) -> None:
         with self.engine.begin() as connection:
-            connection.execute(delete(Setting).where(Setting.key == DEFAULT_SPACE_KEY))
-            connection.execute(insert(Setting).values(key=DEFAULT_SPACE_KEY, value=name))
+            connection.execute(delete(Setting).where(Setting.key == key))
+            if value is not None:
+                connection.execute(insert(Setting).values(key=key, value=value))
 
     def space(self, name: str, version: str, dim: int, *, normalized: bool) -> SpaceRow:
         """The row of a space at one version; made when it is new. Needs the write lock."""

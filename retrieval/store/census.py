@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Select, distinct, exists, func, select
 
 from retrieval.store.catalog import Catalog
+from retrieval.store.expert_failures import FailedExpert, failed_experts
 from retrieval.store.looks import FileState, file_state
 from retrieval.store.results import window_spaces
 from retrieval.store.schema import Asset, Embedding, Failure, File, Look, Result, Root, Space, Trouble
@@ -80,6 +81,8 @@ class Census:
     hidden: int
     """Names that begin with a dot, passed over at the last look at each root."""
     failed_sidecars: tuple[FailedSidecar, ...]
+    failed_experts: tuple[FailedExpert, ...]
+    """Of indexed files: one that an expert failed at is found by all that the others say."""
 
 
 _FAILED = select(
@@ -126,6 +129,7 @@ def take_census(catalog: Catalog, most: int | None = None) -> Census:
             others=dict(others.most_common()),
             hidden=hidden,
             failed_sidecars=tuple(failed_sidecars(connection, most)),
+            failed_experts=tuple(failed_experts(connection, most)),
         )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, select, up
 
 from retrieval.store.catalog import SpaceRow
 from retrieval.store.descriptions import words_follow, write_descriptions
+from retrieval.store.expert_failures import ExpertFailureRecord, forget_expert_failures, write_expert_failures
 from retrieval.store.schema import Asset, Embedding, Failure, File, Result, Segment, Segmentation, Space, Track
 from retrieval.store.timed_texts import AssetTexts, write_timed_texts
 from retrieval.store.tracks import StoredTrack
@@ -70,6 +71,7 @@ class MediaRecord:
     texts: AssetTexts = field(default_factory=dict)
     """What experts heard and read, in the order of time. An expert that found no words has an empty entry; what one
     that has none found before stays."""
+    failed_experts: Sequence[ExpertFailureRecord] = ()
 
     def __post_init__(self) -> None:
         for (expert, _), texts in self.texts.items():
@@ -91,6 +93,7 @@ class TrackRecord:
     content_hash: bytes
     tracks: Mapping[tuple[str, str], FeatureTrack]
     texts: AssetTexts = field(default_factory=dict)
+    failed_experts: Sequence[ExpertFailureRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ def write_media(
         [row for key, (record, _) in unfinished.items() for row in _vectors(space, segments[key], record.embeddings)],
     )
     _insert(connection, Result, [_result(asset_id, space) for asset_id in unfinished])
+    write_expert_failures(connection, {key: each.failed_experts for key, each in zip(asset_ids, records, strict=True)})
     write_timed_texts(connection, {key: each.texts for key, each in zip(asset_ids, records, strict=True)})
     words = {asset_id: record.facts.words for asset_id, record in zip(asset_ids, records, strict=True)}
     write_descriptions(connection, words)
@@ -181,6 +185,7 @@ def write_tracks(connection: Connection, records: Sequence[TrackRecord], packed:
     asset_ids = [known[content_hash] for content_hash in hashes]
     link_files(connection, zip((record.file_id for record in records), asset_ids, strict=True))
     _write_tracks(connection, dict(zip(asset_ids, packed, strict=True)))
+    write_expert_failures(connection, {key: each.failed_experts for key, each in zip(asset_ids, records, strict=True)})
     write_timed_texts(connection, {key: record.texts for key, record in zip(asset_ids, records, strict=True)})
     return asset_ids
 
@@ -291,6 +296,7 @@ def _write_tracks(connection: Connection, tracks: dict[int, PackedTracks]) -> No
         if (asset_id, expert, version) not in there
     ]
     _insert(connection, Track, rows)
+    forget_expert_failures(connection, {(row["asset_id"], row["expert"]) for row in rows})
     outdate_windows(connection, {row["asset_id"] for row in rows})
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "Description",
     "Embedding",
     "Epoch",
+    "ExpertFailure",
     "Failure",
     "File",
     "Label",
@@ -52,7 +53,7 @@ __all__ = [
     "Trouble",
 ]
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that these tables correspond to; a test holds the two together."""
 
 
@@ -70,7 +71,8 @@ class Base(DeclarativeBase):
 
 
 class Setting(Base):
-    """Facts of the library itself: its random id, its count of deletions, the space that a search takes."""
+    """Facts of the library itself: its random id, its count of deletions, the space that a search takes, the
+    Whisper model that transcribes."""
 
     __tablename__ = "setting"
 
@@ -284,6 +286,20 @@ class Track(Base):
     """Of the safetensors file that holds a long track, relative to the library; then the two above are null."""
 
     __table_args__ = (UniqueConstraint("asset_id", "expert", "version"),)
+
+
+class ExpertFailure(Base):
+    """Why an expert has no track of an asset: it failed at it, and isn't asked again by itself."""
+
+    __tablename__ = "expert_failure"
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    expert: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[str] = mapped_column(String(128), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(1024))
+    tried_with: Mapped[str] = mapped_column(String(256))
+    """Versions of the decoders and of our own code, and the limits, at that time."""
+    failed_at: Mapped[datetime]
 
 
 class TimedWords(Base):

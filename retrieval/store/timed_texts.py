@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
 
 from retrieval.store.catalog import Catalog
 from retrieval.store.remembered import Remembered
-from retrieval.store.schema import Asset, File, TimedWords
+from retrieval.store.schema import Asset, File, TimedWords, Track
 from retrieval.types import TextSource, TimedText
 
 __all__ = ["AssetTexts", "TimedTexts", "has_words", "write_timed_texts"]
@@ -21,13 +21,17 @@ _IDS_PER_QUERY = 500
 
 
 def write_timed_texts(connection: Connection, texts: Mapping[int, AssetTexts]) -> None:
-    """What experts found in assets takes the place of what the same experts, at any version, had found."""
-    for expert in sorted({name for found in texts.values() for name, _ in found}):
-        seen = [asset_id for asset_id, found in texts.items() if any(name == expert for name, _ in found)]
+    """What experts found in assets takes the place of what the same experts, at any version, had found.
+
+    Their tracks of other versions go too: who asks for such a version again wants its words, and they are gone.
+    """
+    for expert, version in sorted({key for found in texts.values() for key in found}):
+        seen = [asset_id for asset_id, found in texts.items() if (expert, version) in found]
         for start in range(0, len(seen), _IDS_PER_QUERY):
             chunk = seen[start : start + _IDS_PER_QUERY]
-            same = (TimedWords.asset_id.in_(chunk), TimedWords.expert == expert)
-            connection.execute(delete(TimedWords).where(*same))
+            connection.execute(delete(TimedWords).where(TimedWords.asset_id.in_(chunk), TimedWords.expert == expert))
+            others = (Track.asset_id.in_(chunk), Track.expert == expert, Track.version != version)
+            connection.execute(delete(Track).where(*others))
     rows = [
         {"asset_id": asset_id, "expert": expert, "version": version, "position": position, **_row_of(text)}
         for asset_id, found in texts.items()

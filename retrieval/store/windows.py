@@ -18,6 +18,7 @@ from retrieval.store.forget import count_deletion
 from retrieval.store.results import SegmentRecord, finish_assets, write_segments
 from retrieval.store.schema import Asset, Embedding, Result, Segment, Segmentation, Track
 from retrieval.store.tracks import StoredTrack, read_track
+from retrieval.track_versions import text_encoder_of
 from retrieval.types import FeatureTrack, Float32Array, MediaKind, Span
 
 __all__ = ["UncutAsset", "WindowedAsset", "Windows", "holds_timed_media"]
@@ -33,7 +34,7 @@ class UncutAsset:
     id: int
     duration_seconds: float
     tracks: Mapping[str, FeatureTrack]
-    """By expert, at the versions that the space knows; those that can be read."""
+    """By expert, at the versions that the space knows or reads alike; those that can be read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,16 +148,15 @@ class Windows:
         return Segmentation.asset_id == asset_id, Segmentation.method == self._method
 
     def _is_read(self) -> ColumnElement[bool]:
-        """A track of frames bears, after its expert's version and a plus, that of the choice of frames."""
-        return or_(
-            *(
-                and_(
-                    Track.expert == name,
-                    or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True)),
-                )
-                for name, version in self._experts.items()
-            )
-        )
+        return or_(*(and_(Track.expert == name, _is_alike(name, version)) for name, version in self._experts.items()))
+
+
+def _is_alike(expert: str, version: str) -> ColumnElement[bool]:
+    """A track of frames bears, after its expert's version and a plus, that of the choice of frames; one of words, that
+    of their vectors, whoever heard or read them."""
+    if (encoder := text_encoder_of(expert, version)) is not None:
+        return Track.version.endswith(f"+{encoder}", autoescape=True)
+    return or_(Track.version == version, Track.version.startswith(f"{version}+", autoescape=True))
 
 
 def holds_timed_media(catalog: Catalog) -> bool:

@@ -18,7 +18,8 @@ from retrieval.experts.over_time import Told
 from retrieval.experts.registry import AbsentExpert, Experts
 from retrieval.media.pieces import Piece, Stream
 from retrieval.store.catalog import Catalog
-from retrieval.store.schema import Asset, Track
+from retrieval.store.census import take_census
+from retrieval.store.schema import Asset, ExpertFailure, Track
 from retrieval.store.timed_texts import TimedTexts
 from retrieval.types import FeatureTrack, TextSource, TimedText
 
@@ -89,10 +90,10 @@ def film(path: Path, seed: int = 0, frames: int = 50) -> None:
         container.mux(stream.encode())
 
 
-def tone(path: Path) -> None:
+def tone(path: Path, level: int = 3000) -> None:
     with av.open(path, "w") as container:
         stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.full((1, 32000), 3000, np.int16), "s16", "mono")
+        frame = av.AudioFrame.from_ndarray(np.full((1, 32000), level, np.int16), "s16", "mono")
         frame.sample_rate = 16000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -172,16 +173,90 @@ def test_copies_are_asked_once_and_all_are_linked(media: Path, library: Path, ex
     assert index([media], library).accounts.indexed == 3
 
 
-def test_a_failure_at_a_file_is_told_and_not_tried_again(media: Path, library: Path, experts: dict[str, Small]) -> None:
+def failed(library: Path) -> list[tuple[str, str]]:
+    """(file, reason) as the census tells it."""
+    with Catalog(library) as catalog:
+        found = take_census(catalog).failed_experts
+    return [(each.display.rpartition("/")[2], each.reason) for each in found]
+
+
+def test_a_failure_at_a_file_is_told_and_not_tried_again_until_somebody_asks(
+    media: Path, library: Path, experts: dict[str, Small]
+) -> None:
     experts["motion"].error = RuntimeError("lost its way")
     lines: list[str] = []
 
     report = index([media], library, notice=lines.append)
 
     assert (report.indexed, report.failed) == (2, 0)
-    assert any("film.mp4: the motion expert failed at it" in line for line in lines)
-    assert tracks(library)["video", "motion"] == ("1", 0)
+    line = "the motion expert failed at it and is left out: lost its way"
+    assert any(told.endswith(f"film.mp4: {line}") for told in lines)
+    assert ("video", "motion") not in tracks(library)
+    assert ("film.mp4", line) in failed(library)
+    assert index([media], library).heard == index([media], library, rehash=True).heard == 0
+    experts["motion"].error = None
+    assert index([media / "tone.wav"], library, retry_failed=True).heard == 1
+    assert [name for name, _ in failed(library)] == ["film.mp4"]
+    assert index([media], library, retry_failed=True).heard == 1
+    assert (tracks(library)["video", "motion"], failed(library)) == (("1", 1), [])
+
+
+def test_a_failure_at_known_media_is_kept_too_and_goes_with_another_version(
+    media: Path, library: Path, experts: dict[str, Small]
+) -> None:
+    motion = experts.pop("motion")
+    index([media], library)
+    experts["motion"] = motion
+    motion.error = RuntimeError("lost its way")
+    assert index([media], library).heard == 2
     assert index([media], library).heard == 0
+    assert len(failed(library)) == 2
+    experts["motion"] = Small("motion", Stream.PAIRS, version="2")
+    assert index([media], library).heard == 2
+    assert failed(library) == []
+
+
+def test_a_failure_is_tried_again_once_the_decoders_are_others(
+    media: Path, library: Path, experts: dict[str, Small], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experts["motion"].error = RuntimeError("lost its way")
+    index([media], library)
+    experts["motion"].error = None
+    monkeypatch.setattr(run, "version", lambda _name: "99")
+
+    assert index([media], library).heard == 2
+    assert failed(library) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("disk full")], ids=["memory", "disk"])
+def test_a_failure_of_the_moment_is_asked_again_by_the_next_run(
+    media: Path, library: Path, experts: dict[str, Small], error: Exception
+) -> None:
+    experts["motion"].error = error
+    lines: list[str] = []
+
+    assert index([media], library, notice=lines.append).indexed == 2
+
+    assert any("film.mp4: the motion expert failed at it now, and is asked again" in line for line in lines)
+    assert failed(library) == []
+    experts["motion"].error = None
+    assert index([media], library).heard == 2
+    assert tracks(library)["video", "motion"] == ("1", 1)
+
+
+def test_what_an_expert_failed_at_is_forgotten_with_the_file(
+    media: Path, library: Path, experts: dict[str, Small]
+) -> None:
+    from indexer.forget import Selection, forget, plan_forgetting
+
+    experts["motion"].error = RuntimeError("lost its way")
+    index([media], library)
+
+    chosen = Selection.of([media], missing=False)
+    forget(library, chosen, plan_forgetting(library, chosen))
+
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        assert connection.execute(select(ExpertFailure)).all() == []
 
 
 def test_an_expert_without_its_weights_is_left_out_and_no_film_is_decoded_for_it(

@@ -28,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "WEIGHTS a published tag or a file's path (default: the one that a search of the library takes, in a new one "
         "starter; may be repeated)",
     )
-    parser.add_argument("--retry-failed", action="store_true", help="try files again that failed for good")
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="try files again that failed for good, and experts that failed",
+    )
     parser.add_argument("--rehash", action="store_true", help="read every file again, even if it looks unchanged")
     parser.add_argument(
         "--watch", action="store_true", help="go on taking in what is new, changed, moved or gone, until Ctrl-C"
@@ -37,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--whisper",
         metavar="MODEL",
         help="what transcribes speech: a folder with a Whisper model converted for CTranslate2, or a name that "
-        "faster-whisper knows, such as small (default: tiny.en, which comes with vidi[speech] and knows English)",
+        "faster-whisper knows, such as small (default: the one that was last given for the library, at first tiny.en, "
+        "which comes with vidi[speech] and knows English). What another one heard is transcribed again",
     )
     parser.add_argument(
         "--expert",

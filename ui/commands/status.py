@@ -50,13 +50,18 @@ def _summary(status: LibraryStatus) -> list[str]:
             f"Space    {space.name} ({space.version}): {plural(space.assets, 'asset')}, "
             f"{plural(space.vectors, 'vector')}{searched if space.name == status.default_space else ''}"
         )
+    if status.whisper_model:
+        lines.append(f"Speech   transcribed by {status.whisper_model}")
     if status.sounds_awaiting:
         lines.append(f"{plural(status.sounds_awaiting, 'sound')} found by words alone yet; run `vidi index` again.")
     if census.troubles:
         lines.append(f"{plural(len(census.troubles), 'place')} could not be looked into or judged.")
     if census.failed_sidecars:
         lines.append(f"{plural(len(census.failed_sidecars), 'sidecar')} could not be read.")
-    if census.failures or census.troubles or census.failed_sidecars:
+    if census.failed_experts:
+        files = len({failed.path for failed in census.failed_experts})
+        lines.append(f"Experts failed at {plural(files, 'file')}, which the others speak of.")
+    if census.failures or census.troubles or census.failed_sidecars or census.failed_experts:
         lines.append("See why with `vidi status --failed`.")
     return lines
 
@@ -77,4 +82,8 @@ def _failures(status: LibraryStatus) -> list[str]:
         for failure in status.census.failures
     ]
     lines += [f"{failed.display}\n    {failed.reason}" for failed in status.census.failed_sidecars]
+    lines += [
+        f"{failed.display}\n    {failed.reason} (asked again with --retry-failed)"
+        for failed in status.census.failed_experts
+    ]
     return lines or ["No file has failed."]

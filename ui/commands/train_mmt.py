@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="learn over an expert whose weights vidi doesn't ship, as `vidi index --expert` takes it, in the place of "
         "vidi's own of that name, if there is one (may be repeated, each NAME once)",
     )  # fmt: skip
+    parser.add_argument(
+        "--whisper", metavar="MODEL",
+        help="what transcribes speech, as `vidi index --whisper` takes it (default: tiny.en, which comes with "
+        "vidi[speech])",
+    )  # fmt: skip
     parser.add_argument("--name", default="", metavar="TEXT", help="for the card (default: the name of DIR)")
     parser.add_argument("--data-note", default="", metavar="TEXT", help="where the videos are from, for the card")
     parser.add_argument("--licence", default="", metavar="TEXT", help="of the space, for the card")
@@ -112,6 +117,7 @@ def train(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[str
         command=_command(arguments),
         tracks=arguments.tracks or cache_path() / "tracks",
         expert_models=tuple(arguments.expert),
+        whisper_model=arguments.whisper,
         name=arguments.name,
         recipe=recipe,
         width=arguments.width,
@@ -171,6 +177,7 @@ def _command(arguments: argparse.Namespace) -> str:
     told += f" --each-expert {arguments.each_expert:g} --leave-out {arguments.leave_out:g}"
     told += f" --precision {arguments.precision} --width {arguments.width} --layers {arguments.layers}"
     told += "".join(f" --expert {parse_model(text).option}" for text in arguments.expert)
+    told += f" --whisper {quote(Path(arguments.whisper).name)}" if arguments.whisper else ""
     told += _data_of(arguments)
     return f"{told} --seed {arguments.seed}"
 

@@ -188,11 +188,11 @@ const drawStatus = (status) => {
   drawFailed(status);
 };
 
-const drawFailed = ({ failures, files, failed_sidecars, troubled_places }) => {
-  const all = [...troubled_places, ...failures, ...failed_sidecars];
+const drawFailed = ({ failures, files, failed_sidecars, failed_experts, troubled_places }) => {
+  const all = [...troubled_places, ...failures, ...failed_sidecars, ...failed_experts];
   const section = place("failed");
   section.hidden = !all.length;
-  const paths = failures.map((failure) => failure.path).slice(0, RETRIED_MOST);
+  const paths = [...new Set([...failures, ...failed_experts].map((failed) => failed.path))].slice(0, RETRIED_MOST);
   const again = button("Try again", {
     className: "vidi-button",
     disabled: !isOver(),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from retrieval.models.imports import import_opencv
 from retrieval.training.composed.parts import LONGEST_SHOT_SECONDS, Move, Shot
 
 __all__ = ["FRAME_HEIGHT", "FRAME_RATE", "FRAME_WIDTH", "frames_of"]
@@ -92,7 +93,7 @@ def _tremble(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _view(picture: NDArray[np.uint8], path: _Path, number: int) -> NDArray[np.uint8]:
     """What the camera sees; beyond the photograph's border it sees the border mirrored."""
-    import cv2  # here, since only a process that renders should pay for it
+    cv2 = import_opencv()  # here, since only a process that renders should pay for it
 
     zoom = path.zoom[number]
     left = path.x[number] * FRAME_WIDTH - FRAME_WIDTH / (2 * zoom)

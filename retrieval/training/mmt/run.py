@@ -16,7 +16,7 @@ from retrieval.experts.appearance import Appearance
 from retrieval.experts.foreign import foreign_experts
 from retrieval.experts.frames_over_time import FramesOverTime
 from retrieval.experts.over_time import TimeExpert
-from retrieval.experts.registry import time_experts
+from retrieval.experts.registry import Experts, loaded, time_experts
 from retrieval.models.mmt import Mmt
 from retrieval.models.mmt_config import MmtConfig
 from retrieval.models.mmt_folder import folder_files
@@ -143,6 +143,8 @@ class MmtRun:
     tracks: Path = field(default_factory=lambda: cache_path() / "tracks")
     expert_models: tuple[str, ...] = ()
     """Experts whose weights vidi doesn't ship, as `vidi index --expert` names them."""
+    whisper_model: str | None = None
+    """What transcribes, as `vidi index --whisper` names it; None: the packaged tiny.en."""
     name: str = ""
     recipe: MmtRecipe = field(default_factory=MmtRecipe)
     width: int = 256
@@ -205,17 +207,21 @@ class MmtRun:
         return self.name or self.out.resolve().name
 
     def experts(self) -> list[TimeExpert]:
-        """Those that can load here, by name; of each other the reason is told. Of two of one name, that whose model
-        was named is asked: an MMT knows one of each."""
-        found, foreign = time_experts(), foreign_experts(self.expert_models)
+        """Those that load here, by name; of each other the reason is told. Of two of one name, that whose model was
+        named is asked: an MMT knows one of each."""
+        found, foreign = time_experts(whisper_model=self.whisper_model), foreign_experts(self.expert_models)
         for expert in foreign:
             expert.load()  # somebody asked for it: what is wrong with it is told now, not after hours
         chosen = {expert.name for expert in foreign}
-        for absent in found.absent:
-            if absent.name not in chosen:
-                self.say(f"without the {absent.name} expert: {absent.reason}")
-        own = [expert for expert in [FramesOverTime(Appearance()), *found.present] if expert.name not in chosen]
-        return sorted([*own, *foreign], key=lambda expert: expert.name)
+        own = loaded(
+            Experts(
+                [expert for expert in [FramesOverTime(Appearance()), *found.present] if expert.name not in chosen],
+                [absent for absent in found.absent if absent.name not in chosen],
+            )
+        )
+        for absent in own.absent:
+            self.say(f"without the {absent.name} expert: {absent.reason}")
+        return sorted([*own.present, *foreign], key=lambda expert: expert.name)
 
     def _config(self, experts: Sequence[TimeExpert], pictures: StarterPictures) -> MmtConfig:
         dims = {expert.name: expert.dim for expert in experts}

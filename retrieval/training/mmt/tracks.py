@@ -13,8 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import ModelError
 from retrieval.experts.extraction import Extracted, NotExtracted, Testimony, extract_tracks
 from retrieval.experts.over_time import TimeExpert
+from retrieval.media.files import MediaPath
 from retrieval.media.kinds import kind_of
 from retrieval.settings import Settings
 from retrieval.training.stage_cache import StageCache, file_state
@@ -36,8 +38,6 @@ class MediaTracks:
     durations: Mapping[Path, float]
     """Seconds."""
     left_out: Mapping[Path, str]
-    incomplete: frozenset[Path] = frozenset()
-    """Files of which an expert was not asked, since its model can't be had."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,10 +48,9 @@ class _Said:
     """Of its path, size and time: a file that changed is another."""
     tracks: dict[str, FeatureTrack] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
-    """Experts by name that need not be asked again; those without a track here failed at the file."""
+    """Experts by name that need not be asked again; those without a track here failed at the file twice."""
     duration: float = 0.0
     left_out: str = ""
-    is_incomplete: bool = False
 
 
 class TrackReader:
@@ -69,6 +68,7 @@ class TrackReader:
         """The tracks of all ``paths``, from the cache or made. What is made is the same in any order of asking.
 
         Raises:
+            ModelError: an expert's model broke off: what would be learned is less than what is asked for.
             TransientMediaError: media workers can't be started on this machine now.
             UsageError: the cache can't be written.
         """
@@ -83,13 +83,13 @@ class TrackReader:
             },
             {path: found.duration for path, found in known.items()},
             {path: found.left_out for path, found in said.items() if found.left_out},
-            frozenset(path for path, found in known.items() if found.is_incomplete),
         )
 
     # -------------------------------------------------------------------------------------------------------- asking
 
     def _ask(self, said: Mapping[Path, _Said]) -> None:
-        """Decode what lacks an answer, for the experts that owe one; what fails twice is taken to fail for good."""
+        """Decode what lacks an answer, for the experts that owe one. What fails twice is left out of this run; kept of
+        that is what is the file's own fault."""
         lacking = {path: found for path, found in said.items() if self._owing(found)}
         telling = _Telling(len(said), len(said) - len(lacking), self._say)
         for number in range(_TRIES):
@@ -117,26 +117,27 @@ class TrackReader:
     ) -> bool:
         """Keep what is final. Whether the file needs no other try."""
         if isinstance(outcome, NotExtracted):
-            is_final = outcome.is_permanent or is_last
-            said.left_out = outcome.reason if is_final else ""
-            for expert in experts if is_final else ():
+            is_done = outcome.is_permanent or is_last
+            said.left_out = outcome.reason if is_done else ""
+            for expert in experts if outcome.is_permanent else ():
                 self._keep(said, expert)
-            return is_final
+            return is_done
         said.duration = outcome.facts.duration_seconds or 0.0
         testimony = outcome.testimony
-        for note in testimony.failed.values():
+        for note in testimony.failures:
             self._say(f"{os.fsdecode(outcome.path)}: {note}")
-        said.is_incomplete = bool(testimony.left_out)
         for expert in experts:
             self._take_track(said, expert, testimony, is_last=is_last)
-        return is_last or not testimony.failed
+        if testimony.left_out:
+            raise _broken_off(outcome.path, testimony)
+        return is_last or not testimony.failures
 
     def _take_track(self, said: _Said, expert: TimeExpert, testimony: Testimony, *, is_last: bool) -> None:
         key = (expert.name, expert.version)
         if (track := testimony.tracks.get(key)) is not None:
             said.tracks[expert.name] = track
-        elif key in testimony.left_out or not is_last:
-            return  # what a model that fails to load left unsaid is no answer to keep
+        elif key not in testimony.failed or not is_last:
+            return  # what a moment without memory, or a model that broke off, left unsaid is no answer to keep
         self._keep(said, expert)
 
     # ------------------------------------------------------------------------------------------------------- the cache
@@ -186,6 +187,14 @@ class _Telling:
             rate = self._made / (now - self._begun)
             left = (self._total - self._done) / rate
             self._say(f"{self._done:,} of {self._total:,} files read, {rate:.1f} a second, {left:.0f} s left")
+
+
+def _broken_off(path: MediaPath, testimony: Testimony) -> ModelError:
+    names = ", ".join(sorted(name for name, _ in testimony.left_out))
+    return ModelError(
+        f"{os.fsdecode(path)}: the model of the expert {names} broke off, as was told above; mend it and run again: "
+        f"what was read is kept"
+    )
 
 
 def _inputs(said: _Said, expert: TimeExpert) -> list[str]:

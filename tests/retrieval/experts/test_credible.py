@@ -55,3 +55,29 @@ def test_confidence_is_a_geometric_mean_from_0_to_1() -> None:
 
 def test_the_second_hearing_is_shorter_by_its_tempo() -> None:
     assert len(faster(np.zeros(16_000, np.float32))) == int(16_000 / TEMPO)
+
+
+UNSPACED = {
+    "Chinese": ("今天天气很好我们去公园散步", "今天天气真好,我们去公园散步。", "他昨天买了一本新书"),
+    "Japanese": ("今日はとても良い天気ですね", "今日はとても良い天気ですよ。", "電車が遅れています"),
+    "Thai": ("วันนี้อากาศดีมากเราไปเดินเล่น", "วันนี้อากาศดีมากเราไปเดินเล่นกัน", "แมวนอนบนโซฟา"),
+    "Lao": ("ມື້ນີ້ອາກາດດີຫຼາຍພວກເຮົາໄປຍ່າງ", "ມື້ນີ້ອາກາດດີຫຼາຍພວກເຮົາໄປຍ່າງຫຼິ້ນ", "ແມວນອນຢູ່ເທິງໂຊຟາ"),
+    "Khmer": ("ថ្ងៃនេះអាកាសធាតុល្អណាស់", "ថ្ងៃនេះអាកាសធាតុល្អ", "ឆ្មាដេកលើសាឡុង"),
+    "Burmese": ("ဒီနေ့ရာသီဥတုကောင်းတယ်", "ဒီနေ့ရာသီဥတုကောင်းပါတယ်", "ကြောင်အိပ်နေတယ်"),
+}
+"""A sentence, the same as it may be heard again, and another."""
+
+
+@pytest.mark.parametrize(("said", "again", "other"), UNSPACED.values(), ids=UNSPACED)
+def test_scripts_without_blanks_are_compared_by_their_signs(said: str, again: str, other: str) -> None:
+    doubtful = replace(SURE, text=said, words=[Word(said, 0, 2, 0.6)], mean_log_probability=-0.7)
+
+    assert credible([doubtful], lambda: [replace(doubtful, text=again)]) == [doubtful]
+    assert credible([doubtful], lambda: [replace(doubtful, text=other)]) == []
+
+
+@pytest.mark.parametrize(("text", "is_kept"), [("谢谢观看", False), ("谢谢大家来看我", True), ("ありがとう", False)])
+def test_a_word_or_two_of_signs_must_be_surer_too(text: str, is_kept: bool) -> None:
+    segment = replace(SURE, text=text, words=[Word(text, 0, 2, 0.6)])
+
+    assert bool(credible([segment], never)) is is_kept

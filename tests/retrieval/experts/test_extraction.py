@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,56 @@ def test_an_expert_that_fails_at_a_file_costs_that_file_alone() -> None:
     assert told[0].failed == {("speech", "1"): "the speech expert failed at it and is left out: lost its way"}
     assert list(told[0].tracks) == [("audio", "1")]
     assert set(told[1].tracks) == {("speech", "1"), ("audio", "1")}
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names its own."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOSPC, "no space left on device"),
+        OutOfMemoryError("CUDA"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=["memory", "disk", "torch's", "an allocator's", "C++"],
+)
+def test_a_failure_of_the_moment_is_put_off(error: Exception) -> None:
+    def fail(_piece: Piece) -> None:
+        raise error
+
+    told = run(ExpertThreads([Counting(fails=fail), Counting("audio")], ignore), a=1)[0]
+
+    assert (told.failed, list(told.tracks)) == ({}, [("audio", "1")])
+    assert "asked again at the next run" in told.put_off["speech", "1"]
+    assert told.failures == list(told.put_off.values())
+
+
+@pytest.mark.parametrize("pieces", [1, 100])
+def test_what_the_notice_raises_reaches_who_waits(pieces: int) -> None:
+    def fail(_piece: Piece) -> None:
+        raise WeightsError("model.bin differs")
+
+    def closed(_line: str) -> None:
+        raise BrokenPipeError("nobody reads")
+
+    raised: list[Exception] = []
+
+    def work() -> None:
+        try:
+            run(ExpertThreads([Counting(fails=fail)], closed), a=pieces)
+        except BrokenPipeError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert len(raised) == 1
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -48,6 +48,15 @@ def test_what_names_none_is_refused(text: str, message: str) -> None:
         parse_model(text)
 
 
+def test_a_model_of_timm_that_is_at_no_hub_wants_a_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"no hub has the weights of timm/darknet17: give their file, --expert rgb=timm/darknet17:FILE"
+    ):
+        foreign_experts(["rgb=timm/darknet17"])
+    torch.save({}, tmp_path / "timm.pth")
+    assert [expert.name for expert in foreign_experts([f"rgb=timm/darknet17:{tmp_path / 'timm.pth'}"])] == ["rgb"]
+
+
 def test_one_name_is_given_once() -> None:
     with pytest.raises(UsageError, match="two models are given for the expert audio"):
         foreign_experts(["audio=clap:a", "audio=ast:b"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -77,7 +79,7 @@ def test_any_size_is_read(reader: RapidOcr, vectors: TextVectors, shape: tuple[i
 
 
 def test_without_the_extra_its_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.models.rapid_ocr.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "rapidocr_onnxruntime", None)
 
     with pytest.raises(MissingExtraError, match=r'pip install "vidi\[ocr\]"'):
         RapidOcr().load()

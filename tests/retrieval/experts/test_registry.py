@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from retrieval.experts import registry
 from retrieval.experts.over_time import TimeExpert
-from retrieval.experts.registry import TIME_EXPERTS, time_experts
+from retrieval.experts.registry import TIME_EXPERTS, loaded, time_experts
+from tests.broken_package import break_package
 
 
 def test_all_that_is_installed_is_present_in_the_order_of_the_alphabet() -> None:
@@ -39,6 +41,27 @@ def test_an_absent_one_is_named_with_its_install_command(
     assert {expert.name for expert in experts.absent} == gone
     assert {expert.name for expert in experts.present} == set(TIME_EXPERTS) - gone
     assert all(command in expert.reason and module in expert.reason for expert in experts.absent)
+
+
+@pytest.mark.parametrize(
+    ("package", "gone", "command"),
+    [
+        ("ctranslate2", {"audio", "speech"}, 'run: pip install "vidi[speech]"'),
+        ("pyclipper", {"ocr"}, 'run: pip install "vidi[ocr]"'),
+        ("cv2", {"motion", "ocr"}, "run: pip install "),
+    ],
+)
+def test_one_whose_package_can_not_be_imported_is_absent_once_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, gone: set[str], command: str
+) -> None:
+    break_package(package, tmp_path, monkeypatch)
+    found = time_experts()
+
+    experts = loaded(found, [(expert.name, expert.version) for expert in found.present if expert.name in gone])
+
+    assert {expert.name for expert in experts.absent} == gone
+    assert {expert.name for expert in experts.present} == set(TIME_EXPERTS) - gone
+    assert all("can't be imported (" in expert.reason and command in expert.reason for expert in experts.absent)
 
 
 def test_weights_that_are_absent_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_its_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.models.whisper.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
 
     with pytest.raises(MissingExtraError, match=r'pip install "vidi\[speech\]"'):
         Whisper().load()

@@ -11,7 +11,7 @@ from retrieval.errors import WeightsError
 from retrieval.experts.registry import time_experts
 from retrieval.models import whisper_files
 from retrieval.models.whisper import WHISPER_WEIGHTS, Whisper
-from retrieval.models.whisper_files import digest_of, find_whisper
+from retrieval.models.whisper_files import digest_of, find_whisper, lasting_name
 
 
 @pytest.fixture
@@ -41,6 +41,17 @@ def test_another_model_is_another_version_of_speech_alone(folder: Path) -> None:
 
     assert {name for name in usual if usual[name] != other[name]} == {"speech"}
     assert WHISPER_WEIGHTS.sha256[:8] in other["speech"]
+
+
+def test_the_packaged_one_has_a_name() -> None:
+    versions = {expert.name: expert.version for expert in time_experts().present}
+    assert {expert.name: expert.version for expert in time_experts(whisper_model="tiny.en").present} == versions
+
+
+def test_a_name_lasts_wherever_a_command_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert (lasting_name("mine"), lasting_name("small")) == (str(tmp_path / "mine"), "small")
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -198,6 +199,26 @@ def test_many_threads_get_the_same(space: MmtSpace) -> None:
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(lambda _: space.embed_windows(tracks, windows), range(8)):
             np.testing.assert_allclose(found, alone, atol=1e-3)  # frames are kept in float16, as below
+
+
+def test_many_threads_make_each_side_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(side: Any, name: str) -> Any:
+        def make(*arguments: Any) -> Any:
+            made.append(name)
+            time.sleep(0.1)
+            return side(*arguments)
+
+        return make
+
+    monkeypatch.setattr(mmt_module, "VideoSide", counted(mmt_module.VideoSide, "video"))
+    monkeypatch.setattr(mmt_module, "TextSide", counted(mmt_module.TextSide, "text"))
+    space = MmtSpace("mmt/mine", read_mmt_folder(folder), StarterSpace())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: (space.embed_video(kept(3), 3.0), space.embed_text(["a dog"])), range(4)))
+
+    assert sorted(made) == ["text", "video"]
 
 
 def test_a_picture_is_a_window_of_one_frame(space: MmtSpace) -> None:
@@ -404,6 +425,7 @@ def test_neither_side_imports_torch(folder: Path) -> None:
     """In a new process."""
     script = f"""
 import sys
+import time
 import numpy as np
 from retrieval.spaces.registry import get_space
 from retrieval.types import FeatureTrack, Span

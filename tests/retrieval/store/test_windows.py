@@ -68,6 +68,20 @@ def _vectors(catalog: Catalog, space: SpaceRow) -> int:
         return connection.scalar(select(func.count()).where(Embedding.space_id == space.id)) or 0
 
 
+def test_words_are_read_whoever_heard_them_if_their_vectors_are_the_same(
+    catalog: Catalog, frames: SpaceRow, space: SpaceRow
+) -> None:
+    seen = {("appearance", "a1+cut"): _track()}
+    alike = _write(catalog, frames, "alike", seen | {("speech", "whisper-9+minilm-5"): _track(3)})
+    other = _write(catalog, frames, "other", seen | {("speech", "whisper-tiny-en+other-6"): _track(3)})
+    windows = Windows(catalog, space, {"appearance": "a1", "speech": "whisper-tiny-en+minilm-5"}, CUT)
+
+    assert [sorted(windows.read(asset, []).tracks) for asset in (alike, other)] == [
+        ["appearance", "speech"],
+        ["appearance"],
+    ]
+
+
 def test_videos_and_sounds_with_known_tracks_are_work_until_written(
     catalog: Catalog, frames: SpaceRow, space: SpaceRow
 ) -> None:

@@ -120,6 +120,7 @@ def test_photographs_that_are_too_few_are_refused(tmp_path: Path, capsys: Captur
         (["--held-out", "0.25"], "--held-out 0.25"),
         (["--dev", "there/my dev.csv"], "--dev 'my dev.csv'"),
         (["--compose"], "--compose --clips 40000"),
+        (["--whisper", "here/my model"], "--whisper 'my model' --held-out 0.1"),
         (["--compose", "--clips", "20", "--sounds", "here/bells"], "--compose --clips 20 --sounds bells"),
     ],
 )

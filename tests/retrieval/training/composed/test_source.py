@@ -141,7 +141,7 @@ def test_data_are_known_by_their_files_too(table: Path, sounds: list[NamedSound]
 def test_a_space_is_trained_on_composed_clips(
     table: Path, sounds: list[NamedSound], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "time_experts", lambda: Experts([Motion()]))
+    monkeypatch.setattr(run_module, "time_experts", lambda **_: Experts([Motion()]))
     lines: list[str] = []
     source = ComposedSource(
         photographs=table, atoms=tmp_path / "atoms", sounds=(sounds[0].file.parent,), clips=60, noises_a_sound=2,

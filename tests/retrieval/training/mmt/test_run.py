@@ -6,12 +6,12 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import pytest
 
-from retrieval.errors import DatasetError, UsageError
+from retrieval.errors import DatasetError, ModelError, UsageError, WeightsError
 from retrieval.evaluation import video_items
 from retrieval.evaluation.captions import CaptionedItem
 from retrieval.evaluation.retrieval_protocol import evaluate_retrieval
@@ -32,6 +32,7 @@ from retrieval.training.mmt.recipe import MmtRecipe
 from retrieval.training.mmt.run import MmtRun, VideoSource
 from retrieval.training.mmt.videos import split_by_video
 from retrieval.types import FeatureTrack, MediaKind, Span
+from tests.broken_package import break_package
 from tests.end_to_end.test_odd_videos import write_set_back, write_slowly
 from tests.retrieval.training.mmt.conftest import write_video
 
@@ -42,7 +43,7 @@ Rows = Sequence[tuple[str, ...]]
 def _quick_experts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames and motion; what listens and reads is not here."""
     absent = [AbsentExpert("audio", 'faster_whisper is not installed; run: pip install "vidi[speech]"')]
-    monkeypatch.setattr(module, "time_experts", lambda: Experts([Motion()], absent))
+    monkeypatch.setattr(module, "time_experts", lambda **_: Experts([Motion()], absent))
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,33 @@ def test_a_folder_is_written_that_reads_again(videos: Path, tmp_path: Path, line
     assert "chance" not in card
     assert any("no chances learned of 2 held-out clips, expected at least 50" in line for line in lines)
     assert any("R@1/5/10" in line and " of 2 held-out clips" in line for line in lines)
+
+
+def test_experts_that_do_not_load_are_told_and_left_out_before_anything_is_read(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_package("cv2", tmp_path, monkeypatch)
+    mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()
+    assert read_mmt_folder(tmp_path / "out").config.names == ("appearance",)
+    told = (
+        "without the motion expert: OpenCV is installed, but can't be imported (libGL.so.1 is gone); run: pip install"
+    )
+    assert any(line.startswith(told) for line in lines)
+
+
+def test_a_run_whose_expert_breaks_off_is_not_written(
+    videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Motion, "begin", _broken_off)
+        with pytest.raises(ModelError, match="the expert motion broke off"):
+            mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()
+    assert not (tmp_path / "out" / "config.json").exists()
+    assert mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()["data"]["clips"] == 10
+
+
+def _broken_off(_self: Motion) -> Never:
+    raise WeightsError("its library is gone")
 
 
 def test_the_second_run_decodes_nothing(
@@ -186,7 +214,7 @@ class UnsoundReading:
 def test_an_expert_that_gives_no_numbers_of_half_of_the_videos_is_told_and_masked_there(
     videos: Path, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "time_experts", lambda: Experts([HalfUnsound()], []))
+    monkeypatch.setattr(module, "time_experts", lambda **_: Experts([HalfUnsound()], []))
     card = mmt_run(table(videos, plain_rows()), tmp_path / "out", lines).train()
     assert card["data"]["clips"] == 10
     assert any("the motion expert failed at it" in line and "not finite" in line for line in lines)
@@ -267,7 +295,7 @@ def test_another_table_is_measured_on(
     assert history[0].startswith("epoch,learning_rate,train_loss,dev_r1")
     written = json.loads((tmp_path / "out" / "card.json").read_text())["figures"]["text_to_media"]
     # What is told is what the folder does, measured as a space from the files themselves.
-    monkeypatch.setattr(video_items, "time_experts", lambda: Experts([Motion()], []))
+    monkeypatch.setattr(video_items, "time_experts", lambda **_: Experts([Motion()], []))
     again = evaluate_retrieval(dev, get_space(f"mmt/{tmp_path / 'out'}"), by=By.SPACE).text_to_media.to_json()
     assert written == again
     last = list(csv.DictReader(history))[-1]

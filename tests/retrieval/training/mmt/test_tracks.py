@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.errors import WeightsError
+from retrieval.errors import ModelError, WeightsError
 from retrieval.media.pieces import Stream
 from retrieval.settings import Settings
 from retrieval.training.mmt.tracks import MediaTracks, TrackReader
@@ -33,15 +33,15 @@ def read(paths: Sequence[Path], expert: Small, lines: list[str], *more: Small) -
     return TrackReader([expert, *more], cache, Settings(), lines.append).read(paths)  # type: ignore[list-item]
 
 
-def test_a_model_that_can_not_be_had_is_asked_again_at_the_next_run(
+def test_a_model_that_breaks_off_ends_the_reading_and_is_asked_again_at_the_next_run(
     films: list[Path], expert: Small, lines: list[str]
 ) -> None:
     expert.error = WeightsError("its weights are damaged")
-    assert read(films, expert, lines).incomplete == set(films)
+    with pytest.raises(ModelError, match=r"\.mp4: the model of the expert motion broke off.* run again"):
+        read(films, expert, lines)
     assert any("the motion expert is left out: its weights are damaged" in line for line in lines)
     expert.error = None
     found = read(films, expert, lines)
-    assert not found.incomplete
     assert [list(found.tracks[path]) for path in films] == [["motion"], ["motion"]]
 
 
@@ -57,8 +57,19 @@ def test_an_expert_that_fails_twice_at_a_file_is_not_asked_of_it_again(
     assert expert.asked == asked
 
 
-def test_a_file_that_fails_twice_does_not_have_the_others_decoded_again(
-    films: list[Path], expert: Small, lines: list[str], monkeypatch: pytest.MonkeyPatch
+def test_an_expert_without_memory_is_asked_again_at_the_next_run(
+    films: list[Path], expert: Small, lines: list[str]
+) -> None:
+    expert.error = MemoryError("no room")
+    assert list(read(films, expert, lines).tracks.values()) == [{}, {}]
+    assert sum("asked again at the next run: no room" in line for line in lines) == 4  # two tries of each
+    expert.error = None
+    assert [list(said) for said in read(films, expert, lines).tracks.values()] == [["motion"], ["motion"]]
+
+
+@pytest.mark.parametrize("is_permanent", [True, False], ids=["of the file", "of the moment"])
+def test_a_file_that_fails_is_tried_again_if_it_may_do_better(
+    films: list[Path], expert: Small, lines: list[str], monkeypatch: pytest.MonkeyPatch, is_permanent: bool
 ) -> None:
     from retrieval.experts.extraction import NotExtracted
     from retrieval.training.mmt import tracks
@@ -67,12 +78,14 @@ def test_a_file_that_fails_twice_does_not_have_the_others_decoded_again(
 
     def extract(files, *rest, **more):  # type: ignore[no-untyped-def]
         tried.append([path for path, _ in files])
-        return [NotExtracted(path, "its worker died", is_permanent=False) for path, _ in files]
+        return [NotExtracted(path, "its worker died", is_permanent) for path, _ in files]
 
     monkeypatch.setattr(tracks, "extract_tracks", extract)
     assert read(films, expert, lines).left_out == dict.fromkeys(films, "its worker died")
     assert read(films, expert, lines).left_out == dict.fromkeys(films, "its worker died")
-    assert tried == [films, films]
+    assert tried == ([films] if is_permanent else [films] * 4)  # two tries a run
+    monkeypatch.undo()
+    assert list(read(films, expert, lines).left_out) == (films if is_permanent else [])
 
 
 def test_other_files_in_another_order_have_only_themselves_decoded(
