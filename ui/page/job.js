@@ -9,6 +9,7 @@ const LOOK_AGAIN_MILLISECONDS = 1000;
 const LOST = "vidi was started anew while a folder was indexed. What was finished is kept: index it again to go on.";
 
 let job = null; // the newest
+let turn = 0; // counts the jobs that were followed, so that what was read before the newest is known for old
 let news = null; // its EventSource
 let known = new Set(); // its failures and notices that are told: both its state and its news tell them
 let notices = [];
@@ -56,8 +57,12 @@ const proceed = () => start({ paths: job.paths, space: job.space, retry_failed: 
 
 // -- its news ------------------------------------------------------------------------------------------------------
 
-// The server's list of jobs is the truth: one that goes on no more may have ended unheard, or with the server.
-export const followNewest = (jobs) => {
+export const turnNow = () => turn;
+
+// The server's list of jobs is the truth: one that goes on no more may have ended unheard, or with the server. `read` is
+// the turn in which it was asked for.
+export const followNewest = (jobs, read) => {
+  if (read !== turn) return;
   if (!isOver() && !jobs.some((other) => isSame(other, job))) say(LOST);
   if (jobs.length || job) follow(jobs[0] ?? null);
 };
@@ -74,6 +79,7 @@ const follow = (now) => {
 
 const begin = () => {
   hangUp();
+  turn += 1;
   known = new Set();
   notices = [];
   part("failures").replaceChildren();

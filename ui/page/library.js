@@ -1,7 +1,7 @@
 // The library tab: adds folders, tells what is indexed and what failed, and chooses the space that is searched. All of it
 // is the programming interface's: /api/v1. The index job that goes on has a file of its own.
 import { make, read, redraw, send } from "./dom.js";
-import { counted, failureLine, followNewest, hangUp, number, start, text, watchJob } from "./job.js";
+import { counted, failureLine, followNewest, hangUp, number, start, text, turnNow, watchJob } from "./job.js";
 
 const api = (path) => `/api/v1/${path}`;
 const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
@@ -89,14 +89,18 @@ const drawModels = (models) => {
   place("models").replaceChildren(table(["Model", "What for", "Size", "Licence", "Where"], rows));
 };
 
+let looks = 0;
+
 const refresh = async () => {
   if (!place("holds")) return;
+  looks += 1;
+  const [look, turn] = [looks, turnNow()];
   try {
     const [status, models, jobs] = await Promise.all([read(api("status")), read(api("models")), read(api("jobs"))]);
-    if (!place("holds").checkVisibility()) return; // whoever looked is elsewhere by now
+    if (look !== looks || !place("holds").checkVisibility()) return; // looked at again, or left, meanwhile
     drawStatus(status);
     drawModels(models);
-    followNewest(jobs);
+    followNewest(jobs, turn);
   } catch (error) {
     place("holds").textContent = error.message;
   }

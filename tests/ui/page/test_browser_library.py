@@ -182,6 +182,28 @@ def test_a_job_that_went_with_the_server_stands_no_longer(server: Server) -> Non
     expect(server.state).to_have_text("Indexing /other")
 
 
+def test_a_list_that_was_read_before_a_job_began_is_no_news_of_it(server: Server) -> None:
+    tab = server.visit.tab
+    late: list[Route] = []
+
+    def keep_first(route: Route) -> None:
+        if late or route.request.method != "GET":
+            route.fallback()
+        else:
+            late.append(route)
+
+    tab.route("**/api/v1/jobs", keep_first)
+    tab.get_by_role("tab", name="Library").click()
+    server.jobs = [job_of("running")]
+    tab.get_by_label("Path of a folder on this machine").fill("/media")
+    server.button("Index").click()
+    expect(server.state).to_have_text("Indexing /media")
+    late[0].fulfill(json=[])
+    expect(tab.locator(".vidi-holds")).to_contain_text("pictures")
+    expect(server.state).to_have_text("Indexing /media")
+    expect(tab.locator(".vidi-add-told")).to_be_empty()
+
+
 def test_news_that_can_be_had_no_more_are_looked_for(visit: Visit) -> None:
     """By the browser's own source of events, which a status of 404 ends."""
     server = Server(visit)
