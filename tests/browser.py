@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 __all__ = ["PATIENCE_MILLISECONDS", "Visit", "launched"]
 
@@ -61,6 +61,11 @@ class Visit:
     def elsewhere(self) -> list[str]:
         """Requests to other hosts."""
         return [url for url in self.asked if not url.startswith((self.address, "data:", "blob:"))]
+
+    @property
+    def found(self) -> Locator:
+        """What is to be seen of an answer; a screen reader is told of it elsewhere too."""
+        return self.tab.locator("#vidi-found")
 
     @property
     def query(self) -> str:

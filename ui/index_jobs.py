@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,12 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from retrieval.errors import LibraryBusyError, QueryError, UsageError
-from retrieval.paths import display_of
+from retrieval.errors import AccessError, LibraryBusyError, QueryError, UsageError, VidiError
+from retrieval.paths import display_of, outermost
 from retrieval.search.results import path_json
 from retrieval.spaces.registry import space_names
 from retrieval.store.catalog import Catalog
-from retrieval.store.census import failures_since
+from retrieval.store.census import failures_since, indexed_roots
 from retrieval.store.lookup import Lookup
 from ui.trust.roots import AllowedRoots
 
@@ -76,18 +76,21 @@ class Event:
 class IndexJob:
     """One run. Safe to share between threads."""
 
-    def __init__(self, number: int, process: subprocess.Popen[str], paths: Sequence[str], space: str | None) -> None:
+    def __init__(
+        self, number: int, process: subprocess.Popen[str], asked: Mapping[str, Any], notices: Iterable[str] = ()
+    ) -> None:
+        """``asked``: its paths, its space and whether it tries again what failed, as whoever began it said."""
         self.id = number
         self.state = JobState.RUNNING
         self.process = process
-        self._paths, self._space = list(paths), space
+        self._asked = asked
         self._started_at = datetime.now(UTC)
         self._ended_at: datetime | None = None
         self._lock = threading.Lock()
         self._events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self._count = 0
         self._failures: deque[dict[str, Any]] = deque(maxlen=_SHOWN)
-        self._notices: deque[str] = deque(maxlen=_SHOWN)
+        self._notices: deque[str] = deque(notices, maxlen=_SHOWN)
         self._progress: dict[str, Any] | None = None
         self._report: dict[str, Any] | None = None
         self._error: str | None = None
@@ -134,8 +137,7 @@ class IndexJob:
             return {
                 "id": self.id,
                 "state": self.state.value,
-                "paths": self._paths,
-                "space": self._space,
+                **self._asked,
                 "started_at": self._started_at.isoformat(timespec="seconds"),
                 "ended_at": self._ended_at.isoformat(timespec="seconds") if self._ended_at else None,
                 "progress": self._progress,
@@ -230,27 +232,29 @@ class IndexJobs:
     def start(self, paths: Sequence[str], *, space: str | None = None, retry_failed: bool = False) -> IndexJob:
         """Begin to index ``paths``; it goes on by itself.
 
+        Without any, what failed is tried again below all folders that are indexed already, as far as they are allowed.
+
         Raises:
-            AccessError: one of them lies outside of what is allowed.
-            UsageError: one of them is no absolute path, or isn't there.
+            AccessError: one of them lies outside of what is allowed, or all that are indexed do.
+            UsageError: one of them is no absolute path, or isn't there; or there are none.
             QueryError: ``space`` is neither here nor indexed.
             LibraryBusyError: a job is running.
         """
-        allowed = [self.roots.check(path) for path in paths]
+        passed_over: list[str] = []
+        if paths:
+            allowed = [self.roots.check(path) for path in paths]
+        else:
+            allowed, passed_over = self._known(retry_failed=retry_failed)
         if not retry_failed:  # of many that failed once, one that is gone by now keeps none of the others waiting
             _check_there(allowed)
         self._check_space(space)
+        request = {"paths": allowed, "space": space, "retry_failed": retry_failed}
         with self._lock:
             if any(not job.state.is_over for job in self._jobs.values()):
                 raise LibraryBusyError("an index job is running; wait until it is done, or stop it")
             self._count += 1
-            request = {
-                "library": os.fspath(self._catalog.library.absolute()),
-                "paths": allowed,
-                "space": space,
-                "retry_failed": retry_failed,
-            }
-            job = IndexJob(self._count, _started(self._command, request), allowed, space)
+            process = _started(self._command, {**request, "library": os.fspath(self._catalog.library.absolute())})
+            job = IndexJob(self._count, process, request if paths else {**request, "paths": []}, passed_over)
             self._jobs[job.id] = job
             for old in list(self._jobs)[:-_JOBS_KEPT]:
                 del self._jobs[old]
@@ -258,6 +262,23 @@ class IndexJobs:
             self._followers = [thread for thread in self._followers if thread.is_alive()] + [follower]
         follower.start()
         return job
+
+    def _known(self, *, retry_failed: bool) -> tuple[list[str], list[str]]:
+        """What is indexed already and may be so again, none of it below another; and a line about each of the rest."""
+        roots = indexed_roots(self._catalog) if retry_failed else []
+        if not roots:
+            raise UsageError("there is no path to index; give that of a folder, such as /home/me/Pictures")
+        refused: dict[bytes, str] = {}
+        for root in roots:
+            try:
+                self.roots.check(os.fsdecode(root))
+            except VidiError as error:
+                refused[root] = str(error)
+        allowed = outermost(root for root in roots if root not in refused)
+        lines = [refused[root] for root in outermost(refused) if root in outermost([*allowed, root])]
+        if not allowed:
+            raise AccessError(lines[0])
+        return [os.fsdecode(root) for root in allowed], lines
 
     def _check_space(self, space: str | None) -> None:
         """A name may also mean a file of weights, or a download: those are for the command line."""

@@ -362,6 +362,7 @@ class Job:
     state: str
     """``running``, ``stopping``, ``finished``, ``stopped`` or ``failed``."""
     paths: list[str]
+    """None if all that is indexed is looked at again, for what failed."""
     space: str | None
     started_at: str
     ended_at: str | None
@@ -374,6 +375,8 @@ class Job:
     """As `vidi index --json` prints it; null until it has ended."""
     error: str | None
     """Why it failed, in one line."""
+    retry_failed: bool = False
+    """Whether it tries again what failed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

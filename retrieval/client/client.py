@@ -232,8 +232,8 @@ class Client:
 
     # -- index jobs ----------------------------------------------------------------------------------------------
 
-    def index(self, paths: Sequence[PathLike], *, space: str | None = None, retry_failed: bool = False) -> Job:
-        """Begin to index folders of the server's machine."""
+    def index(self, paths: Sequence[PathLike] = (), *, space: str | None = None, retry_failed: bool = False) -> Job:
+        """Begin to index folders of the server's machine; with ``retry_failed``, no paths mean all that is indexed."""
         asked = {"paths": [os.fspath(path) for path in paths], "space": space, "retry_failed": retry_failed}
         return self._answer(Job, "POST", "jobs", json=asked)
 

@@ -46,7 +46,7 @@ def test_by_name_and_password_and_out_again(browser: Browser, tmp_path: Path) ->
         sign_in(tab, address, Name="anna", Password="wrong horse")
         expect(tab.get_by_role("alert")).to_have_text("That is not right.")
         sign_in(tab, address, Name="anna", Password=PASSWORD)
-        expect(tab.get_by_text("Nothing is indexed yet.")).to_be_visible()
+        expect(tab.locator("#vidi-found").get_by_text("Nothing is indexed yet.")).to_be_visible()
         tab.get_by_role("button", name="Sign out").click()
         expect(tab).to_have_url(f"{address}login")
         tab.goto(address)
@@ -58,7 +58,7 @@ def test_by_the_token(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, "--token-file", str(tmp_path / "token")) as address, browser.new_context() as context:
         tab = context.new_page()
         sign_in(tab, address, Token=token)
-        expect(tab.get_by_text("Nothing is indexed yet.")).to_be_visible()
+        expect(tab.locator("#vidi-found").get_by_text("Nothing is indexed yet.")).to_be_visible()
         tab.get_by_role("button", name="Sign out").click()
         expect(tab).to_have_url(f"{address}login")
 
@@ -68,7 +68,7 @@ def test_who_is_no_longer_signed_in_is_led_to_it_by_the_next_search(browser: Bro
     with served(tmp_path, "--token-file", str(tmp_path / "token")) as address, browser.new_context() as context:
         tab = context.new_page()
         sign_in(tab, address, Token=token)
-        expect(tab.get_by_text("Nothing is indexed yet.")).to_be_visible()
+        expect(tab.locator("#vidi-found").get_by_text("Nothing is indexed yet.")).to_be_visible()
         context.clear_cookies()
         tab.locator("#vidi-query textarea").fill("red")
         expect(tab).to_have_url(f"{address}login")

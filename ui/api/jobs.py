@@ -18,6 +18,7 @@ from ui.index_jobs import Event, IndexJob
 __all__ = ["job_routes"]
 
 _PATHS_MOST = 100
+_PATHS = "Folders or files; with `retry_failed`, none means all that is indexed"
 _LETTERS_MOST = 1024
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_SIGNS = 15.0
@@ -43,7 +44,7 @@ def job_routes(services: Services) -> APIRouter:
 
     @router.post("/jobs", response_model=Job, status_code=201, summary="Index folders; one job goes on at a time")
     def start(
-        paths: Annotated[list[str], Body(min_length=1, max_length=_PATHS_MOST)],
+        paths: Annotated[list[str], Body(default_factory=list, max_length=_PATHS_MOST, description=_PATHS)],
         space: Annotated[str | None, Body(max_length=_LETTERS_MOST)] = None,
         retry_failed: Annotated[bool, Body()] = False,
     ) -> JSONResponse:

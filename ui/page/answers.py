@@ -79,6 +79,8 @@ class Question:
     """Show the nearest though nothing fits."""
     as_of: str | None = None
     """Of the first page, so that those that follow go on from it while indexing goes on."""
+    series: str = ""
+    """Of the first page and those that follow it; another answer has another."""
 
     @property
     def is_empty(self) -> bool:
@@ -86,7 +88,9 @@ class Question:
         return not (self.text.strip() or self.images or self.likes)
 
     def next_page(self, answer: Answer) -> Question:
-        """The same, further on than ``answer``."""
+        """The same, further on than ``answer``; this one again, where that is none."""
+        if answer.as_of is None:
+            return self
         return replace(self, offset=self.offset + PAGE_SIZE, as_of=answer.as_of)
 
 
@@ -102,7 +106,6 @@ class Answer:
     complaint: str = ""
     """HTML: what is wrong with the query, and where."""
     offers_nearest: bool = False
-    offers_more: bool = False
     as_of: str | None = None
 
 
@@ -191,7 +194,8 @@ class Answers:
         told = headline(result, len(shown), offset=question.offset, goes_on=offers_more)
         line = " ".join([told, *map(_sentence, result.notices)])
         read_as = result.read_as or ""
-        return Answer(line, cards(shown), read_as=read_as, offers_more=offers_more, as_of=result.as_of)
+        gallery = cards(shown, series=question.series, goes_on=offers_more)
+        return Answer(line, gallery, read_as=read_as, as_of=result.as_of)
 
     def _has_contents(self) -> bool:
         """Whether any file is indexed: nothing is counted, which would take seconds in a large library."""

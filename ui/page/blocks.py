@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import gradio as gr
@@ -14,7 +16,7 @@ from ui.page.answers import Answer, Answers, Question
 from ui.page.help import help_button, help_text
 from ui.page.library_tab import library_markup
 from ui.page.likes import parse_likes
-from ui.page.markup import brand, filter_button, quiet_line
+from ui.page.markup import brand, filter_button, quiet_line, spoken_line
 from ui.page.saved import saved_button, saved_panel
 
 __all__ = ["build_blocks", "theme"]
@@ -91,6 +93,7 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
     likes = gr.Textbox("", visible="hidden", label="Ids of assets to find more like", elem_id="vidi-likes")
     for component in (query, likes):
         component.async_move_resource_to_block_cache = _take_uploads_alone
+    _html("vidi-spoken", spoken_line())
     complaint = _html("vidi-complaint")
     _html("vidi-saved", saved_panel())
     _html("vidi-help", help_text())
@@ -102,8 +105,9 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
         with gr.Column(elem_id="vidi-found"):
             line, gallery, appended = _html("vidi-line"), _html("vidi-gallery"), _html("vidi-following")
             nearest = gr.Button("Show the nearest anyway", visible=False, elem_id="vidi-nearest")
-            more = gr.Button("Show more", visible=False, elem_id="vidi-more")
+            more = gr.Button("Show more", elem_id="vidi-more")  # seen while the gallery goes on: see page.css
     shown = gr.State(Question())  # what the page answers now, whatever has been typed since
+    second = gr.State(Question())  # the second page of that
     following = gr.State(Question())  # what it answers next, when more is asked for
 
     def search(query: dict[str, Any] | None, likes: str) -> list[Any]:
@@ -113,20 +117,24 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
         return ask(_question(query, likes, anyway=True))
 
     def ask(question: Question) -> list[Any]:
+        question = replace(question, series=token_hex(8))
         answer = answers.answer(question)
         if answer.gallery is None:  # half typed: all but the complaint stays as it is, with what follows from it
             return [gr.skip(), answer.complaint, *(gr.skip() for _ in told[2:])]
-        return [*_updates(answer), question, question.next_page(answer)]
+        next_page = question.next_page(answer)
+        return [*_updates(answer), question, next_page, next_page]
 
-    def search_more(question: Question) -> list[Any]:
+    def search_more(second: Question, following: Question) -> list[Any]:
+        # A page of the question before, which came after this one was answered, has left what follows that behind.
+        question = following if following.series == second.series else second
         answer = answers.answer(question)
-        return [answer.gallery or "", gr.Button(visible=answer.offers_more), question.next_page(answer)]
+        return [answer.gallery or "", question.next_page(answer)]
 
-    asked, told = [query, likes], [line, complaint, gallery, nearest, more, shown, following]
+    asked, told = [query, likes], [line, complaint, gallery, nearest, shown, second, following]
     searched = query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **_QUIET)
     loaded = blocks.load(search, asked, told, **_INTERNAL)
     nearest.click(search_nearest, asked, told, **_INTERNAL)
-    more.click(search_more, following, [appended, more, following], **_INTERNAL)
+    more.click(search_more, [second, following], [appended, following], **_INTERNAL)
     for answered in (searched, loaded):  # after the answer: counting may take longer than finding
         answered.then(answers.facets, shown, facets, **_COUNTING)
 
@@ -177,5 +185,4 @@ def _updates(answer: Answer) -> list[Any]:
         answer.complaint,
         answer.gallery,
         gr.Button(visible=answer.offers_nearest),
-        gr.Button(visible=answer.offers_more),
     ]

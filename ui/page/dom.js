@@ -62,4 +62,26 @@ export const clock = (seconds) => {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 };
 
-export const isTyping = (target) => target.matches?.("input, textarea, select, [contenteditable=true]") ?? false;
+const TYPED = "input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable=true]";
+
+export const isTyping = (target) => target.matches?.(TYPED) ?? false;
+
+const nameOf = (control) => control.ariaLabel ?? control.textContent;
+
+const controlsIn = (place) =>
+  [...place.querySelectorAll("button:enabled, input:enabled")].filter((control) => control.checkVisibility());
+
+// Has `draw` change what is in `place`. The focus of a control that is there no more would fall to the page: it goes to
+// the control of the same name, else to what `instead` gives of (those that there are now, the place that it had).
+export const redraw = (place, draw, instead = () => null) => {
+  const held = document.activeElement;
+  const before = controlsIn(place).indexOf(held);
+  draw();
+  if (before < 0 || controlsIn(place).includes(held)) return;
+  const now = controlsIn(place);
+  const same = now.find((control) => nameOf(control) === nameOf(held));
+  (same ?? instead(now, before))?.focus({ preventScroll: true });
+};
+
+// In a list: the control that took its place, else the last.
+export const nextIn = (now, before) => now[Math.min(before, now.length - 1)];

@@ -7,19 +7,34 @@ export const cards = () => [...document.querySelectorAll("#vidi-gallery .vidi-ca
 
 const grid = () => document.querySelector("#vidi-gallery .vidi-grid");
 
-// What follows comes into a field of its own; the same asset is never shown twice.
+const MORE_CAME = "vidi-more-came";
+
+export const whenMoreCame = (listener) => document.addEventListener(MORE_CAME, listener);
+
+// What follows comes into a field of its own; the same asset is never shown twice. What follows another answer than the
+// one that is shown came too late.
 const appendFollowing = () => {
-  const found = [...document.querySelectorAll("#vidi-following .vidi-grid > li")];
-  if (!found.length || !grid()) return;
-  const shown = new Set([...grid().children].map((entry) => entry.dataset.asset));
-  grid().append(...found.filter((entry) => !shown.has(entry.dataset.asset)));
-  document.querySelector("#vidi-following .vidi-grid")?.remove();
+  const came = document.querySelector("#vidi-following .vidi-grid");
+  if (!came) return;
+  came.remove();
+  if (came.dataset.series === grid()?.dataset.series) append(came);
   watchMore();
+};
+
+const append = (came) => {
+  const shown = new Set([...grid().children].map((entry) => entry.dataset.asset));
+  grid().append(...[...came.children].filter((entry) => !shown.has(entry.dataset.asset)));
+  grid().toggleAttribute("data-goes-on", came.hasAttribute("data-goes-on"));
+  document.dispatchEvent(new Event(MORE_CAME));
+};
+
+export const askMore = () => {
+  if (grid()?.hasAttribute("data-goes-on")) document.querySelector("#vidi-more")?.click();
 };
 
 const isNear = new IntersectionObserver(
   (seen) => {
-    if (seen.some((entry) => entry.isIntersecting)) document.querySelector("#vidi-more")?.click();
+    if (seen.some((entry) => entry.isIntersecting)) askMore();
   },
   { rootMargin: AHEAD },
 );

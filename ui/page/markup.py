@@ -12,7 +12,7 @@ from ui.presentation import Row
 from ui.trust.login import LOGOUT_PATH
 from ui.wording import clock
 
-__all__ = ["EXAMPLES", "brand", "cards", "caret", "filter_button", "notice", "quiet_line", "welcome"]
+__all__ = ["EXAMPLES", "brand", "cards", "caret", "filter_button", "notice", "quiet_line", "spoken_line", "welcome"]
 
 EXAMPLES = ("a dog running", "people at a table", "a city at night", "flowers")
 _FIRST_ROW = 8
@@ -29,10 +29,14 @@ def brand(*, is_signed_in: bool) -> str:
     return f"<h1>vidi</h1>{sign_out if is_signed_in else ''}"
 
 
-def cards(rows: Sequence[tuple[int, Row]]) -> str:
-    """A grid of cards, one for each (asset id, row). The page's script opens them."""
+def cards(rows: Sequence[tuple[int, Row]], *, series: str = "", goes_on: bool = False) -> str:
+    """A grid of cards, one for each (asset id, row). The page's script opens them.
+
+    It is put below another of the same ``series`` alone; while it ``goes_on``, more is asked for.
+    """
     listed = "".join(_card(asset_id, row, is_first=place < _FIRST_ROW) for place, (asset_id, row) in enumerate(rows))
-    return f'<ul class="vidi-grid" aria-label="Results">{listed}</ul>'
+    told = f'data-series="{escape(series)}"{" data-goes-on" if goes_on else ""}'
+    return f'<ul class="vidi-grid" aria-label="Results" {told}>{listed}</ul>'
 
 
 def _card(asset_id: int, row: Row, *, is_first: bool) -> str:
@@ -125,7 +129,14 @@ def caret(told: str, place: Sequence[str]) -> str:
 def quiet_line(text: str, read_as: str = "") -> str:
     """What stands above the gallery; ``read_as`` is how the query was read."""
     reading = f'<p class="vidi-reading">Read as: {escape(read_as)}</p>' if read_as else ""
-    return f'<p role="status">{escape(text)}</p>{reading}'
+    return f"<p>{escape(text)}</p>{reading}"
+
+
+def spoken_line() -> str:
+    """HTML: where the page's script tells a screen reader what an answer says. It is there before, and never redrawn:
+    what comes with its own ``role="status"`` is passed over by many.
+    """
+    return '<p role="status"></p>'
 
 
 def filter_button() -> str:

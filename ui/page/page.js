@@ -5,6 +5,7 @@ import { isTyping } from "./dom.js";
 import { watchGallery } from "./gallery.js";
 import { watchLibrary } from "./library.js";
 import { toggleSaved, watchSaved } from "./saved.js";
+import { watchSpoken } from "./spoken.js";
 import { open } from "./viewer.js";
 
 const help = () => document.querySelector("#vidi-help-text");
@@ -18,6 +19,8 @@ const toggleHelp = (show = help()?.hidden) => {
 const showTab = (name) => {
   [...document.querySelectorAll('#vidi-tabs button[role="tab"]')].find((tab) => tab.textContent.trim() === name)?.click();
 };
+
+const isInSight = (selector) => document.querySelector(selector)?.checkVisibility() ?? false;
 
 let narrowed = null; // the filter that was clicked last: filters are drawn anew after each answer, and it keeps the focus
 
@@ -61,12 +64,15 @@ document.addEventListener("keydown", (event) => {
     toggleSaved(false);
     if (!isTyping(event.target)) focusBox();
   }
-  // An empty field takes no slash and no question mark: whoever types one there is on the way to the box, or to help.
-  if (!["/", "?"].includes(event.key) || (isTyping(event.target) && event.target.value)) return;
+  // The empty box takes no slash and no question mark: whoever types one there is on the way to it, or to help. Any other
+  // field takes both: a path begins with a slash.
+  const isEmptyBox = event.target.matches?.("#vidi-query textarea") && !event.target.value;
+  if (!["/", "?"].includes(event.key) || (isTyping(event.target) && !isEmptyBox)) return;
   event.preventDefault();
   showTab("Search");
-  if (event.key === "/") focusBox();
-  else toggleHelp();
+  if (event.key === "?") toggleHelp();
+  else if (isInSight("#vidi-query")) focusBox();
+  else setTimeout(focusBox); // Gradio shows its tab a moment later
 });
 
 new MutationObserver(keepFocus).observe(document, { childList: true, subtree: true });
@@ -75,3 +81,4 @@ watchBox();
 watchGallery();
 watchLibrary();
 watchSaved();
+watchSpoken();

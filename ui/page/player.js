@@ -97,6 +97,7 @@ export const showVideo = (stage, item, start) => {
   const fall = async () => {
     video.onerror = null;
     const served = await kindServed(item);
+    if (!video.isConnected) return; // another item is shown by now
     if (served.startsWith("image/")) animation();
     else if (served) clip(start);
     else still();

@@ -1,7 +1,7 @@
 // Searches that are kept under a name: the one that is shown can be kept, those that are kept are a click away.
 import { searchNow, setSearch } from "./asking.js";
 import { markOf } from "./address.js";
-import { button, make, read, send } from "./dom.js";
+import { button, make, nextIn, read, redraw, send } from "./dom.js";
 import { pictures } from "./pictures.js";
 
 const SAVED = "/api/v1/saved";
@@ -31,7 +31,9 @@ const draw = async () => {
   say(told);
   try {
     const saved = await read("/page/saved");
-    panel().querySelector("ul").replaceChildren(...saved.map(entry));
+    const list = panel().querySelector("ul");
+    const toggle = document.querySelector("#vidi-saved-toggle");
+    redraw(list, () => list.replaceChildren(...saved.map(entry)), (now, before) => nextIn(now, before) ?? toggle);
   } catch (error) {
     say(error.message);
   }

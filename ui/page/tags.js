@@ -1,6 +1,6 @@
 // Tags of an item: those that there are, each to be asked for or taken away, and a field for more.
 import { setQuery } from "./asking.js";
-import { button, make, send } from "./dom.js";
+import { button, make, nextIn, redraw, send } from "./dom.js";
 
 const quoted = (label) => (/^[^\s"“”„()\\]+$/.test(label) ? label : `"${label.replace(/[\\"]/g, "\\$&")}"`);
 
@@ -33,7 +33,8 @@ export const tagEditor = (item, known) => {
     return make("li", { className: tag.by_hand ? "vidi-tag vidi-by-hand" : "vidi-tag" }, name, away);
   };
 
-  const draw = (tags) => list.replaceChildren(...tags.map(entry));
+  const draw = (tags) =>
+    redraw(list, () => list.replaceChildren(...tags.map(entry)), (now, before) => nextIn(now, before) ?? field);
 
   form.onsubmit = async (event) => {
     event.preventDefault();

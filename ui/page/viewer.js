@@ -1,10 +1,12 @@
 // One item, large: beside it all that is known of it, and what can be done with it.
 import { hasItemStep, leaveItem, stepIntoItem } from "./address.js";
 import { isAboutToAsk, like, queryText, unfold } from "./asking.js";
-import { ask, button, isTyping, make, read } from "./dom.js";
-import { cards } from "./gallery.js";
+import { ask, button, isTyping, make, read, redraw } from "./dom.js";
+import { askMore, cards, whenMoreCame } from "./gallery.js";
 import { momentButtons, showPicture, showSound, showVideo, strip, transcript } from "./player.js";
 import { tagEditor } from "./tags.js";
+
+const MORE_FROM = 3; // cards before the last, those that follow it are asked for
 
 let viewer = null; // the dialog that is open
 
@@ -161,36 +163,61 @@ const show = (stage, item) => {
   return player;
 };
 
-const fill = (dialog, card) => {
-  dialog.querySelector("video, audio")?.pause();
-  const item = JSON.parse(card.dataset.item);
-  const all = cards();
-  const place = all.indexOf(card);
-  dialog.card = card;
-  dialog.setAttribute("aria-label", item.name);
-  const go = (step) => all[place + step] && fill(dialog, all[place + step]);
-  const control = (text, label, onclick, more = {}) => {
-    const one = button(text, { title: label, onclick, ...more });
+// A video that is shown no more is loaded no further: a browser has few connections to one host.
+const letGo = (dialog) => {
+  const media = dialog.querySelector("video, audio");
+  media?.pause();
+  media?.removeAttribute("src");
+  media?.load();
+};
+
+const heading = (dialog, item) => {
+  const control = (text, label, onclick, className = "") => {
+    const one = button(text, { title: label, onclick, className });
     one.setAttribute("aria-label", label);
     return one;
   };
-  const heading = make(
+  return make(
     "div",
     { className: "vidi-heading" },
     make("h2", { textContent: item.name, title: item.name }),
     make("span", { textContent: item.chance, title: "the chance that it fits" }),
-    control("‹", "Previous", () => go(-1), { disabled: place <= 0 }),
-    control("›", "Next", () => go(1), { disabled: place === all.length - 1 }),
-    control("✕", "Close", () => dialog.close(), { className: "vidi-close" }),
+    control("‹", "Previous", () => go(-1), "vidi-previous"),
+    control("›", "Next", () => go(1), "vidi-next"),
+    control("✕", "Close", () => dialog.close(), "vidi-close"),
   );
+};
+
+// To its neighbour in the gallery, as that stands now.
+const go = (step) => {
+  const all = cards();
+  const next = all[all.indexOf(viewer.card) + step];
+  if (next) fill(viewer, next);
+};
+
+const tellNeighbours = (dialog) => {
+  const [place, last] = [cards().indexOf(dialog.card), cards().length - 1];
+  dialog.querySelector(".vidi-previous").disabled = place <= 0;
+  dialog.querySelector(".vidi-next").disabled = place === last;
+  if (place >= last - MORE_FROM) askMore();
+};
+
+const fill = (dialog, card) => redraw(dialog, () => draw(dialog, card), () => dialog);
+
+const draw = (dialog, card) => {
+  letGo(dialog);
+  const item = JSON.parse(card.dataset.item);
+  dialog.card = card;
+  dialog.setAttribute("aria-label", item.name);
   const stage = make("div", { className: "vidi-stage" });
   const along = make("div", { className: "vidi-along" });
+  const rest = make("div", { className: "vidi-rest" });
   const player = show(stage, item);
   if (player && item.moments.length) along.append(momentButtons(item.moments, player, "Moments that fit"));
-  const rest = make("div", { className: "vidi-rest" });
-  const about = make("div", { className: "vidi-about" }, heading, ...actions(stage, item, player, () => dialog.close()), rest);
+  const told = actions(stage, item, player, () => dialog.close());
+  const about = make("div", { className: "vidi-about" }, heading(dialog, item), ...told, rest);
   dialog.replaceChildren(make("div", { className: "vidi-left" }, stage, along), about);
-  dialog.go = go;
+  tellNeighbours(dialog);
   tellMore(dialog, card, item, player, along, rest);
 };
 
@@ -228,15 +255,13 @@ const tellMore = async (dialog, card, item, player, along, rest) => {
 
 const keys = (event) => {
   if (isTyping(event.target) || ["VIDEO", "AUDIO"].includes(event.target.tagName)) return; // their own keys
-  if (event.key === "ArrowLeft") viewer.go(-1);
-  if (event.key === "ArrowRight") viewer.go(1);
+  if (event.key === "ArrowLeft") go(-1);
+  if (event.key === "ArrowRight") go(1);
 };
 
 const closed = () => {
   const { card } = viewer;
-  const media = viewer.querySelector("video, audio");
-  media?.removeAttribute("src");
-  media?.load(); // stops the download too
+  letGo(viewer);
   viewer.remove();
   viewer = null;
   card.focus();
@@ -257,3 +282,4 @@ export const open = (card) => {
 };
 
 window.addEventListener("popstate", () => viewer?.close());
+whenMoreCame(() => viewer && tellNeighbours(viewer));

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from retrieval.errors import AccessError, UsageError
-from retrieval.paths import display_of
+from retrieval.paths import display_of, outermost
 
 __all__ = ["AllowedRoots"]
 
@@ -25,7 +25,7 @@ class AllowedRoots:
         """
         self._folders = [os.path.realpath(os.fsencode(folder)) for folder in folders]
         self._indexed = {root: os.path.realpath(root) for root in indexed}
-        self._named = _highest(filter(os.path.isdir, {*self._folders, *self._indexed}))
+        self._named = outermost(filter(os.path.isdir, {*self._folders, *self._indexed}))
 
     def __str__(self) -> str:
         """The folders alone, without those that lie below another; of many the first."""
@@ -57,15 +57,6 @@ class AllowedRoots:
             f"{display_of(raw)} may not be indexed from here; expected a folder at or below: {self}; "
             "allow others with `vidi ui --allow-root DIR`, or index it with `vidi index`"
         )
-
-
-def _highest(folders: Iterable[bytes]) -> list[bytes]:
-    """Those that lie below no other."""
-    highest: list[bytes] = []
-    for folder in sorted(folders, key=lambda folder: folder.split(b"/")):  # what is below a folder comes right after it
-        if not (highest and _is_within(folder, highest[-1])):
-            highest.append(folder)
-    return highest
 
 
 def _is_within(path: bytes, folder: bytes) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +20,10 @@ from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError
 
 from retrieval.client.answers import Job, JobEvent
-from retrieval.errors import AccessError, LibraryBusyError, QueryError
+from retrieval.errors import AccessError, LibraryBusyError, QueryError, UsageError
 from retrieval.store.catalog import Catalog
+from retrieval.store.census import indexed_roots, take_census
+from retrieval.store.intake import Intake
 from retrieval.store.schema import Failure
 from tests.ui.api.conftest import Ask, detail_of
 from tests.ui.page.conftest import Collection
@@ -62,6 +65,54 @@ def test_a_job_is_started_followed_and_stopped(ask: Ask, collection: Collection)
     assert set(ask("/jobs/1").json()) == {field.name for field in fields(Job)}
 
 
+# ---------------------------------------------------------------------------------------------- what failed, once more
+
+TOLD = """
+import json, sys
+asked = json.loads(sys.stdin.readline())
+print(json.dumps({"event": "report", "data": {"interrupted": False, "paths": asked["paths"]}}), flush=True)
+"""
+"""An index run that tells what it was asked for."""
+
+
+def retried(catalog: Catalog, roots: list[bytes], allowed: list[Path]) -> dict[str, Any]:
+    """The job of a retry that names no paths, where ``roots`` are indexed and ``allowed`` may be."""
+    Intake(catalog, ("frames", "1")).add_roots(roots)
+    jobs = IndexJobs(catalog, AllowedRoots(allowed), command=(sys.executable, "-c", TOLD))
+    job = jobs.start([], retry_failed=True)
+    wait(lambda: job.state.is_over)
+    return job.snapshot()
+
+
+@pytest.fixture
+def own_catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog(tmp_path / "library", create=True) as catalog:
+        yield catalog
+
+
+def test_without_paths_what_failed_is_tried_again_below_all_roots(own_catalog: Catalog, tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    told = retried(own_catalog, [bytes(a), bytes(b), bytes(a / "once tried again.jpg")], [tmp_path])
+    assert (told["paths"], told["retry_failed"], told["notices"]) == ([], True, [])
+    assert told["report"]["paths"] == [str(a), str(b)]
+
+
+def test_roots_that_are_not_allowed_keep_none_of_the_others_waiting(own_catalog: Catalog, tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    odd = bytes(tmp_path) + b"/new/\xff"
+    told = retried(own_catalog, [bytes(old), bytes(old / "x"), bytes(new), odd], [new])
+    assert told["report"]["paths"] == [str(new)]
+    assert [line.partition(";")[0] for line in told["notices"]] == [f"{old} may not be indexed from here"]
+
+
+def test_where_no_root_is_allowed_nothing_is_begun(own_catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(AccessError, match="old may not be indexed from here"):
+        retried(own_catalog, [bytes(tmp_path / "old")], [tmp_path / "new"])
+    empty = IndexJobs(own_catalog, AllowedRoots([tmp_path]))
+    with pytest.raises(UsageError, match="there is no path to index"):
+        empty.start([])
+
+
 def test_a_path_that_is_no_text(ask: Ask) -> None:
     sent = rb'{"paths": ["/home/\ud800"]}'
     said = detail_of(ask("/jobs", "POST", content=sent, headers={"Content-Type": "application/json"}), 400)
@@ -85,9 +136,10 @@ def test_events_begin_after_the_last_one_that_was_heard(ask: Ask, collection: Co
         ({"paths": ["/etc"]}, 403, "/etc may not be indexed from here"),
         ({"paths": ["pictures"]}, 400, "'pictures' is no absolute path"),
         ({"paths": ["{media}/Hollidays"]}, 400, "there is no /"),
-        ({"paths": []}, 422, "paths: List should have at least 1 item"),
+        ({"paths": []}, 400, "there is no path to index; give that of a folder, such as"),
+        ({}, 400, "there is no path to index"),
+        ({"paths": ["/a"] * 101}, 422, "paths: List should have at most 100 items"),
         ({"paths": [7]}, 422, "paths.0: Input should be a valid string"),
-        ({}, 422, "paths: Field required"),
         ({"paths": ["{media}"], "space": "open_clip/x//etc/passwd"}, 400, "can't index into 'open_clip/x//etc/passwd'"),
     ],
 )
@@ -279,6 +331,18 @@ def test_a_real_run_tells_its_failures_and_its_report(tmp_path: Path, empty_libr
     assert events[-1].event == "done"
 
 
+def test_all_that_failed_is_tried_again_and_no_file_becomes_a_root(tmp_path: Path, media: Path) -> None:
+    Path(os.fsdecode(bytes(media) + b"/b\xff.jpg")).write_bytes(b"no picture either")
+    with Catalog(tmp_path / "library", create=True) as catalog, IndexJobs(catalog, AllowedRoots([media])) as jobs:
+        failed = []
+        for paths, retry in (([str(media)], False), ([str(media)], False), ([], True)):
+            job = jobs.start(paths, retry_failed=retry)
+            wait(lambda job=job: job.state.is_over)  # type: ignore[misc]
+            failed.append([job.snapshot()["report"][name] for name in ("failed", "still_failed")])
+        assert failed == [[2, 0], [0, 2], [2, 0]]
+        assert indexed_roots(catalog) == [bytes(media)]
+
+
 def test_a_library_that_another_process_writes_to(tmp_path: Path, media: Path) -> None:
     with Catalog(tmp_path / "library", create=True) as catalog, IndexJobs(catalog, AllowedRoots([media])) as jobs:
         with catalog.lock():
@@ -293,9 +357,11 @@ def test_a_real_run_that_is_stopped_keeps_what_it_has(tmp_path: Path, media: Pat
         Image.new("RGB", (640, 480), (number % 256, number // 2, 80)).save(media / f"many{number}.jpg")
     with Catalog(tmp_path / "library", create=True) as catalog, IndexJobs(catalog, AllowedRoots([media])) as jobs:
         job = jobs.start([str(media)])
-        wait(lambda: job.snapshot()["progress"] is not None)
+        wait(lambda: bool(job.snapshot()["progress"]) and job.snapshot()["progress"]["pictures"] > 0)
         job.stop()
         wait(lambda: job.state.is_over)
+        kept = take_census(catalog).files_indexed
     told = job.snapshot()
     assert (told["state"], told["error"]) == ("stopped", None)
-    assert told["report"] is None or told["report"]["interrupted"]
+    assert told["report"]["interrupted"]
+    assert 0 < told["report"]["indexed"] <= kept < 403  # some of one colour are copies of each other

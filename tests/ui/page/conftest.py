@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserContext
 
 from retrieval.store.catalog import Catalog
 from retrieval.store.timed_texts import write_timed_texts
 from retrieval.types import TextSource, TimedText
+from tests.browser import Visit, launched
 from tests.ui.page.colours import ColourLibrary, write_animation, write_picture, write_sound, write_video
 
 ROOT = Path(__file__).parents[3]
@@ -152,3 +154,53 @@ def long_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
         library.add_video(video, seconds_a_segment=12)
     with running(["-m", "tests.ui.page.serve_colours", str(tmp_path / "library"), "0"]) as (_, address):
         yield address
+
+
+@pytest.fixture
+def own_page(own_collection: Collection) -> Iterator[str]:
+    """The address of a page over ``own_collection``."""
+    with running(["-m", "tests.ui.page.serve_colours", str(own_collection.library), "0"]) as (_, address):
+        yield address
+
+
+@contextmanager
+def page_of_many(folder: Path, empty_library: Path, later_seconds: float) -> Iterator[str]:
+    """The address of a page over 60 red and 30 blue pictures; pages after the first take ``later_seconds``."""
+    shutil.copytree(empty_library, folder / "library")
+    library = ColourLibrary(folder / "library")
+    for colour, count in (("red", 60), ("blue", 30)):
+        for number in range(count):  # of many lengths: see write_picture
+            name = f"{colour}{number:0>{number + 1}}.png"
+            library.add_picture(write_picture(folder / "media" / name, colour, (320, 240)), colour)
+    library.close()
+    command = ["-m", "tests.ui.page.serve_colours", str(folder / "library"), "0", str(later_seconds)]
+    with running(command) as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def many_page(tmp_path_factory: pytest.TempPathFactory, empty_library: Path) -> Iterator[str]:
+    """The address of a page with many results."""
+    with page_of_many(tmp_path_factory.mktemp("many"), empty_library, 0) as address:
+        yield address
+
+
+@pytest.fixture
+def slow_page(tmp_path: Path, empty_library: Path) -> Iterator[str]:
+    """The same, where what follows the first page is long in coming."""
+    with page_of_many(tmp_path, empty_library, 3) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[BrowserContext]:
+    """One profile for all tabs, so that Gradio's own scripts are loaded once."""
+    with launched() as browser:
+        yield browser.new_context()
+
+
+@pytest.fixture
+def visit(browser: BrowserContext, page: str) -> Iterator[Visit]:
+    visit = Visit(browser, page)
+    yield visit
+    visit.tab.close()

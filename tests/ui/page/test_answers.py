@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ def shown(answer: Answer) -> int:
     return str(answer.gallery).count("vidi-card")
 
 
+def goes_on(answer: Answer) -> bool:
+    """Whether the page asks for more."""
+    return "data-goes-on" in str(answer.gallery)
+
+
 def assets(answer: Answer) -> set[int]:
     return set(map(int, re.findall(r'data-asset="(\d+)"', str(answer.gallery))))
 
@@ -97,13 +103,20 @@ def test_more_is_offered_while_there_is_more(
     for number in range(PAGE_SIZE + 1):
         own_library.add_picture(write_picture(tmp_path / f"{number:0>{number + 1}}.png", "red"), "red")
     answers = make_answers(own_library.folder)
-    question = Question("red")
+    question = Question("red", series="7")
     first = answers.answer(question)
     rest = answers.answer(question.next_page(first))
-    assert (shown(first), first.offers_more) == (PAGE_SIZE, True)
+    assert (shown(first), goes_on(first)) == (PAGE_SIZE, True)
     assert first.line.startswith(f"The first {PAGE_SIZE} results, best first")
-    assert (shown(rest), rest.offers_more) == (1, False)
+    assert (shown(rest), goes_on(rest)) == (1, False)
     assert not assets(first) & assets(rest)
+    assert all('data-series="7"' in str(answer.gallery) for answer in (first, rest))
+
+
+def test_what_could_not_be_answered_is_asked_again(collection: Collection, make_answers: MakeAnswers) -> None:
+    question = replace(Question("red"), offset=PAGE_SIZE, as_of="unknown")
+    failed = make_answers(collection.library).answer(question)
+    assert question.next_page(failed) == question
 
 
 def test_nothing_fits_well_and_the_nearest(collection: Collection, make_answers: MakeAnswers) -> None:

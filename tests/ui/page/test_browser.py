@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.browser import Visit, launched
+from tests.browser import Visit
 from tests.ui.page.colours import VIDEO_SECONDS_A_COLOUR
 from tests.ui.page.conftest import Collection
 
 WELCOME = "Describe a picture, or a moment in a video, in English."
 TIME = "document.querySelector('dialog video').currentTime"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    """One profile for all tabs, so that Gradio's own scripts are loaded once."""
-    with launched() as browser:
-        yield browser.new_context()
-
-
-@pytest.fixture
-def visit(browser: BrowserContext, page: str) -> Iterator[Visit]:
-    visit = Visit(browser, page)
-    yield visit
-    visit.tab.close()
 
 
 def test_what_is_typed_before_the_script_has_come_is_asked(browser: BrowserContext, page: str) -> None:
@@ -74,6 +59,18 @@ def test_from_words_to_the_moment_in_a_video(visit: Visit) -> None:
     expect(visit.tab.locator("dialog")).to_have_count(0)
     assert visit.complaints == []
     assert visit.elsewhere == []
+
+
+def test_a_video_that_is_shown_no_more_is_loaded_no_further(visit: Visit) -> None:
+    """A browser has six connections to one host: videos that go on loading would hold them all."""
+    visit.ask("red")
+    visit.card("three.webm")
+    visit.tab.wait_for_function("document.querySelector('dialog video').readyState >= 2")
+    visit.evaluate("() => { window.before = document.querySelector('dialog video') }")
+    step = visit.tab.locator("dialog").get_by_role("button", name=re.compile("Next|Previous"), disabled=False).first
+    step.click()
+    expect(visit.tab.locator("dialog h2")).not_to_have_text("three.webm")
+    assert visit.evaluate("[window.before.hasAttribute('src'), window.before.networkState]") == [False, 0]
 
 
 def test_another_moment_is_a_click_away(visit: Visit) -> None:
@@ -207,9 +204,9 @@ def test_copies_are_told_and_the_next_card_is_a_key_away(visit: Visit, collectio
 
 def test_nothing_fits_then_the_nearest_then_words_anew(visit: Visit) -> None:
     visit.ask("a zebra")
-    expect(visit.tab.get_by_text("Nothing fits well.")).to_be_visible()
+    expect(visit.found.get_by_text("Nothing fits well.")).to_be_visible()
     visit.tab.get_by_role("button", name="Show the nearest anyway").click()
-    expect(visit.tab.get_by_text("Nothing fits. These 6 are the nearest.")).to_be_visible()
+    expect(visit.found.get_by_text("Nothing fits. These 6 are the nearest.")).to_be_visible()
     expect(visit.tab.locator(".vidi-card")).to_have_count(6)
     visit.ask("green")
     expect(visit.tab.locator(".vidi-card")).to_have_count(3)
@@ -290,7 +287,7 @@ def test_a_picture_dropped_in_is_searched_at_once_and_taken_out_again(visit: Vis
     visit.tab.locator("#vidi-query input[type=file]").set_input_files(collection.media / "rose.png")
     expect(visit.tab.locator(".vidi-card")).to_have_count(4)
     visit.tab.get_by_role("button", name="Remove file").click()
-    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    expect(visit.found.get_by_text(WELCOME)).to_be_visible()
 
 
 PASTE = """([names, content]) => {
@@ -340,13 +337,13 @@ def test_going_back_steps_through_searches_with_their_pictures(visit: Visit, col
     visit.tab.locator(".vidi-facet:has-text('video')").first.click()
     expect(cards).to_have_count(2)
     visit.ask("")
-    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    expect(visit.found.get_by_text(WELCOME)).to_be_visible()
     visit.tab.locator("#vidi-query input[type=file]").set_input_files(collection.media / "rose.png")
     expect(shown).to_have_count(1)
     expect(cards).to_have_count(4)
     visit.tab.go_back()
     expect(shown).to_have_count(0)
-    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    expect(visit.found.get_by_text(WELCOME)).to_be_visible()
     visit.tab.go_back()
     expect(cards).to_have_count(2)
     assert visit.query == "blue kind:video"
@@ -354,7 +351,7 @@ def test_going_back_steps_through_searches_with_their_pictures(visit: Visit, col
     expect(cards).to_have_count(3)
     assert visit.query == "blue"
     visit.tab.go_back()
-    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    expect(visit.found.get_by_text(WELCOME)).to_be_visible()
     visit.evaluate("history.go(4)")
     expect(shown).to_have_count(1)
     expect(cards).to_have_count(4)
@@ -403,7 +400,7 @@ def test_what_led_to_a_search_is_no_step_of_its_own(visit: Visit) -> None:
     expect(visit.tab.locator("dialog")).to_have_count(0)
     assert visit.query == "red"
     visit.tab.go_back()
-    expect(visit.tab.get_by_text(WELCOME)).to_be_visible()
+    expect(visit.found.get_by_text(WELCOME)).to_be_visible()
 
 
 def test_a_search_is_kept_asked_again_and_removed(browser: BrowserContext, visit: Visit) -> None:
@@ -431,14 +428,15 @@ def test_a_search_is_kept_asked_again_and_removed(browser: BrowserContext, visit
     expect(visit.tab.locator(".vidi-card")).to_have_count(2)
     entries.locator(".vidi-saved-open").click()
     expect(visit.tab.locator(".vidi-card")).to_have_count(4)
-    visit.tab.get_by_role("button", name="Remove <b>reds</b> & more").click()
+    visit.tab.get_by_role("button", name="Remove <b>reds</b> & more").press("Enter")
     expect(entries).to_have_count(0)
+    expect(saved).to_be_focused()
     assert visit.complaints == []
 
 
 def test_an_example_is_a_query(visit: Visit) -> None:
     visit.tab.locator(".vidi-chip").first.click()
-    expect(visit.tab.get_by_text("Nothing fits well.")).to_be_visible()
+    expect(visit.found.get_by_text("Nothing fits well.")).to_be_visible()
 
 
 def test_names_are_text(visit: Visit) -> None:
