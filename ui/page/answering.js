@@ -3,7 +3,7 @@ import { signIn } from "./dom.js";
 
 const GRADIO = "/gradio_api/";
 const SEARCH = "/gradio_api/queue/join";
-const UNANSWERED = "vidi-unanswered"; // what is shown is of before: see page.css
+const UNANSWERED = "vidi-unanswered"; // what is shown is of before: see gallery.css
 
 const mark = (isAnswered) => document.body.classList.toggle(UNANSWERED, !isAnswered);
 

@@ -20,6 +20,10 @@ _FOLDER = Path(__file__).parent
 _HEAD = """
 <meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="/page/page.css">
+<link rel="stylesheet" href="/page/gallery.css">
+<link rel="stylesheet" href="/page/item.css">
+<link rel="stylesheet" href="/page/library.css">
+<link rel="stylesheet" href="/page/time.css">
 <script type="module" src="/page/page.js"></script>
 """
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
@@ -54,7 +58,7 @@ def build_app(
 
 
 def _page_files() -> list[Route]:
-    """The style sheet and the scripts of this folder, by their names alone."""
+    """The style sheets and the scripts of this folder, by their names alone."""
 
     def serve(path: Path) -> Route:
         async def respond(_request: object) -> FileResponse:

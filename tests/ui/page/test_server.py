@@ -96,7 +96,7 @@ def test_what_the_query_says_is_text_wherever_it_is_shown(client: Client) -> Non
 
 
 def test_the_page_serves_its_own_files_and_a_video_in_ranges(page: str, collection: Collection) -> None:
-    for path in ("page/page.js", "page/viewer.js", "page/page.css", "theme.css"):
+    for path in ("page/page.js", "page/viewer.js", "page/page.css", "page/time.css", "theme.css"):
         assert httpx.get(page + path).status_code == 200
     whole = (collection.media / "three.webm").read_bytes()
     part = httpx.get(f"{page}media/{collection.assets['three.webm']}", headers={"Range": "bytes=100-199"})
