@@ -12,8 +12,8 @@ import logging
 from types import SimpleNamespace
 from ui.api import mcp_tools
 
-mcp_tools.AssetAnswers = lambda catalog: SimpleNamespace(asset=None, path=None)
-mcp_tools.open_mcp(SimpleNamespace(catalog=None, library=None, search=None), "/mcp")
+mcp_tools.AssetAnswers = lambda catalog, writes: SimpleNamespace(asset=None, path=None)
+mcp_tools.open_mcp(SimpleNamespace(catalog=None, library=None, search=None, writes=None), "/mcp")
 logging.getLogger("ui.page.guard").error("answering / failed")
 print(logging.getLogger().level == logging.WARNING, logging.getLogger().handlers)
 """

@@ -165,10 +165,10 @@ def own_page(own_collection: Collection) -> Iterator[str]:
 
 @contextmanager
 def page_of_many(folder: Path, empty_library: Path, later_seconds: float) -> Iterator[str]:
-    """The address of a page over 60 red and 30 blue pictures; pages after the first take ``later_seconds``."""
+    """The address of a page over 56 red and 30 blue pictures; pages after the first take ``later_seconds``."""
     shutil.copytree(empty_library, folder / "library")
     library = ColourLibrary(folder / "library")
-    for colour, count in (("red", 60), ("blue", 30)):
+    for colour, count in (("red", 56), ("blue", 30)):
         for number in range(count):  # of many lengths: see write_picture
             name = f"{colour}{number:0>{number + 1}}.png"
             library.add_picture(write_picture(folder / "media" / name, colour, (320, 240)), colour)
