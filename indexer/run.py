@@ -51,6 +51,7 @@ from retrieval.store.looks import Looks
 from retrieval.store.lost_tracks import damaged_tracks, lost_tracks
 from retrieval.store.parts import Parts
 from retrieval.store.sweep import sweep_orphans
+from retrieval.store.timed_texts import forget_tracks_without_words
 from retrieval.types import TextSource
 
 __all__ = ["Session", "absolute", "index", "named_roots"]
@@ -124,9 +125,11 @@ class Session:
         for expert in foreign:
             expert.load()  # somebody asked for it: what is wrong with it is told now, not after hours
         self._whisper = settings.index.whisper_model
+        self._kept_whisper = kept
+        self._foreign = foreign
+        self._asked = settings.index.experts
         here = time_experts(whisper_model=self._whisper) if self._whisper else _hearing_by(kept)
-        both = Experts([*here.present, *foreign], here.absent)
-        self._time_experts = _asked(_seeing(both, self._expert), settings.index.experts)
+        self._time_experts = self._chosen_of(here)
         if isinstance(chosen, MmtSpace):
             for line in needs_of(chosen, self._time_experts.present):
                 notice(line)
@@ -180,12 +183,11 @@ class Session:
 
         space = self._space
         with Catalog(self.library, create=True) as catalog, catalog.lock():
+            self._hear_as_chosen(catalog)
             if places is None:
                 sweep_orphans(catalog)
-                forgive_experts(catalog, roots, _tried_with(self._settings), retry=retry)
-            if self._whisper is not None:
-                is_packaged = self._whisper == PACKAGED_WHISPER
-                catalog.choose_whisper_model(None if is_packaged else lasting_name(self._whisper))
+                asked = [(expert.name, expert.version) for expert in self._time_experts.present]
+                forgive_experts(catalog, roots, asked, _tried_with(self._settings), retry=retry)
             row = catalog.space(space.name, space.version, space.dim, normalized=space.normalized)
             fill_text_index(catalog)
             experts = _loadable(self._time_experts, catalog, note)
@@ -206,6 +208,23 @@ class Session:
                 index_windows(job, self._windows, if_worthwhile=places is not None)
         report.elapsed_seconds = round(time.monotonic() - started, 3)
         return report
+
+    def _hear_as_chosen(self, catalog: Catalog) -> None:
+        """Have the library keep the Whisper model that was named for this session; after that go on with the one that
+        it keeps, for another process may have named another."""
+        if self._whisper is not None:
+            is_packaged = self._whisper == PACKAGED_WHISPER
+            catalog.choose_whisper_model(None if is_packaged else lasting_name(self._whisper))
+            forget_tracks_without_words(catalog)
+            self._whisper, self._kept_whisper = None, catalog.whisper_model
+        elif catalog.whisper_model != self._kept_whisper:
+            self._kept_whisper = catalog.whisper_model
+            self._time_experts = self._chosen_of(_hearing_by(self._kept_whisper))
+
+    def _chosen_of(self, here: Experts) -> Experts:
+        """Those over time that this session asks: of vidi's own that are ``here``, and of others that were named."""
+        both = Experts([*here.present, *self._foreign], here.absent)
+        return _asked(_seeing(both, self._expert), self._asked)
 
     def _work_on_roots(
         self, job: Job, survey: Survey, report: IndexReport, roots: Sequence[bytes], *, retry: bool, rehash: bool

@@ -214,10 +214,10 @@ class Work:
             self._batch.add_record(whole)
 
     def _failed_experts(self, testimony: Testimony) -> list[ExpertFailureRecord]:
-        """Those that aren't asked again at each run. The others that said nothing are: the fault was the moment's."""
         return [
-            ExpertFailureRecord(name, version, line, self._job.tried_with)
-            for (name, version), line in testimony.failed.items()
+            ExpertFailureRecord(name, version, line, self._job.tried_with, is_of_moment=is_of_moment)
+            for lines, is_of_moment in ((testimony.failed, False), (testimony.put_off, True))
+            for (name, version), line in lines.items()
         ]
 
     def _fail(self, file_id: int, stage: str, error: MediaError) -> None:

@@ -1,7 +1,4 @@
-"""At which contents an expert failed, so that it is told of, and asked again when somebody wishes it.
-
-Of what was transcribed twice, the track goes whose words had to make room: asked again, its expert gives both anew.
-"""
+"""At which contents an expert failed, so that it is told of, and asked again when somebody wishes it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,9 +22,4 @@ def upgrade() -> None:
             ["asset_id"], ["asset.id"], name=op.f("fk_expert_failure_asset_id_asset"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("asset_id", "expert", "version", name=op.f("pk_expert_failure")),
-    )
-    op.execute(
-        "DELETE FROM track WHERE expert IN ('speech', 'ocr') AND EXISTS (SELECT 1 FROM timed_text WHERE"
-        " timed_text.asset_id = track.asset_id AND timed_text.expert = track.expert"
-        " AND timed_text.version <> track.version)"
     )

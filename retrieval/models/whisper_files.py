@@ -27,6 +27,8 @@ def find_whisper(name: str) -> Path:
                 f"{folder} holds no Whisper model: expected model.bin, converted for CTranslate2; name another folder"
             )
         return folder
+    if folder.is_absolute():
+        raise WeightsError(f"{folder} is no folder: expected one that holds a Whisper model; name another")
     fetch = import_faster_whisper().download_model
     try:
         try:
@@ -44,9 +46,11 @@ def find_whisper(name: str) -> Path:
 
 
 def lasting_name(name: str) -> str:
-    """``name`` as it means the same from any working folder."""
-    folder = Path(name).expanduser()
-    return str(folder.absolute()) if folder.is_dir() else name
+    """The folder of :func:`find_whisper`: it means the same from any working folder, and whatever a hub has by then.
+
+    Raises: as :func:`find_whisper`.
+    """
+    return str(find_whisper(name).absolute())
 
 
 def _unreachable(name: str, reason: str) -> WeightsError:

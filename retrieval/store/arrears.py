@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select, true
 
 from retrieval.store.catalog import Catalog
 from retrieval.store.schema import Asset, ExpertFailure, File, Track
 from retrieval.types import MediaKind
 
-__all__ = ["Expert", "experts_in_arrears", "lacking_experts", "lacks_track"]
+__all__ = ["OF_MOMENT", "Expert", "experts_in_arrears", "lacking_experts", "lacks_track"]
 
 Expert = tuple[str, str]
 """The name and version of an expert's tracks."""
 
+OF_MOMENT = ""
+"""What a failure was tried with that is no answer: the expert is asked again at the next run."""
 _ANSWERS = (Track, ExpertFailure)
 _TIMED = (MediaKind.VIDEO.value, MediaKind.SOUND.value)
 
@@ -29,7 +31,13 @@ def lacks_track(experts: Sequence[Expert]) -> ColumnElement[bool]:
 
 def _answered(kept: type[Track] | type[ExpertFailure], expert: Expert) -> ColumnElement[bool]:
     name, version = expert
-    return exists().where(kept.asset_id == File.asset_id, kept.expert == name, kept.version == version)
+    return exists().where(
+        kept.asset_id == File.asset_id, kept.expert == name, kept.version == version, _is_answer(kept)
+    )
+
+
+def _is_answer(kept: type[Track] | type[ExpertFailure]) -> ColumnElement[bool]:
+    return kept.tried_with != OF_MOMENT if kept is ExpertFailure else true()
 
 
 def experts_in_arrears(catalog: Catalog, experts: Sequence[Expert]) -> list[Expert]:
@@ -49,7 +57,9 @@ def lacking_experts(
     timed = select(Asset.id).where(Asset.id.in_(asset_ids), Asset.kind.in_(_TIMED))
     lacking = {asset_id: set(experts) for asset_id in connection.scalars(timed)}
     for kept in _ANSWERS:
-        answers = select(kept.asset_id, kept.expert, kept.version).where(kept.asset_id.in_(list(lacking)))
+        answers = select(kept.asset_id, kept.expert, kept.version).where(
+            kept.asset_id.in_(list(lacking)), _is_answer(kept)
+        )
         for asset_id, name, version in connection.execute(answers):
             lacking[asset_id].discard((name, version))
     return {asset_id: frozenset(those) for asset_id, those in lacking.items()}

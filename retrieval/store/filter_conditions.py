@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -93,18 +93,21 @@ def assets_meeting(wanted: FileFilter, connection: Connection) -> Select[int]:
 
 
 def _by_folders(wanted: FileFilter, connection: Connection) -> Iterator[ColumnElement[bool]]:
-    """What a file must satisfy, one part of ``wanted`` after another; a folder that is named is looked up first."""
-    for part in wanted.parts if isinstance(wanted, AllOf) else (wanted,):
-        folders = _folders_named(part.name, connection) if isinstance(part, InFolder) else None
-        yield _condition(part, connection) if folders is None else File.folder.in_(folders)
+    """What a file must satisfy, one part of ``wanted`` after another; folders that are named are looked up first."""
+    parts = wanted.parts if isinstance(wanted, AllOf) else (wanted,)
+    names = [part.name for part in parts if isinstance(part, InFolder)]
+    folders = _folders_named(names, connection) if names else None
+    if folders is not None:
+        yield File.folder.in_(folders)
+    yield from (_condition(part, connection) for part in parts if folders is None or not isinstance(part, InFolder))
 
 
-def _folders_named(name: str, connection: Connection) -> list[str] | None:
-    """The folders of files that lie in one of this name, at any depth; None where there are so many folders that to
-    look at every file is quicker. An index leads from each folder to the next."""
+def _folders_named(names: Sequence[str], connection: Connection) -> list[str] | None:
+    """The folders of files that lie in one of each of these names, at any depth; None where there are so many folders
+    that to look at every file is quicker. An index leads from each folder to the next."""
     values = aliased(File).folder
     known = _distinct(values)
-    met = _holds(known.c.value, _as_folder(name), connection)
+    met = and_(*(_holds(known.c.value, _as_folder(name), connection) for name in names))
     rows = connection.execute(select(known.c.value, met).limit(_FOLDERS_MOST + 1)).all()
     return None if len(rows) > _FOLDERS_MOST else [folder for folder, is_met in rows if is_met]
 

@@ -12,7 +12,7 @@ from retrieval.store.remembered import Remembered
 from retrieval.store.schema import Asset, File, TimedWords, Track
 from retrieval.types import TextSource, TimedText
 
-__all__ = ["AssetTexts", "TimedTexts", "has_words", "write_timed_texts"]
+__all__ = ["AssetTexts", "TimedTexts", "forget_tracks_without_words", "has_words", "write_timed_texts"]
 
 AssetTexts = Mapping[tuple[str, str], Sequence[TimedText]]
 """What was heard and read in one asset, by (expert, version); empty of an expert that found no words."""
@@ -40,6 +40,16 @@ def write_timed_texts(connection: Connection, texts: Mapping[int, AssetTexts]) -
     ]
     if rows:
         connection.execute(insert(TimedWords), rows)
+
+
+def forget_tracks_without_words(catalog: Catalog) -> None:
+    """Tracks whose words had to make room for those of another version, in libraries of before that took them along:
+    their experts, asked again, give both anew. Needs the write lock."""
+    others = exists().where(
+        TimedWords.asset_id == Track.asset_id, TimedWords.expert == Track.expert, TimedWords.version != Track.version
+    )
+    with catalog.engine.begin() as connection:
+        connection.execute(delete(Track).where(Track.expert.in_([source.value for source in TextSource]), others))
 
 
 def _row_of(text: TimedText) -> dict[str, Any]:

@@ -238,10 +238,33 @@ def test_a_failure_of_the_moment_is_asked_again_by_the_next_run(
     assert index([media], library, notice=lines.append).indexed == 2
 
     assert any("film.mp4: the motion expert failed at it now, and is asked again" in line for line in lines)
-    assert failed(library) == []
+    assert "film.mp4" in [name for name, _ in failed(library)]
     experts["motion"].error = None
     assert index([media], library).heard == 2
-    assert tracks(library)["video", "motion"] == ("1", 1)
+    assert (tracks(library)["video", "motion"], failed(library)) == (("1", 1), [])
+
+
+def test_a_moment_that_lasts_is_no_moment(media: Path, library: Path, experts: dict[str, Small]) -> None:
+    """A film that takes too much memory would be decoded at every run."""
+    experts["motion"].error = MemoryError()
+    assert index([media], library).indexed == 2
+    assert index([media], library).heard == 2
+    assert index([media], library).heard == 0
+    assert len(failed(library)) == 2
+    experts["motion"].error = None
+    assert index([media], library, retry_failed=True).heard == 2
+    assert failed(library) == []
+
+
+def test_failures_of_experts_that_are_not_asked_stay_told(
+    media: Path, library: Path, experts: dict[str, Small]
+) -> None:
+    experts["motion"].error = RuntimeError("lost its way")
+    index([media], library)
+    motion = experts.pop("motion")
+    index([media], library, retry_failed=True)
+    assert len(failed(library)) == 2
+    experts["motion"] = motion
 
 
 def test_what_an_expert_failed_at_is_forgotten_with_the_file(

@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from indexer import index, run
 from indexer.report import IndexReport
+from indexer.run import Session, named_roots
 from retrieval import Library
 from retrieval.errors import ModelError, WeightsError
 from retrieval.experts.registry import Experts
 from retrieval.media.pieces import Stream
 from retrieval.settings import IndexSettings, Settings
 from retrieval.store.catalog import Catalog
-from retrieval.store.schema import TimedWords, Track
+from retrieval.store.schema import Setting, TimedWords, Track
 from tests.indexer.test_listening import Small, tone
 
 
@@ -33,6 +34,7 @@ def gone(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         )
 
     monkeypatch.setattr(run, "time_experts", time_experts)
+    monkeypatch.setattr(run, "lasting_name", lambda name: str(Path(name).absolute()) if Path(name).is_dir() else name)
     return names
 
 
@@ -66,6 +68,43 @@ def test_runs_that_name_no_model_go_on_with_the_last_one(media: Path, library: P
     assert versions(library) == [["whisper-small+minilm"]] * 2
     with Library(library) as opened:
         assert opened.status().whisper_model == "small"
+
+
+def test_a_session_goes_on_with_what_another_process_chose(media: Path, library: Path, gone: set[str]) -> None:
+    """As `--watch` runs for weeks."""
+    session = Session(library)
+    session.run(named_roots([media]))
+    run_index(media, library, "small")
+
+    assert session.run(named_roots([media])).heard == 0
+    assert versions(library) == [["whisper-small+minilm"]] * 2
+
+
+def test_a_session_that_named_a_model_names_it_once(media: Path, library: Path, gone: set[str]) -> None:
+    session = Session(library, settings=Settings(index=IndexSettings(whisper_model="small")))
+    session.run(named_roots([media]))
+    run_index(media, library, "tiny.en")
+
+    assert session.run(named_roots([media])).heard == 0
+    assert versions(library) == [["whisper-tiny.en+minilm"]] * 2
+
+
+def test_a_library_of_before_that_was_transcribed_twice_keeps_the_words(
+    media: Path, library: Path, gone: set[str]
+) -> None:
+    """It has the tracks of both models, and keeps no choice."""
+    run_index(media, library)
+    with Catalog(library) as catalog, catalog.engine.connect() as connection:
+        packaged = dict(connection.execute(select(Track.__table__).where(Track.expert == "speech")).mappings().one())
+    run_index(media, library, "small")
+    with Catalog(library) as catalog, catalog.lock(), catalog.engine.begin() as connection:
+        connection.execute(insert(Track).values(packaged | {"id": None}))
+        connection.execute(delete(Setting).where(Setting.key == "whisper_model"))
+
+    assert run_index(media, library).heard == 0
+    assert versions(library)[1] == ["whisper-small+minilm"]
+    assert run_index(media, library, "tiny.en").heard == 1
+    assert versions(library) == [["whisper-tiny.en+minilm"]] * 2
 
 
 def test_the_packaged_model_is_gone_back_to_by_its_name(media: Path, library: Path, gone: set[str]) -> None:

@@ -51,6 +51,24 @@ def _parsers(command: str, parser: argparse.ArgumentParser) -> Iterator[tuple[st
         yield command, parser
 
 
+STATUS_FIELDS = [
+    "library",
+    "size_bytes",
+    "default_space",
+    "whisper_model",
+    "spaces",
+    "assets",
+    "files",
+    "other_files",
+    "hidden_names",
+    "sounds_awaiting_audio_expert",
+    "failures",
+    "failed_sidecars",
+    "failed_experts",
+    "troubled_places",
+]
+
+
 def _options() -> Iterator[tuple[str, str]]:
     """Of every command; `--library` is of all of them, and `--help` tells itself."""
     for command, entry in COMMANDS.items():
@@ -73,9 +91,10 @@ def test_every_option_stands_on_the_page_of_its_command(command: str, option: st
     ("page", "names"),
     [
         ("docs/index_runs.md", list(IndexReport().to_json())),
+        ("docs/index_runs.md", STATUS_FIELDS),
         ("docs/models.md", [each.name for each in fields(ModelCard)]),
     ],
-    ids=["vidi index --json", "vidi models --json"],
+    ids=["vidi index --json", "vidi status --json", "vidi models --json"],
 )
 def test_every_field_for_scripts_stands_on_a_page(page: str, names: list[str]) -> None:
     assert [name for name in names if f'"{name}"' not in TEXTS[ROOT / page]] == []

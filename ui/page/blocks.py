@@ -16,13 +16,14 @@ from ui.page.answers import Answer, Answers, Question
 from ui.page.help import help_button, help_text
 from ui.page.library_tab import library_markup
 from ui.page.likes import parse_likes
-from ui.page.markup import brand, filter_button, quiet_line, spoken_line
+from ui.page.markup import brand, filter_button, notice, quiet_line, spoken_line
 from ui.page.saved import saved_button, saved_panel
 
 __all__ = ["build_blocks", "theme"]
 
 _log = logging.getLogger(__name__)
 _FAILED = "that call can't be answered; the terminal in which vidi runs says more"
+_BROKEN_OFF = notice("What follows can't be had.", "Something of what was asked for is gone; ask again.")
 _PLACEHOLDER = "Describe it, or drop pictures"
 _PICTURE_TYPES = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"]
 _SECONDS_BETWEEN_COUNTS = 10
@@ -128,7 +129,7 @@ def _search_tab(blocks: gr.Blocks, answers: Answers) -> None:
         # A page of the question before, which came after this one was answered, has left what follows that behind.
         question = following if following.series == second.series else second
         answer = answers.answer(question)
-        return [answer.gallery or "", question.next_page(answer)]
+        return [answer.gallery or _BROKEN_OFF, question.next_page(answer)]
 
     asked, told = [query, likes], [line, complaint, gallery, nearest, shown, second, following]
     searched = query.submit(search, asked, told, api_name="search", trigger_mode="always_last", **_QUIET)

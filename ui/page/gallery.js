@@ -1,5 +1,6 @@
 // The gallery: pages are put below one another as they are scrolled to, arrow keys walk over the cards.
 import { focusBox } from "./asking.js";
+import { make } from "./dom.js";
 
 const AHEAD = "800px"; // so far below the window the next page is asked for
 
@@ -14,6 +15,11 @@ export const whenMoreCame = (listener) => document.addEventListener(MORE_CAME, l
 // What follows comes into a field of its own; the same asset is never shown twice. What follows another answer than the
 // one that is shown came too late.
 const appendFollowing = () => {
+  const failed = document.querySelector("#vidi-following .vidi-notice");
+  if (failed && grid()) {
+    grid().removeAttribute("data-goes-on");
+    grid().append(make("li", { className: "vidi-broken-off" }, failed));
+  }
   const came = document.querySelector("#vidi-following .vidi-grid");
   if (!came) return;
   came.remove();

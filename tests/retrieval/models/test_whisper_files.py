@@ -50,8 +50,17 @@ def test_the_packaged_one_has_a_name() -> None:
 
 def test_a_name_lasts_wherever_a_command_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.bin").write_bytes(b"weights")
     monkeypatch.chdir(tmp_path)
-    assert (lasting_name("mine"), lasting_name("small")) == (str(tmp_path / "mine"), "small")
+    fetched = SimpleNamespace(download_model=lambda name, local_files_only: f"cache/{name}")
+    monkeypatch.setattr(whisper_files, "import_faster_whisper", lambda: fetched)
+    assert lasting_name("mine") == str(tmp_path / "mine")
+    assert lasting_name("small") == str(tmp_path / "cache" / "small")
+
+
+def test_a_folder_that_is_gone_is_never_looked_for_at_a_hub(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"gone is no folder: expected one that holds a Whisper model"):
+        find_whisper(str(tmp_path / "gone"))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -195,32 +195,6 @@ def test_rows_of_the_first_version_are_kept_through_every_migration(tmp_path: Pa
     }
 
 
-def test_of_what_was_transcribed_twice_the_track_without_its_words_goes(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
-        _at_revision(connection, "0006")
-        connection.execute("INSERT INTO setting VALUES ('catalog_id', 'mine'), ('deletions', '3')")
-        for asset_id in (1, 2):
-            values = f"({asset_id}, x'0{asset_id}', 'sound', 1)"
-            connection.execute(f"INSERT INTO asset (id, content_hash, kind, has_sound) VALUES {values}")
-            for expert, version in [("speech", "small"), ("speech", "tiny"), ("motion", "m")]:
-                track = (asset_id, expert, version, 0, 4)
-                connection.execute(
-                    "INSERT INTO track (asset_id, expert, version, count, dim) VALUES (?, ?, ?, ?, ?)", track
-                )
-        words = (1, "speech", "tiny", 0, 0.0, 1.0, "hello", 1.0)
-        connection.execute(
-            "INSERT INTO timed_text (asset_id, expert, version, position, start_seconds, end_seconds, text, confidence)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            words,
-        )
-    connection.close()
-    open_database(tmp_path, create=False).dispose()
-    with sqlite3.connect(tmp_path / CATALOG_NAME) as connection:
-        kept = connection.execute("SELECT asset_id, version FROM track ORDER BY asset_id, version").fetchall()
-    connection.close()
-    assert kept == [(1, "m"), (1, "tiny"), (2, "m"), (2, "small"), (2, "tiny")]
-
-
 def _at_revision(connection: sqlite3.Connection, revision: str) -> None:
     """Lay the tables of ``revision`` into an empty catalog, as the vidi of that time did."""
     config = Config()

@@ -24,6 +24,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     speech = Small("speech", Stream.SOUND)
     speech.error = RuntimeError("lost its way")
     monkeypatch.setattr(run, "time_experts", lambda **_: Experts([speech, Small("audio", Stream.SOUND)]))
+    monkeypatch.setattr(run, "lasting_name", lambda name: name)
     settings = Settings(index=IndexSettings(whisper_model="small"))
     index([tmp_path / "tone.wav"], tmp_path / "library", settings=settings)
     return tmp_path / "library"

@@ -30,6 +30,20 @@ def test_more_comes_as_one_scrolls_until_the_last_has_come(browser: BrowserConte
     visit.tab.close()
 
 
+def test_what_follows_and_can_not_be_had_is_told(browser: BrowserContext, many_page: str) -> None:
+    visit = Visit(browser, many_page, height=LOW)
+    visit.ask("red")
+    expect(cards(visit)).to_have_count(PAGE_SIZE)
+    visit.evaluate(
+        """() => { document.querySelector("#vidi-following").innerHTML =
+          "<div class='vidi-notice'><h2>What follows can't be had.</h2></div>" }"""
+    )
+    expect(visit.tab.locator("#vidi-gallery .vidi-broken-off")).to_contain_text("What follows can't be had.")
+    expect(visit.tab.locator("#vidi-more")).to_be_hidden()
+    expect(cards(visit)).to_have_count(PAGE_SIZE)
+    visit.tab.close()
+
+
 def test_the_arrows_of_an_open_item_go_on_to_what_was_not_loaded(browser: BrowserContext, many_page: str) -> None:
     visit = Visit(browser, many_page, height=LOW)
     visit.ask("red")
