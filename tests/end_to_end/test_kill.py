@@ -153,14 +153,15 @@ def test_workers_die_with_a_killed_run(tree: Path, tmp_path: Path) -> None:
 def test_two_runs_at_once_one_is_told_to_wait(tree: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     command = [sys.executable, "-m", "ui.command_line", "--library", str(library), "index", str(tree)]
-    runs = [
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    ends = [(run.communicate(timeout=120), run.returncode) for run in runs]
-    assert sorted(code for _, code in ends) == [0, 1]
-    (refused,) = [errors for (_, errors), code in ends if code == 1]
-    assert "another vidi is writing" in refused
-    assert "Traceback" not in refused
+    first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _wait_for_a_commit(library, first)
+    first.send_signal(signal.SIGSTOP)  # in the middle, however quick the machine is
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=120)
+    assert (first.returncode, second.returncode) == (0, 1)
+    assert "another vidi is writing" in second.stderr
+    assert "Traceback" not in second.stderr
 
 
 def _wait_for_a_commit(library: Path, process: subprocess.Popen[str]) -> None:

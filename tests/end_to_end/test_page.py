@@ -22,12 +22,12 @@ from playwright.sync_api import Browser, BrowserContext, Locator, expect
 from retrieval import Client
 from retrieval.paths import display_of
 from tests.browser import Visit, launched
-from tests.end_to_end.conftest import SHOTS, photograph, picture
+from tests.end_to_end.conftest import SHOTS, photograph
 from tests.ui.page.conftest import running
 from ui.sample_media import sample_media
 
 SHOT_SECONDS = 3
-PICTURES_TO_STOP_IN = 500
+PICTURES_TO_STOP_IN = 2500
 TIME = "document.querySelector('dialog video').currentTime"
 PLAYS = f"document.querySelector('dialog video')?.readyState >= 2 && {TIME} >= "
 PHONE = {"width": 390, "height": 844}
@@ -157,8 +157,8 @@ def test_an_index_run_is_stopped_keeps_its_work_and_goes_on(context: BrowserCont
     """So many pictures that it lasts for seconds after the first of them."""
     media = tmp_path / "media"
     media.mkdir()
-    for seed in range(PICTURES_TO_STOP_IN):
-        picture(seed).resize((160, 120)).save(media / f"{seed}.jpg")
+    for number in range(PICTURES_TO_STOP_IN):
+        Image.new("RGB", (320, 240), (number % 256, number // 256, 80)).save(media / f"{number}.png")
     command = ["-m", "ui.command_line", "--library", str(tmp_path / "library"), "ui", "--no-open"]
     with running([*command, "--allow-root", str(media)]) as (_, address):
         visit = Visit(context, address)
@@ -166,7 +166,7 @@ def test_an_index_run_is_stopped_keeps_its_work_and_goes_on(context: BrowserCont
         visit.tab.get_by_label("Path of a folder on this machine").fill(str(media))
         visit.tab.get_by_role("button", name="Index", exact=True).click()
         progress = visit.tab.locator(".vidi-progress")
-        expect(progress).to_have_text(re.compile(rf"^[1-9]\d* of {PICTURES_TO_STOP_IN} files"), timeout=60_000)
+        expect(progress).to_have_text(re.compile(rf"^[1-9][\d,]* of {PICTURES_TO_STOP_IN:,} files"), timeout=60_000)
         visit.tab.get_by_role("button", name="Stop").click()
         state = visit.tab.locator(".vidi-job strong")
         expect(state).to_have_text("Stopped; what is finished is kept", timeout=60_000)
