@@ -94,8 +94,9 @@ def test_an_animated_picture_plays_and_its_moments_are_stills(browser: BrowserCo
     visit = Visit(browser, moving_page)
     visit.ask("red or blue")
     visit.card("three.gif")
-    visit.tab.wait_for_function("document.querySelector('dialog img')?.naturalWidth > 0")
-    source = "new URL(document.querySelector('dialog img').src)"
+    image = "document.querySelector('dialog img[alt=\"three.gif\"]')"  # those along the time have no name
+    visit.tab.wait_for_function(f"{image}?.naturalWidth > 0")
+    source = f"new URL({image}.src)"
     assert visit.tab.evaluate(f"{source}.pathname").startswith("/media/")
     expect(visit.tab.locator("dialog video")).to_have_count(0)
     expect(visit.tab.get_by_text("This browser can't play this kind of video.")).to_have_count(0)
@@ -103,8 +104,8 @@ def test_an_animated_picture_plays_and_its_moments_are_stills(browser: BrowserCo
     expect(times).to_have_text(["0:00–0:04", "0:08–0:12"])
     times.nth(1).click()
     visit.tab.wait_for_function(f"{source}.searchParams.get('at') === '8.000'")
-    visit.tab.wait_for_function("document.querySelector('dialog img').complete")
-    assert visit.tab.evaluate("document.querySelector('dialog img').naturalWidth") > 0
+    visit.tab.wait_for_function(f"{image}.complete")
+    assert visit.tab.evaluate(f"{image}.naturalWidth") > 0
     assert visit.complaints == []
 
 
